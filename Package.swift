@@ -1,0 +1,52 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let package = Package(
+  name: "polyad",
+  products: [.executable(name: "polyad", targets: ["polyad"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swiftcsv/SwiftCSV", from: "0.10.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"])]),
+    .target(name: "MessagePassing", dependencies: ["COpenMPI"]),
+    .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"]),
+    .target(
+      name: "Checkpoints",
+      dependencies: ["MessagePassing", "Tensors", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "Tokenizers"),
+    .target(name: "Backbones", dependencies: ["CKernels", "Checkpoints", "MessagePassing", "Tensors"]),
+    .target(name: "Adapters", dependencies: ["Backbones", "CKernels", "Checkpoints", "Tensors"]),
+    .target(
+      name: "Tasks",
+      dependencies: [
+        "Tokenizers", .product(name: "Crypto", package: "swift-crypto"), "SwiftCSV",
+      ]),
+    .target(
+      name: "Training",
+      dependencies: [
+        "Adapters", "Backbones", "CKernels", "Checkpoints", "MessagePassing", "Tasks", "Tensors", "Tokenizers", "Yams",
+      ],
+      resources: [.copy("Resources/tiny")]),
+    .executableTarget(
+      name: "polyad",
+      dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
+    .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors", "TestSupport"]),
+    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"]),
+    .testTarget(name: "BackbonesTests", dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport"]),
+    .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport"]),
+    .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Adapters", "Backbones", "Checkpoints", "MessagePassing", "Tasks", "Tensors", "Training", "TestSupport"]),
+    .testTarget(name: "CommandTests", dependencies: ["polyad", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

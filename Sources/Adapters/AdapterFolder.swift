@@ -1,0 +1,72 @@
+import Backbones
+import Checkpoints
+import Foundation
+import Tensors
+
+/// PEFT's adapter folder: adapter_config.json and adapter_model.safetensors.
+public enum AdapterFolder {
+  public static let configurationName = "adapter_config.json"
+  public static let weightsName = "adapter_model.safetensors"
+
+  /// Reads a folder's configuration.
+  ///
+  /// - Throws: ``AdapterError``, or an error of the file.
+  public static func configuration(_ folder: URL) throws -> AdapterConfiguration {
+    let file = folder.appending(path: configurationName)
+    let data = try FileSystem.read(file)
+    guard let json = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
+      throw AdapterError.invalidOption("the file", reason: "is not a JSON object", source: file.path)
+    }
+    return try AdapterConfiguration(json: json, source: file.path)
+  }
+
+  /// Sets the adapter saved in `folder` into a backbone.
+  ///
+  /// - Throws: ``AdapterError`` or `SafetensorsError`.
+  public static func load(_ folder: URL, into backbone: any Backbone) throws -> AdapterModel {
+    let model = try AdapterModel(configuration(folder), backbone: backbone, seed: 0)
+    try loadValues(of: model, from: folder)
+    return model
+  }
+
+  /// Reads the values of `model` from a folder, which must hold exactly its parameters, all finite.
+  public static func loadValues(of model: AdapterModel, from folder: URL) throws {
+    let name = model.configuration?.peftType == .full ? "model.safetensors" : weightsName
+    let file = try SafetensorsFile(folder.appending(path: name))
+    let entries = model.parameters.entries
+    let missing = entries.map(\.name).filter { !file.contains($0) }
+    guard missing.isEmpty else { throw AdapterError.missingTensors(missing, file: file.path) }
+    let known = Set(entries.map(\.name))
+    let surplus = file.names.filter { !known.contains($0) }
+    guard surplus.isEmpty else { throw AdapterError.surplusTensors(surplus, file: file.path) }
+    for entry in entries {
+      let shape = try file.info(entry.name).shape
+      guard shape == entry.shape else {
+        throw AdapterError.wrongShape(name: entry.name, found: shape, expected: entry.shape, file: file.path)
+      }
+      let values = model.parameters.values(entry.name)
+      try file.copyFloats(entry.name, into: values)
+      guard values.allSatisfy(\.isFinite) else { throw AdapterError.notFinite(name: entry.name, file: file.path) }
+    }
+  }
+
+  /// Writes a model's adapter into an existing folder; FULL writes a Hugging Face model's `model.safetensors`.
+  ///
+  /// The file is opened again and compared with memory.
+  public static func write(_ model: AdapterModel, to folder: URL) throws {
+    guard let configuration = model.configuration else { return }
+    let isFull = configuration.peftType == .full
+    let tensors = model.parameters.entries.map {
+      (name: $0.name, shape: $0.shape, values: UnsafeBufferPointer(model.parameters.values($0.name)))
+    }
+    let file = folder.appending(path: isFull ? "model.safetensors" : weightsName)
+    try SafetensorsWriter.write(to: file, tensors: tensors)
+    try SafetensorsWriter.verify(file, tensors: tensors)
+    guard !isFull else { return }
+    let inputsFirst = model.backbone.linears.first?.layout == .inputsByOutputs
+    let data = try JSONSerialization.data(
+      withJSONObject: configuration.json(storesInputsFirst: inputsFirst),
+      options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    try data.write(to: folder.appending(path: configurationName))
+  }
+}

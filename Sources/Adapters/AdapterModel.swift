@@ -1,0 +1,145 @@
+import Backbones
+import Tensors
+
+/// A backbone with an adapter set into it, and the memory of everything that trains.
+public final class AdapterModel {
+  public let backbone: any Backbone
+  /// With the family's defaults filled in; nil for a bare backbone.
+  public let configuration: AdapterConfiguration?
+  public let parameters: TrainableParameters
+  /// What each pattern matched, for the table at the start.
+  public let matches: [Match]
+
+  /// One row of the table: a pattern and what it selected.
+  public struct Match: Sendable {
+    public let pattern: String
+    public let modules: [String]
+    /// Numbers trained in those modules.
+    public let parameterCount: Int
+  }
+
+  /// Sets a fresh adapter into `backbone`, or makes all of it trainable (FULL).
+  ///
+  /// Initial values depend on the seed and each parameter's name alone, so every rank starts with the same.
+  ///
+  /// - Throws: ``AdapterError`` when a pattern matches nothing or an option does not fit.
+  public init(_ configuration: AdapterConfiguration, backbone: any Backbone, seed: UInt64) throws {
+    let configuration = configuration.withDefaults(family: backbone.family)
+    (self.configuration, self.backbone) = (configuration, backbone)
+    if configuration.modulesToSave.contains("lm_head") { backbone.untieHead() }
+    let plan = try AdapterPlan(configuration, backbone: backbone)
+    parameters = TrainableParameters(plan.declarations)
+    matches = plan.matches
+    let key = RandomKey(seed: seed).child("initial values")
+    for site in plan.sites {
+      for parameter in site.parameters {
+        let name = AdapterPlan.name(site.linear.path, parameter.suffix)
+        parameter.initialization.fill(parameters.values(name), key: key.child(name))
+      }
+      site.linear.adapter = try plan.method?.makeAdapter(
+        at: site.linear,
+        site.parameters.map { parameters.pair(AdapterPlan.name(site.linear.path, $0.suffix), rows: $0.shape[0]) })
+    }
+    for (name, parameter) in plan.trained {
+      parameter.train(values: parameters.values(name), gradient: parameters.gradient(name))
+    }
+  }
+
+  /// A bare backbone: nothing trains.
+  public init(bare backbone: any Backbone) {
+    self.backbone = backbone
+    configuration = nil
+    parameters = TrainableParameters([])
+    matches = []
+  }
+
+  /// All numbers of the model without its adapter.
+  public var backboneParameterCount: Int { backbone.parameters.reduce(0) { $0 + $1.count } }
+}
+
+/// Where an adapter's parameters go, worked out before any memory is taken.
+struct AdapterPlan {
+  struct Site {
+    let linear: Linear
+    let parameters: [SiteParameter]
+  }
+
+  private(set) var sites: [Site] = []
+  /// Parameters of the backbone that train, and their names in the adapter's file.
+  private(set) var trained: [(name: String, parameter: Parameter)] = []
+  private(set) var matches: [AdapterModel.Match] = []
+  private(set) var method: (any AdapterMethod)?
+
+  init(_ configuration: AdapterConfiguration, backbone: any Backbone) throws {
+    if configuration.peftType == .full {
+      trained = backbone.parameters.map { ($0.name, $0) }
+      let count = trained.reduce(0) { $0 + $1.parameter.count }
+      matches = [.init(pattern: "(all)", modules: trained.map(\.parameter.modulePath), parameterCount: count)]
+    } else {
+      try addSites(configuration, backbone)
+    }
+    try addModulesToSave(configuration, backbone)
+  }
+
+  var declarations: [TrainableParameters.Declaration] {
+    sites.flatMap { site in
+      site.parameters.map { .init(name: Self.name(site.linear.path, $0.suffix), shape: $0.shape) }
+    } + trained.map { .init(name: $0.name, shape: $0.parameter.shape) }
+  }
+
+  /// PEFT's name of a parameter at a module.
+  static func name(_ path: String, _ suffix: String) -> String { "base_model.model.\(path).\(suffix)" }
+
+  private mutating func addSites(_ configuration: AdapterConfiguration, _ backbone: any Backbone) throws {
+    let linears = backbone.linears, paths = linears.map(\.path)
+    guard let pattern = configuration.targetModules, !pattern.parts.isEmpty else {
+      throw AdapterError.noMatch(pattern: "", examples: Array(paths.prefix(4)))
+    }
+    let selected = try pattern.matches(paths)
+    method = try configuration.method(sites: paths.filter(selected.contains))
+    for linear in linears where selected.contains(linear.path) {
+      sites.append(Site(linear: linear, parameters: try method?.parameters(at: linear) ?? []))
+    }
+    for part in pattern.parts {
+      let modules = try pattern.matches(part: part, paths)
+      guard !modules.isEmpty else { throw AdapterError.noMatch(pattern: part, examples: Array(paths.prefix(4))) }
+      let count = sites.filter { modules.contains($0.linear.path) }
+        .reduce(0) { $0 + $1.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+      matches.append(.init(pattern: part, modules: modules, parameterCount: count))
+    }
+  }
+
+  private mutating func addModulesToSave(_ configuration: AdapterConfiguration, _ backbone: any Backbone) throws {
+    for name in configuration.modulesToSave where configuration.peftType != .full {
+      let found = backbone.parameters.filter { Self.lies($0.modulePath, in: name) }
+      guard !found.isEmpty else {
+        let paths = backbone.parameters.map(\.modulePath)
+        throw AdapterError.noModuleToSave(name, examples: Array(paths.prefix(4)))
+      }
+      let fresh = found.filter { parameter in !trained.contains { $0.parameter === parameter } }
+      trained += fresh.map { ("base_model.model." + $0.name, $0) }
+      matches.append(
+        .init(
+          pattern: name + " (whole)", modules: fresh.map(\.modulePath),
+          parameterCount: fresh.reduce(0) { $0 + $1.count }))
+    }
+  }
+
+  /// Whether `path`, or a module around it, has a name that ends with `name` at a dot.
+  private static func lies(_ path: String, in name: String) -> Bool {
+    "." + path + "." == "." + name + "." || ("." + path + ".").contains("." + name + ".")
+  }
+}
+
+extension SiteParameter.Initialization {
+  /// Fills a parameter's memory.
+  func fill(_ values: UnsafeMutableBufferPointer<Float>, key: RandomKey) {
+    switch self {
+    case .zeros: values.update(repeating: 0)
+    case .ones: values.update(repeating: 1)
+    case .kaimingUniform(let inputs):
+      let bound = 1 / Float(inputs).squareRoot()
+      key.fillUniform(values, low: -bound, high: bound)
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Backbones
+import Tensors
+
+/// Low-rank adaptation (Hu et al. 2021, eq. 3, for row vectors).
+///
+///     y = x W + b + s (dropout(x) Aᵀ) Bᵀ        s = α / r, or α / √r (rsLoRA, Kalajdzievski 2023)
+///
+/// Shapes: A (r, inputs), Kaiming-uniform at first; B (outputs, r), zero at first.
+public struct LoRA: AdapterMethod {
+  let configuration: AdapterConfiguration
+
+  public func parameters(at site: Linear) throws -> [SiteParameter] {
+    let rank = try adapterRank(at: site)
+    return [
+      SiteParameter(
+        suffix: "lora_A.weight", shape: [rank, site.inputs], initialization: .kaimingUniform(inputs: site.inputs)),
+      SiteParameter(suffix: "lora_B.weight", shape: [site.outputs, rank], initialization: .zeros),
+    ]
+  }
+
+  public func makeAdapter(
+    at site: Linear, _ parameters: [(values: Matrix, gradient: Matrix)]
+  ) throws -> any LinearAdapter {
+    let alpha = try patternValue(configuration.alphaPattern, path: site.path) ?? configuration.loraAlpha
+    let rank = Double(try adapterRank(at: site))
+    return LoRAAdapter(
+      a: parameters[0], b: parameters[1], scale: Float(alpha / (configuration.useRSLoRA ? rank.squareRoot() : rank)),
+      dropout: Dropout(rate: Float(configuration.loraDropout), site: site.path))
+  }
+
+  private func adapterRank(at site: Linear) throws -> Int {
+    try patternValue(configuration.rankPattern, path: site.path) ?? configuration.adapterRank
+  }
+}
+
+/// LoRA at one linear map.
+final class LoRAAdapter: LinearAdapter {
+  private let a, b: (values: Matrix, gradient: Matrix)
+  private let scale: Float
+  private let dropout: Dropout
+  /// z = dropout(x) Aᵀ of the pass under way.
+  private var z: Matrix?
+
+  init(
+    a: (values: Matrix, gradient: Matrix), b: (values: Matrix, gradient: Matrix), scale: Float, dropout: Dropout
+  ) {
+    (self.a, self.b, self.scale, self.dropout) = (a, b, scale, dropout)
+  }
+
+  let needsInput = true
+
+  func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
+    base.applyBase(x, into: y)
+    let z = pass.kept(x.rows, a.values.rows)
+    let mark = pass.scratch.mark()
+    z.set(dropout.apply(x, pass).N, a.values.T)
+    pass.scratch.release(to: mark)
+    y.accumulate(z.N, b.values.T, alpha: scale)
+    self.z = z
+  }
+
+  func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass) {
+    guard let x, let z else { preconditionFailure("\(base.path): backward without its forward") }
+    let mark = pass.scratch.mark()
+    // y = x W + b + s z Bᵀ
+    base.backwardBase(dy, x: x, into: dx)
+    b.gradient.accumulate(dy.T, z.N, alpha: scale)
+    let dz = pass.scratch.matrix(z.rows, z.columns)
+    dz.set(dy.N, b.values.N, alpha: scale)
+    // z = dropout(x) Aᵀ
+    a.gradient.accumulate(dz.T, dropout.apply(x, pass).N)
+    if let dx {
+      if dropout.isActive(pass) {
+        let dropped = pass.scratch.matrix(dx.rows, dx.columns)
+        dropped.set(dz.N, a.values.N)
+        dropout.applyInPlace(dropped, pass)
+        dx.add(dropped)
+      } else {
+        dx.accumulate(dz.N, a.values.N)
+      }
+    }
+    pass.scratch.release(to: mark)
+  }
+}

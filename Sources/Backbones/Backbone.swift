@@ -1,0 +1,37 @@
+import Tensors
+
+/// A frozen language model into which adapters are set, forward and backward.
+///
+/// One pass is under way at a time: `backward` belongs to the last `forward` with ``Pass/keepsActivations``.
+public protocol Backbone: AnyObject {
+  /// Hugging Face's `model_type`.
+  var family: String { get }
+  /// Tokens a sequence may have.
+  var maximumLength: Int { get }
+  /// Every linear map an adapter can sit on, in the order of the computation.
+  var linears: [Linear] { get }
+  /// Every array of the model, in the order of its file; a tied one once.
+  var parameters: [Parameter] { get }
+  /// The output projection.
+  var head: LanguageModelHead { get }
+  /// Multiply-adds of the frozen products for one token, output projection left out.
+  var multiplyAddsPerToken: Int { get }
+
+  /// Makes the output projection a parameter of its own, so that it can be trained apart from the embedding.
+  func untieHead()
+
+  /// The final hidden states, normalised, at the batch's label rows. Shape: (labels, width).
+  func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix
+
+  /// Adds every trained parameter's gradient, from the gradient of `forward`'s result.
+  func backward(_ dHidden: Matrix, _ batch: PackedBatch, _ pass: Pass)
+
+  /// An empty cache for incremental decoding.
+  func makeCache(slotCount: Int, capacity: Int) -> KeyValueCache
+
+  /// Like `forward` on prompts (one label row a sequence), and fills the cache's slots.
+  func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix
+
+  /// The final hidden states of one new token in each of `slots`. Shape: (slots, width).
+  func step(tokens: [Int32], cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix
+}

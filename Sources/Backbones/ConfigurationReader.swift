@@ -1,0 +1,77 @@
+import Foundation
+
+/// What can be wrong with a model folder's contents.
+public enum BackboneError: Error, CustomStringConvertible, Equatable {
+  case configuration(file: String, String)
+  case unsupportedFamily(file: String, found: String)
+  case missingTensors(file: String, names: [String])
+  case wrongShape(file: String, name: String, found: [Int], expected: [Int])
+
+  /// The model types that can be loaded.
+  public static let supportedFamilies = ["gpt2"]
+
+  public var description: String {
+    switch self {
+    case .configuration(let file, let text): return "\(file): \(text)"
+    case .unsupportedFamily(let file, let found):
+      return "\(file): model_type \"\(found)\" is not supported; supported are: "
+        + Self.supportedFamilies.joined(separator: ", ")
+    case .missingTensors(let file, let names):
+      let shown = names.prefix(5).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
+      return "\(file): \(names.count) tensor(s) that config.json asks for are missing: \(shown)"
+    case .wrongShape(let file, let name, let found, let expected):
+      return "\(file): tensor \(name) has shape \(found), config.json asks for \(expected)"
+    }
+  }
+}
+
+/// Reads keys of a config.json and says which one is wrong.
+struct ConfigurationReader {
+  let json: [String: Any]
+  let file: String
+
+  func integer(_ key: String) throws -> Int {
+    guard let value = try optionalInteger(key) else {
+      throw BackboneError.configuration(file: file, "\(key) is missing")
+    }
+    return value
+  }
+
+  func optionalInteger(_ key: String) throws -> Int? {
+    guard let value = json[key], !(value is NSNull) else { return nil }
+    guard let integer = value as? Int, integer > 0 else {
+      throw BackboneError.configuration(file: file, "\(key) must be a positive integer, not \(value)")
+    }
+    return integer
+  }
+
+  func number(_ key: String, default fallback: Double) throws -> Double {
+    guard let value = json[key], !(value is NSNull) else { return fallback }
+    guard let number = value as? Double, number > 0 else {
+      throw BackboneError.configuration(file: file, "\(key) must be a positive number, not \(value)")
+    }
+    return number
+  }
+
+  func boolean(_ key: String, default fallback: Bool) throws -> Bool {
+    guard let value = json[key], !(value is NSNull) else { return fallback }
+    guard let boolean = value as? Bool else {
+      throw BackboneError.configuration(file: file, "\(key) must be true or false, not \(value)")
+    }
+    return boolean
+  }
+
+  func require(_ key: String, oneOf allowed: [String], default fallback: String) throws {
+    let value = json[key].flatMap { $0 is NSNull ? nil : "\($0)" } ?? fallback
+    guard allowed.contains(value) else {
+      throw BackboneError.configuration(
+        file: file, "\(key) \"\(value)\" is not supported; supported: \(allowed.joined(separator: ", "))")
+    }
+  }
+
+  func refuse(_ key: String) throws {
+    if try boolean(key, default: false) {
+      throw BackboneError.configuration(file: file, "\(key) is not supported; it must be false")
+    }
+  }
+}

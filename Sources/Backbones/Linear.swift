@@ -1,0 +1,82 @@
+import CKernels
+import Tensors
+
+/// What an adapter method does at one linear map. It drives the frozen map, so it may change input, output or both.
+public protocol LinearAdapter: AnyObject {
+  /// Whether the backward pass reads the map's input.
+  var needsInput: Bool { get }
+
+  /// y = the adapted map of x. Shapes: x (tokens, inputs), y (tokens, outputs); y's old contents are not read.
+  func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass)
+
+  /// Adds the gradients of the adapter's parameters (and of the map's, if trained), and sets dx.
+  ///
+  /// - Parameters:
+  ///   - dy: Gradient of the output; may be overwritten.
+  ///   - x: The forward pass's input, if ``needsInput``.
+  ///   - dx: Receives the gradient of the input; nil when nothing before the map is trained.
+  func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass)
+}
+
+/// A linear map of the backbone, with an adapter if one sits there.
+///
+///     y = x W + b
+public final class Linear {
+  /// The module's path, such as `transformer.h.0.attn.c_attn`.
+  public let path: String
+  public let weight: Parameter
+  public let bias: Parameter?
+  public let layout: FrozenMatrix.Layout
+  public var adapter: (any LinearAdapter)?
+
+  public init(path: String, weight: Parameter, bias: Parameter?, layout: FrozenMatrix.Layout) {
+    self.path = path
+    self.weight = weight
+    self.bias = bias
+    self.layout = layout
+  }
+
+  /// W, wherever it lives now.
+  public var matrix: FrozenMatrix { FrozenMatrix(weight.matrix, layout: layout) }
+  public var inputs: Int { matrix.inputs }
+  public var outputs: Int { matrix.outputs }
+
+  /// Whether ``backward(_:x:into:_:)`` reads the input.
+  public var needsInput: Bool { weight.isTrained || adapter?.needsInput ?? false }
+
+  /// Whether anything trains here.
+  public var isTrained: Bool { adapter != nil || weight.isTrained || bias?.isTrained ?? false }
+
+  /// y = the map of x, adapter included.
+  public func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) {
+    if let adapter {
+      adapter.forward(x, into: y, base: self, pass)
+    } else {
+      applyBase(x, into: y)
+    }
+  }
+
+  /// Adds parameter gradients and sets dx; see ``LinearAdapter/backward(_:x:into:base:_:)``.
+  public func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, _ pass: Pass) {
+    if let adapter {
+      adapter.backward(dy, x: x, into: dx, base: self, pass)
+    } else {
+      backwardBase(dy, x: x, into: dx)
+    }
+  }
+
+  /// y = x W + b, without the adapter.
+  public func applyBase(_ x: Matrix, into y: Matrix) {
+    guard let bias else { return matrix.multiply(x, into: y, beta: 0) }
+    ck_fill_rows(y.rows, y.columns, bias.values, y.base, y.stride)
+    matrix.multiply(x, into: y)
+  }
+
+  /// Backward of ``applyBase(_:into:)``.
+  public func backwardBase(_ dy: Matrix, x: Matrix?, into dx: Matrix?) {
+    // y = x W + b
+    if let gradient = weight.gradientMatrix, let x { matrix.addGradient(x: x, dy: dy, to: gradient) }
+    if let gradient = bias?.gradient { ck_add_column_sums(dy.rows, dy.columns, dy.base, dy.stride, gradient) }
+    if let dx { matrix.multiplyTransposed(dy, into: dx, beta: 0) }
+  }
+}

@@ -1,0 +1,74 @@
+#include "Vectorized.h"
+
+#include <math.h>
+
+VECTORIZED void ck_causal_softmax(long rows, long columns, long first, float scale, float *scores, long stride,
+                                  float *logsumexp) {
+  REGROUP
+  for (long i = 0; i < rows; i++) {
+    float *row = scores + i * stride;
+    long kept = first + i + 1 < columns ? first + i + 1 : columns;
+    float top = largest(kept, row);
+    float sum = 0;
+    for (long j = 0; j < kept; j++) {
+      row[j] = exponential(scale * (row[j] - top));
+      sum += row[j];
+    }
+    float inverse = 1.0f / sum;
+    for (long j = 0; j < kept; j++) row[j] *= inverse;
+    for (long j = kept; j < columns; j++) row[j] = 0;
+    logsumexp[i] = scale * top + logf(sum);
+  }
+}
+
+VECTORIZED void ck_causal_softmax_again(long rows, long columns, long first, float scale, float *scores, long stride,
+                                        const float *logsumexp) {
+  for (long i = 0; i < rows; i++) {
+    float *row = scores + i * stride;
+    long kept = first + i + 1 < columns ? first + i + 1 : columns;
+    for (long j = 0; j < kept; j++) row[j] = exponential(scale * row[j] - logsumexp[i]);
+    for (long j = kept; j < columns; j++) row[j] = 0;
+  }
+}
+
+VECTORIZED void ck_row_products(long rows, long columns, const float *dy, long dyStride, const float *y,
+                                long yStride, float *delta) {
+  REGROUP
+  for (long i = 0; i < rows; i++) {
+    float sum = 0;
+    for (long j = 0; j < columns; j++) sum += dy[i * dyStride + j] * y[i * yStride + j];
+    delta[i] = sum;
+  }
+}
+
+VECTORIZED void ck_softmax_backward(long rows, long columns, float scale, const float *p, float *dp, long stride,
+                                    const float *delta) {
+  for (long i = 0; i < rows; i++)
+    for (long j = 0; j < columns; j++)
+      dp[i * stride + j] = scale * p[i * stride + j] * (dp[i * stride + j] - delta[i]);
+}
+
+VECTORIZED void ck_attend_one(long length, long width, float scale, const float *q, const float *k, const float *v,
+                              long stride, float *scores, float *y) {
+  REGROUP
+  float top = -INFINITY;
+  for (long t = 0; t < length; t++) {
+    const float *key = k + t * stride;
+    float sum = 0;
+    for (long j = 0; j < width; j++) sum += q[j] * key[j];
+    scores[t] = scale * sum;
+    top = scores[t] > top ? scores[t] : top;
+  }
+  float sum = 0;
+  for (long t = 0; t < length; t++) {
+    scores[t] = exponential(scores[t] - top);
+    sum += scores[t];
+  }
+  float inverse = 1.0f / sum;
+  for (long j = 0; j < width; j++) y[j] = 0;
+  for (long t = 0; t < length; t++) {
+    const float *value = v + t * stride;
+    float weight = scores[t] * inverse;
+    for (long j = 0; j < width; j++) y[j] += weight * value[j];
+  }
+}

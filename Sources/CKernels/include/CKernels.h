@@ -1,0 +1,110 @@
+// Element-wise loops and short reductions over fp32 arrays: no allocation, no threads, no state.
+//
+// Every matrix is row-major; `stride` is the distance between the first elements of two rows. Reductions run in one
+// order fixed by the code and the processor family, so equal input gives equal bits whatever the number of ranks.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+// Arithmetic on flat arrays (Arithmetic.c)
+
+/// y += a x.
+void ck_axpy(long count, float a, const float *x, float *y);
+/// y *= a.
+void ck_scale(long count, float a, float *y);
+/// y += x.
+void ck_add(long count, const float *x, float *y);
+/// z = x + y.
+void ck_sum(long count, const float *x, const float *y, float *z);
+/// y[i, :] = bias for every row.
+void ck_fill_rows(long rows, long columns, const float *bias, float *y, long stride);
+/// total[j] += sum over rows of x[i, j].
+void ck_add_column_sums(long rows, long columns, const float *x, long stride, float *total);
+/// total[j] += sum over rows of x[i, j] y[i, j].
+void ck_add_column_products(long rows, long columns, const float *x, long xStride, const float *y, long yStride,
+                            float *total);
+/// y[i, j] *= factor[j].
+void ck_scale_columns(long rows, long columns, const float *factor, float *y, long stride);
+/// z[i, j] = x[i, j] factor[j].
+void ck_scaled_columns(long rows, long columns, const float *factor, const float *x, long xStride, float *z,
+                       long zStride);
+/// Sum of squares in double precision; NaN or infinite when any element is.
+double ck_sum_of_squares(long count, const float *x);
+/// The index of the largest element (the first of equals).
+long ck_argmax(long count, const float *x);
+
+// Layers (Layers.c)
+
+/// y = (x - mean) rstd gamma + beta for each row; keeps mean and rstd = 1 / sqrt(variance + epsilon).
+void ck_layer_norm_forward(long rows, long width, const float *x, const float *gamma, const float *beta,
+                           float epsilon, float *y, float *mean, float *rstd);
+/// The same y again from kept mean and rstd.
+void ck_layer_norm_again(long rows, long width, const float *x, const float *gamma, const float *beta,
+                         const float *mean, const float *rstd, float *y);
+/// dx += the gradient through layer norm.
+void ck_layer_norm_backward(long rows, long width, const float *dy, const float *x, const float *gamma,
+                            const float *mean, const float *rstd, float *dx);
+/// dgamma += sum of dy xhat, dbeta += sum of dy.
+void ck_layer_norm_parameter_gradients(long rows, long width, const float *dy, const float *x, const float *mean,
+                                       const float *rstd, float *dgamma, float *dbeta);
+/// y = GELU(x), tanh form: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+void ck_gelu_tanh_forward(long count, const float *x, float *y);
+/// dy *= GELU'(x).
+void ck_gelu_tanh_backward(long count, const float *x, float *dy);
+/// y[i, :] = token table row + position table row.
+void ck_embed(long rows, long width, const int32_t *tokens, const int32_t *positions, const float *tokenTable,
+              const float *positionTable, float *y);
+/// table[index[i], :] += dy[i, :], in row order.
+void ck_scatter_add_rows(long rows, long width, const int32_t *index, const float *dy, long stride, float *table);
+/// y[i, :] = x[index[i], :].
+void ck_gather_rows(long rows, long width, const int32_t *index, const float *x, long stride, float *y);
+/// loss[i] = -log softmax(logits[i])[label[i]]; logits becomes softmax - onehot.
+void ck_cross_entropy(long rows, long classes, float *logits, const int32_t *labels, double *loss);
+/// loss[i] only; logits stay as they are.
+void ck_cross_entropy_loss(long rows, long classes, const float *logits, const int32_t *labels, double *loss);
+
+// Attention (Attention.c)
+
+/// Rows of causal scores become probabilities: row i keeps columns [0, first + i], the rest become 0.
+/// logsumexp[i] of the scaled scores is kept for the backward pass.
+void ck_causal_softmax(long rows, long columns, long first, float scale, float *scores, long stride,
+                       float *logsumexp);
+/// The same probabilities again from kept logsumexp.
+void ck_causal_softmax_again(long rows, long columns, long first, float scale, float *scores, long stride,
+                             const float *logsumexp);
+/// delta[i] = sum over the head's columns of dy[i, :] y[i, :].
+void ck_row_products(long rows, long columns, const float *dy, long dyStride, const float *y, long yStride,
+                     float *delta);
+/// dp = scale p (dp - delta[i]), in place.
+void ck_softmax_backward(long rows, long columns, float scale, const float *p, float *dp, long stride,
+                         const float *delta);
+/// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(scale q Kᵀ) V.
+/// `scores` has room for `length` floats.
+void ck_attend_one(long length, long width, float scale, const float *q, const float *k, const float *v, long stride,
+                   float *scores, float *y);
+
+// Random numbers from a counter: Philox4x32-10 (Salmon et al., SC 2011) (Random.c)
+
+/// Four words for one counter (c0..c3) and key (k0, k1), for tests against published vectors.
+void ck_philox(const uint32_t *counter, const uint32_t *key, uint32_t *out);
+/// Uniform numbers in [0, 1): element i depends on (key, stream, first + i) alone.
+void ck_uniform(long count, uint64_t key, uint64_t stream, uint64_t first, float *x);
+/// Standard normal numbers (Box-Muller); element i depends on (key, stream, first + i) alone. `first` must be even.
+void ck_normal(long count, uint64_t key, uint64_t stream, uint64_t first, float *x);
+/// y = x with each element kept with probability 1 - rate and scaled by 1 / (1 - rate), else 0.
+/// Element i depends on (key, stream, i) alone. x may be y.
+void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, const float *x, float *y);
+
+// Optimizer (Optimizer.c)
+
+/// One AdamW step as PyTorch's: decoupled decay, bias correction by the two factors 1 - beta^t.
+/// The gradient is multiplied by gradientScale first.
+void ck_adamw(long count, float learningRate, float beta1, float beta2, float epsilon, float weightDecay,
+              float correction1, float correction2, float gradientScale, const float *gradient, float *first,
+              float *second, float *values);
+
+#pragma clang assume_nonnull end
+#endif

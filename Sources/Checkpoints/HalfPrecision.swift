@@ -1,0 +1,39 @@
+/// Exact conversions of 16-bit floats to fp32, without a branch per element so that the loops vectorise on every
+/// processor (the hardware's own half conversion is not part of the x86-64 baseline).
+enum HalfPrecision {
+  /// The fp32 number of an IEEE 754 binary16 bit pattern: 1 sign, 5 exponent and 10 mantissa bits.
+  @inline(__always)
+  static func float(float16 bits: UInt16) -> Float {
+    let sign = UInt32(bits & 0x8000) << 16
+    let magnitude = UInt32(bits & 0x7fff)
+    let mantissa = magnitude & 0x03ff
+    // Exponent field 0: mantissa · 2⁻²⁴, zero included.
+    let subnormal = (Float(Int32(truncatingIfNeeded: mantissa)) * 0x1p-24).bitPattern
+    // Else the exponent's bias goes from 15 to 127; the field of infinities and NaNs, all ones, from 31 to 255.
+    let rebias: UInt32 = magnitude >= 0x7c00 ? (255 - 31) << 23 : (127 - 15) << 23
+    let normal = (magnitude << 13) &+ rebias
+    return Float(bitPattern: sign | (magnitude < 0x0400 ? subnormal : normal))
+  }
+
+  /// The fp32 number of a bfloat16 bit pattern: the upper half of the fp32 pattern.
+  @inline(__always)
+  static func float(bfloat16 bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
+
+  /// Converts `destination.count` binary16 numbers, which need not be aligned.
+  static func convert(float16 source: UnsafeRawBufferPointer, into destination: UnsafeMutableBufferPointer<Float>) {
+    precondition(source.count == 2 * destination.count, "\(source.count) bytes for \(destination.count) halves")
+    guard let from = source.baseAddress, let to = destination.baseAddress else { return }
+    for index in 0..<destination.count {
+      to[index] = float(float16: from.loadUnaligned(fromByteOffset: 2 &* index, as: UInt16.self))
+    }
+  }
+
+  /// Converts `destination.count` bfloat16 numbers, which need not be aligned.
+  static func convert(bfloat16 source: UnsafeRawBufferPointer, into destination: UnsafeMutableBufferPointer<Float>) {
+    precondition(source.count == 2 * destination.count, "\(source.count) bytes for \(destination.count) bfloats")
+    guard let from = source.baseAddress, let to = destination.baseAddress else { return }
+    for index in 0..<destination.count {
+      to[index] = float(bfloat16: from.loadUnaligned(fromByteOffset: 2 &* index, as: UInt16.self))
+    }
+  }
+}

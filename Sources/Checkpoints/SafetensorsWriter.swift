@@ -1,0 +1,137 @@
+import Foundation
+
+/// Writes safetensors files of fp32 tensors: sorted by name, aligned to 8 bytes, the same bytes for the same tensors.
+public enum SafetensorsWriter {
+  /// A tensor to write: `values` in row-major order, as many as the product of `shape`.
+  public typealias Tensor = (name: String, shape: [Int], values: UnsafeBufferPointer<Float>)
+  /// The same with its numbers in an array.
+  public typealias ArrayTensor = (name: String, shape: [Int], values: [Float])
+
+  /// Writes tensors straight from their memory. The file appears under its name only when it is whole.
+  ///
+  /// - Throws: ``FileError`` when the disk is full or the place unwritable (nothing is left behind, an older file
+  ///   stays as it was); ``SafetensorsError`` for a name used twice or reserved.
+  public static func write(
+    to url: URL, tensors: [Tensor], metadata: [String: String] = ["format": "pt"]
+  ) throws {
+    let outlines = tensors.map { Outline(name: $0.name, shape: $0.shape, count: $0.values.count) }
+    try write(to: url, outlines: outlines, metadata: metadata) { index, file in
+      try file.write(UnsafeRawBufferPointer(tensors[index].values))
+    }
+  }
+
+  /// ``write(to:tensors:metadata:)`` for arrays.
+  public static func write(
+    to url: URL, arrays: [ArrayTensor], metadata: [String: String] = ["format": "pt"]
+  ) throws {
+    let outlines = arrays.map { Outline(name: $0.name, shape: $0.shape, count: $0.values.count) }
+    try write(to: url, outlines: outlines, metadata: metadata) { index, file in
+      try arrays[index].values.withUnsafeBytes { try file.write($0) }
+    }
+  }
+
+  /// Reopens a written file and compares it with memory: the count, the names, the shapes, and instead of a checksum
+  /// every single byte.
+  ///
+  /// - Throws: ``SafetensorsError/verificationFailed(file:reason:)`` with the first difference, or what opening throws.
+  public static func verify(_ url: URL, tensors: [Tensor]) throws {
+    let file = try reopen(url, expectedCount: tensors.count)
+    for tensor in tensors { try compare(file, tensor) }
+  }
+
+  /// ``verify(_:tensors:)`` for arrays.
+  public static func verify(_ url: URL, arrays: [ArrayTensor]) throws {
+    let file = try reopen(url, expectedCount: arrays.count)
+    for array in arrays {
+      try array.values.withUnsafeBufferPointer { try compare(file, (array.name, array.shape, $0)) }
+    }
+  }
+
+  /// A tensor without its numbers.
+  private struct Outline {
+    let name: String
+    let shape: [Int]
+    let count: Int
+  }
+
+  /// Writes the header, then lets `writeValues` append the tensors' bytes one after the other.
+  private static func write(
+    to url: URL, outlines: [Outline], metadata: [String: String],
+    writeValues: (_ index: Int, OutputFile) throws -> Void
+  ) throws {
+    let order = outlines.indices.sorted { utf8Order(outlines[$0].name, outlines[$1].name) }
+    let header = try header(for: order.map { outlines[$0] }, metadata: metadata, file: url.path)
+    let file = try OutputFile(url)
+    try header.withUnsafeBytes { try file.write($0) }
+    for index in order { try writeValues(index, file) }
+    try file.publish()
+  }
+
+  /// The header's length and JSON, padded with spaces to a multiple of 8 bytes.
+  private static func header(for outlines: [Outline], metadata: [String: String], file: String) throws -> [UInt8] {
+    var members: [String] = []
+    if !metadata.isEmpty {
+      let notes = metadata.sorted { utf8Order($0.key, $1.key) }.map { "\(quoted($0.key)):\(quoted($0.value))" }
+      members.append("\(quoted(SafetensorsHeader.metadataKey)):{\(notes.joined(separator: ","))}")
+    }
+    var (offset, previous) = (0, "")
+    for (index, outline) in outlines.enumerated() {
+      let product = outline.shape.reduce(1, *)
+      precondition(product == outline.count, "\(outline.name): shape \(outline.shape) for \(outline.count) numbers")
+      if outline.name == SafetensorsHeader.metadataKey {
+        throw SafetensorsError.reservedName(file: file, tensor: outline.name)
+      }
+      if index > 0, outline.name == previous {
+        throw SafetensorsError.duplicateTensor(file: file, tensor: outline.name)
+      }
+      let end = offset + outline.count * MemoryLayout<Float>.size
+      let shape = outline.shape.map(String.init).joined(separator: ",")
+      members.append(
+        "\(quoted(outline.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+      (offset, previous) = (end, outline.name)
+    }
+    var json = Array("{\(members.joined(separator: ","))}".utf8)
+    json.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - json.count % 8) % 8))
+    return withUnsafeBytes(of: UInt64(json.count).littleEndian, Array.init) + json
+  }
+
+  /// A JSON string.
+  private static func quoted(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": result += "\\\""
+      case "\\": result += "\\\\"
+      case "\0"..<" ":
+        let digits = String(scalar.value, radix: 16)
+        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result + "\""
+  }
+
+  private static func reopen(_ url: URL, expectedCount: Int) throws -> SafetensorsFile {
+    let file = try SafetensorsFile(url)
+    guard file.names.count == expectedCount else {
+      throw SafetensorsError.verificationFailed(
+        file: url.path, reason: "it has \(file.names.count) tensors instead of \(expectedCount)")
+    }
+    return file
+  }
+
+  private static func compare(_ file: SafetensorsFile, _ tensor: Tensor) throws {
+    func fail(_ reason: String) -> SafetensorsError {
+      .verificationFailed(file: file.path, reason: "tensor '\(tensor.name)' \(reason)")
+    }
+    guard file.contains(tensor.name) else { throw fail("is missing") }
+    let info = try file.info(tensor.name)
+    guard info.dataType == .float32 else { throw fail("has type \(info.dataType.rawValue)") }
+    guard info.shape == tensor.shape else { throw fail("has shape \(info.shape) instead of \(tensor.shape)") }
+    let (found, expected) = (try file.bytes(tensor.name), UnsafeRawBufferPointer(tensor.values))
+    guard found.count == expected.count else { throw fail("has \(found.count) bytes instead of \(expected.count)") }
+    if let first = found.baseAddress, let second = expected.baseAddress, memcmp(first, second, found.count) != 0 {
+      throw fail("has other numbers")
+    }
+  }
+}

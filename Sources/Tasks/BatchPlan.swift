@@ -1,0 +1,131 @@
+import Synchronization
+
+/// One place in a run where one example of one task is used.
+public struct ExampleReference: Sendable, Equatable, Hashable {
+  /// The task's place in the recipe.
+  public let task: Int
+  /// The example's place among the task's kept training examples.
+  public let index: Int
+  /// The running number of this sequence in the whole run, from 0: the key of its random numbers.
+  public let ordinal: Int
+}
+
+/// The global batch of one optimizer step, cut into parts of near-equal token counts.
+public struct StepPlan: Sendable, Equatable {
+  public let step: Int
+  /// The epoch the batch is of, from 0.
+  public let epoch: Int
+  /// One list a micro-batch, in the fixed order of the reduction; some may be empty when the batch is small.
+  public let parts: [[ExampleReference]]
+
+  /// The sequences of the batch.
+  public var sequenceCount: Int { parts.reduce(0) { $0 + $1.count } }
+}
+
+/// Which examples each step uses: a pure function of (tasks, mixture, seed, step), the same on every rank.
+///
+/// Each task has an endless stream: its examples in random order, shuffled anew each time it is through. An epoch takes
+/// the mixture's allotment of each stream, from where the epoch before stopped, and shuffles what it took. Steps may be
+/// asked for in any order; the last epoch asked for is kept, so that going through the steps costs one shuffle an
+/// epoch.
+public final class BatchPlan: Sendable {
+  public let mixture: TaskMixture
+  /// Sequences a step, all ranks together; the last step of an epoch has what is left.
+  public let trainBatchSize: Int
+  /// The parts a batch is cut in.
+  public let microBatches: Int
+  public let seed: UInt64
+  /// The tokens of each example of each task.
+  private let exampleLengths: [[Int]]
+  private let lastEpoch = Mutex<(epoch: Int, order: [ExampleReference])?>(nil)
+
+  /// The stream of random numbers that orders an epoch; a task's own stream is its index.
+  private static let epochStream = UInt32.max
+
+  /// - Parameters:
+  ///   - exampleLengths: For each task, the token count of each of its training examples.
+  ///   - weights: A factor on each task's share; nil: all 1.
+  /// - Throws: ``MixtureError``.
+  public init(
+    exampleLengths: [[Int]], mixing: MixingOptions = MixingOptions(), weights: [Double]? = nil, trainBatchSize: Int,
+    microBatches: Int, seed: UInt64
+  ) throws {
+    guard trainBatchSize > 0 else { throw MixtureError.badBatchSize(trainBatchSize) }
+    guard microBatches > 0 else { throw MixtureError.badPartCount(microBatches) }
+    self.mixture = try TaskMixture(sizes: exampleLengths.map(\.count), options: mixing, weights: weights)
+    self.exampleLengths = exampleLengths
+    self.trainBatchSize = trainBatchSize
+    self.microBatches = microBatches
+    self.seed = seed
+  }
+
+  /// The steps of one epoch, the last of which may be a partial batch.
+  public var stepsPerEpoch: Int { (mixture.epochSize + trainBatchSize - 1) / trainBatchSize }
+
+  /// The steps of `epochs` epochs, which may end within one; rounded up.
+  public func totalSteps(epochs: Double) -> Int {
+    max(Int((epochs * Double(stepsPerEpoch)).rounded(.up)), 0)
+  }
+
+  /// The batch of step `step`, counted from 0.
+  public func step(_ step: Int) -> StepPlan {
+    precondition(step >= 0, "step \(step) is below 0")
+    let epoch = step / stepsPerEpoch
+    let start = step % stepsPerEpoch * trainBatchSize
+    let order = epochOrder(epoch)
+    return StepPlan(
+      step: step, epoch: epoch, parts: cut(order[start..<min(start + trainBatchSize, order.count)]))
+  }
+
+  /// Every example of one epoch, in the order of use.
+  func epochOrder(_ epoch: Int) -> [ExampleReference] {
+    lastEpoch.withLock { kept in
+      if let kept, kept.epoch == epoch { return kept.order }
+      let order = makeEpochOrder(epoch)
+      kept = (epoch, order)
+      return order
+    }
+  }
+
+  private func makeEpochOrder(_ epoch: Int) -> [ExampleReference] {
+    var drawn: [(task: Int, index: Int)] = []
+    drawn.reserveCapacity(mixture.epochSize)
+    for (task, count) in mixture.allotments.enumerated() {
+      for index in drawStream(ofTask: task, from: epoch * count, count: count) { drawn.append((task, index)) }
+    }
+    CounterGenerator(seed: seed).shuffle(
+      &drawn, stream: Self.epochStream, turn: UInt32(truncatingIfNeeded: epoch))
+    let first = epoch * mixture.epochSize
+    return drawn.enumerated().map { ExampleReference(task: $1.task, index: $1.index, ordinal: first + $0) }
+  }
+
+  /// Example indices at the places `start` to `start + count` of a task's endless stream.
+  private func drawStream(ofTask task: Int, from start: Int, count: Int) -> [Int] {
+    let size = mixture.sizes[task]
+    var indices: [Int] = []
+    indices.reserveCapacity(count)
+    while indices.count < count {
+      let position = start + indices.count
+      var pass = Array(0..<size)
+      CounterGenerator(seed: seed).shuffle(
+        &pass, stream: UInt32(task), turn: UInt32(truncatingIfNeeded: position / size))
+      indices += pass[(position % size)...].prefix(count - indices.count)
+    }
+    return indices
+  }
+
+  /// Cuts a batch: the longest sequence first, each onto the lightest part (the earlier one of equals), then the
+  /// batch's own order within each part.
+  private func cut(_ batch: ArraySlice<ExampleReference>) -> [[ExampleReference]] {
+    let batch = Array(batch)
+    let lengths = batch.map { exampleLengths[$0.task][$0.index] }
+    var places = Array(repeating: [Int](), count: microBatches)
+    var weights = Array(repeating: 0, count: microBatches)
+    for place in batch.indices.sorted(by: { (lengths[$0], $1) > (lengths[$1], $0) }) {
+      let part = weights.indices.min { (weights[$0], $0) < (weights[$1], $1) } ?? 0
+      places[part].append(place)
+      weights[part] += lengths[place]
+    }
+    return places.map { $0.sorted().map { batch[$0] } }
+  }
+}

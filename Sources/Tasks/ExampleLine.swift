@@ -1,0 +1,166 @@
+import Foundation
+
+/// A task, as a line of data names it.
+public enum TaskSelector: Sendable, Equatable, Decodable {
+  /// By its place in the recipe, from 0.
+  case index(Int)
+  case name(String)
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let index = try? container.decode(Int.self) {
+      self = .index(index)
+    } else {
+      self = .name(try container.decode(String.self))
+    }
+  }
+}
+
+/// A line of a pre-tokenized task, or of what `score` and `generate` read: `input_ids` with `labels` or `label`, or
+/// `source` and `target`. What generates needs `input_ids` or `source` alone.
+public struct ExampleLine: Sendable, Decodable {
+  /// The keys of a line as they stand.
+  private struct Keys: Decodable {
+    let id: FieldValue?
+    let input_ids: [Int]?
+    let labels: [Int]?
+    let label: Double?
+    let source: String?
+    let target: String?
+    let task: TaskSelector?
+  }
+
+  public let id: String?
+  public let inputIds: [Int]?
+  public let labels: [Int]?
+  public let label: Double?
+  public let source: String?
+  public let target: String?
+  public let task: TaskSelector?
+
+  public init(from decoder: any Decoder) throws {
+    let keys = try Keys(from: decoder)
+    if case .text(let id)? = keys.id { self.id = id } else { id = nil }
+    inputIds = keys.input_ids
+    labels = keys.labels
+    label = keys.label
+    source = keys.source
+    target = keys.target
+    task = keys.task
+  }
+}
+
+/// Reads ``ExampleLine``s and turns them into checked token ids.
+public struct ExampleLineReader: Sendable {
+  private let tokenizer: ExampleTokenizer
+  /// The names a line's `task` may have, in the recipe's order.
+  private let taskNames: [String]
+
+  public init(tokenizer: ExampleTokenizer, taskNames: [String] = []) {
+    self.tokenizer = tokenizer
+    self.taskNames = taskNames
+  }
+
+  /// The examples of a file, whether they have a label or not.
+  ///
+  /// - Parameter limit: The most lines to read; nil: all.
+  /// - Throws: ``TaskError`` with file and line.
+  public func read(_ url: URL, limit: Int? = nil) throws -> [TokenizedExample] {
+    let file = try TextFile(url)
+    let examples = try outcomes(file, limit: limit, needLabels: false).map(\.example)
+    guard !examples.isEmpty else { throw TaskError.noExamples(task: url.lastPathComponent, file: url.path) }
+    return examples
+  }
+
+  func outcomes(_ file: TextFile, limit: Int?, needLabels: Bool) throws -> [ExampleTokenizer.Outcome] {
+    let decoder = JSONDecoder()
+    var outcomes: [ExampleTokenizer.Outcome] = []
+    try file.forEachLine { json, number in
+      guard outcomes.count < limit ?? .max else { return false }
+      let line = try file.decode(ExampleLine.self, from: json, line: number, with: decoder)
+      outcomes.append(try outcome(line, file: file.name, number: number, needLabels: needLabels))
+      return true
+    }
+    return outcomes
+  }
+
+  private func outcome(_ line: ExampleLine, file: String, number: Int, needLabels: Bool) throws
+    -> ExampleTokenizer.Outcome
+  {
+    let id = line.id ?? String(number)
+    var outcome: ExampleTokenizer.Outcome
+    if let inputIds = line.inputIds {
+      let hasLabels = tokenizer.options.kind == .classification ? line.label != nil : line.labels != nil
+      guard hasLabels || !needLabels else { throw TaskError.incompleteLine(file: file, line: number) }
+      let inputs = try checked(inputIds, file: file, line: number, allowNoLabel: false)
+      let labels = try line.labels.map { try checked($0, file: file, line: number, allowNoLabel: true) }
+      if tokenizer.options.kind == .causal, let labels, labels.count != inputs.count {
+        throw TaskError.unequalLengths(file: file, line: number, inputs: inputs.count, labels: labels.count)
+      }
+      outcome = tokenizer.cut(id: id, inputIds: inputs, labels: labels, label: line.label)
+    } else if let source = line.source, let target = line.target {
+      let example = Example(id: id, source: source, references: [target])
+      outcome = try tokenizer.outcome(example, classes: [], task: file)
+    } else if let source = line.source, !needLabels {
+      outcome = try tokenizer.promptOutcome(id: id, source: source, task: file)
+    } else {
+      throw TaskError.incompleteLine(file: file, line: number)
+    }
+    outcome.example.task = try line.task.map { try place(of: $0, file: file, line: number) }
+    return outcome
+  }
+
+  private func checked(_ ids: [Int], file: String, line: Int, allowNoLabel: Bool) throws -> [Int32] {
+    let size = tokenizer.options.vocabularySize
+    let end = min(size ?? Int(Int32.max), Int(Int32.max))
+    return try ids.map { id in
+      guard (0..<end).contains(id) || allowNoLabel && id == Int(TokenizedExample.noLabel) else {
+        throw TaskError.tokenOutOfRange(file: file, line: line, token: id, vocabularySize: size)
+      }
+      return Int32(id)
+    }
+  }
+
+  private func place(of task: TaskSelector, file: String, line: Int) throws -> Int {
+    switch task {
+    case .index(let index) where (0..<Int(Int32.max)).contains(index): return index
+    case .index(let index):
+      throw TaskError.unknownTask(file: file, line: line, task: String(index), known: taskNames)
+    case .name(let name):
+      if let place = taskNames.firstIndex(of: name) { return place }
+      throw TaskError.unknownTask(file: file, line: line, task: name, known: taskNames)
+    }
+  }
+}
+
+extension ExampleTokenizer {
+  /// A prompt alone, to generate from.
+  func promptOutcome(id: String, source: String, task: String) throws -> Outcome {
+    let prompt = try encodePrompt(source, task: task)
+    return cut(id: id, inputIds: prompt, labels: nil, label: nil)
+  }
+
+  /// Fits pre-tokenized ids to the limits. Causal: the prompt (everything before the first label) loses its end; only
+  /// where the labelled rest alone is too long, that does. Else prompt and answer lose their ends, each by its own
+  /// limit.
+  func cut(id: String, inputIds: [Int32], labels: [Int32]?, label: Double?) -> Outcome {
+    var example = TokenizedExample(
+      id: id, inputIds: inputIds[...], labels: (labels ?? [])[...], promptLength: inputIds.count, label: label)
+    let limit = options.maxSequenceLength
+    guard options.kind == .causal, let labels else {
+      example.inputIds = inputIds.prefix(limit)
+      example.promptLength = example.inputIds.count
+      example.labels = example.labels.prefix(options.maxTargetLength)
+      return Outcome(
+        example: example, isSourceCut: inputIds.count > limit,
+        isTargetCut: (labels?.count ?? 0) > options.maxTargetLength)
+    }
+    let prompt = labels.firstIndex { $0 != TokenizedExample.noLabel } ?? labels.count
+    let answer = min(labels.count - prompt, limit)
+    let kept = min(prompt, limit - answer)
+    example.inputIds = inputIds[..<kept] + inputIds[prompt...].prefix(answer)
+    example.labels = labels[..<kept] + labels[prompt...].prefix(answer)
+    example.promptLength = kept
+    return Outcome(example: example, isSourceCut: kept < prompt, isTargetCut: answer < labels.count - prompt)
+  }
+}

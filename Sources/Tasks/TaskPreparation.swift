@@ -1,0 +1,138 @@
+import Crypto
+import Foundation
+
+/// Turns a recipe's tasks into token ids, or finds them in a folder of earlier results.
+///
+/// A cached task is found by a SHA-256 over everything its tokens depend on: the bytes of the data file and of
+/// tokenizer.json, the task's format, templates and prompt options, the limits, and the version of this code. Ranks may
+/// share the folder: files appear whole, by renaming.
+public struct TaskPreparation: Sendable {
+  public let tokenizer: ExampleTokenizer
+  private let encoding: (any TextEncoding)?
+  private let tokenizerDigest: String
+  private let cacheFolder: URL?
+  /// The recipe's tasks, for lines that name one.
+  private let taskNames: [String]
+
+  /// Raised whenever the same input would give other tokens than before.
+  private static let version = 1
+
+  /// Everything the tokens of a task depend on.
+  private struct CacheKey: Encodable {
+    let version: Int
+    let dataDigest: String
+    let tokenizerDigest: String
+    let split: DataSplit
+    let format: TaskFormat
+    let source: String
+    let target: String
+    let labels: [String]
+    let positiveExamples: Int
+    let negativeExamples: Int
+    let explanations: Bool
+    let exampleLimit: Int?
+    let delimiter: String?
+    let fileExtension: String
+    let kind: SequenceKind
+    let maxSequenceLength: Int
+    let maxTargetLength: Int
+    let endOfTextId: Int32?
+    let vocabularySize: Int?
+    let taskNames: [String]?
+  }
+
+  /// - Parameters:
+  ///   - encoding: The tokenizer; nil where all data is pre-tokenized.
+  ///   - tokenizerFile: The tokenizer.json it was made from.
+  ///   - cacheFolder: Where tokens are kept, made when needed; nil: nowhere.
+  ///   - taskNames: The names of the recipe's tasks in order, which pre-tokenized lines may use.
+  /// - Throws: ``TaskError``.
+  public init(
+    encoding: (any TextEncoding)?, tokenizerFile: URL?, options: TokenizationOptions, cacheFolder: URL? = nil,
+    taskNames: [String] = []
+  ) throws {
+    self.encoding = encoding
+    self.cacheFolder = cacheFolder
+    self.taskNames = taskNames
+    tokenizer = try ExampleTokenizer(encoding: encoding, options: options)
+    tokenizerDigest = try tokenizerFile.map { Self.hex(SHA256.hash(data: try TextFile($0).bytes)) } ?? ""
+  }
+
+  /// The tokens of one split of a task, with a report of what was cut and dropped.
+  ///
+  /// - Throws: ``TaskError``; a cache that cannot be read or written is no error but a note in the report.
+  public func prepare(_ task: TaskSpecification, split: DataSplit) throws -> TokenizedTask {
+    let file = try TextFile(task.file(split))
+    guard let cacheFolder else { return try tokenize(task, split: split, file: file) }
+    let url = cacheFolder.appending(path: try cacheName(task, split: split, file: file) + ".tokens")
+    var note: String?
+    if let bytes = try? Data(contentsOf: url) {
+      if var cached = TokenizedTaskFile.task(from: bytes) {
+        cached.rename(task.name)
+        cached.report.isFromCache = true
+        return cached
+      }
+      note = "the cached tokens in \(url.path) were damaged and have been made anew"
+    }
+    var result = try tokenize(task, split: split, file: file)
+    do {
+      try FileManager.default.createDirectory(at: cacheFolder, withIntermediateDirectories: true)
+      try TokenizedTaskFile.bytes(of: result).write(to: url, options: .atomic)
+    } catch {
+      note = "the tokens could not be kept in \(cacheFolder.path): \(error.localizedDescription)"
+    }
+    result.report.note = note
+    return result
+  }
+
+  private func tokenize(_ task: TaskSpecification, split: DataSplit, file: TextFile) throws -> TokenizedTask {
+    var result = TokenizedTask(name: task.name, split: split, kind: tokenizer.options.kind)
+    if task.format == .pretokenized {
+      let reader = ExampleLineReader(tokenizer: tokenizer, taskNames: taskNames)
+      let outcomes = try reader.outcomes(file, limit: task.exampleLimit(split), needLabels: true)
+      guard !outcomes.isEmpty else { throw TaskError.noExamples(task: task.name, file: file.name) }
+      for outcome in outcomes { keep(outcome, in: &result) }
+    } else {
+      for example in try TaskReader(task).read(file, limit: task.exampleLimit(split)) {
+        keep(try tokenizer.outcome(example, classes: task.labels, task: task.name), in: &result)
+      }
+    }
+    guard result.count > 0 else {
+      throw TaskError.noLabelsLeft(task: task.name, file: file.name, dropped: result.report.dropped)
+    }
+    return result
+  }
+
+  private func keep(_ outcome: ExampleTokenizer.Outcome, in result: inout TokenizedTask) {
+    var outcome = outcome
+    guard outcome.example.labelCount(result.kind) > 0 else {
+      result.report.dropped += 1
+      return
+    }
+    if result.split == .test, outcome.example.references.isEmpty, result.kind != .classification, let encoding {
+      let answer = outcome.example.labels.filter { $0 != TokenizedExample.noLabel }
+      outcome.example.references = [encoding.decode(Array(answer), skipSpecialTokens: true)]
+    }
+    result.append(outcome.example)
+    result.report.count(outcome, kind: result.kind, endOfTextId: tokenizer.endOfTextId)
+  }
+
+  private func cacheName(_ task: TaskSpecification, split: DataSplit, file: TextFile) throws -> String {
+    let options = tokenizer.options
+    let key = CacheKey(
+      version: Self.version, dataDigest: Self.hex(SHA256.hash(data: file.bytes)), tokenizerDigest: tokenizerDigest,
+      split: split, format: task.format, source: task.source, target: task.target, labels: task.labels,
+      positiveExamples: task.positiveExamples, negativeExamples: task.negativeExamples, explanations: task.explanations,
+      exampleLimit: task.exampleLimit(split), delimiter: task.delimiter.map { String($0) },
+      fileExtension: file.url.pathExtension, kind: options.kind, maxSequenceLength: options.maxSequenceLength,
+      maxTargetLength: options.maxTargetLength, endOfTextId: tokenizer.endOfTextId,
+      vocabularySize: options.vocabularySize, taskNames: task.format == .pretokenized ? taskNames : nil)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return Self.hex(SHA256.hash(data: try encoder.encode(key)))
+  }
+
+  private static func hex(_ digest: SHA256.Digest) -> String {
+    digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+  }
+}

@@ -1,0 +1,9 @@
+/// What this module asks of a tokenizer.
+public protocol TextEncoding: Sendable {
+  /// The token ids of a text; with special tokens, as the model expects a whole input.
+  func encode(_ text: String, addSpecialTokens: Bool) -> [Int32]
+  /// The text of token ids.
+  func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String
+  /// The token that ends a text; nil if the tokenizer has none.
+  var endOfTextId: Int32? { get }
+}

@@ -1,0 +1,67 @@
+/// How a model reads a prompt and its answer.
+public enum SequenceKind: String, Sendable, Codable, CaseIterable {
+  /// Prompt and answer in one sequence; a label a token (GPT-2, Llama, Gemma).
+  case causal
+  /// The prompt for the encoder, the answer for the decoder (T5).
+  case sequenceToSequence
+  /// The prompt alone, and one class or number (BERT, RoBERTa).
+  case classification
+}
+
+/// One example as token ids.
+public struct TokenizedExample: Sendable, Equatable {
+  /// The label of a token that is not trained on.
+  public static let noLabel: Int32 = -100
+
+  /// The example's name in its file, or its line number.
+  public var id: String
+  /// The tokens read: prompt and answer (causal), else the prompt.
+  public var inputIds: ArraySlice<Int32>
+  /// Causal: as many as ``inputIds``, ``noLabel`` over the prompt; label i is what the tokens before i should predict.
+  /// Encoder-decoder: the answer. Classification: none.
+  public var labels: ArraySlice<Int32>
+  /// How many of ``inputIds``, from the first, are the prompt.
+  public var promptLength: Int
+  /// The class number or the value to predict; classification only.
+  public var label: Double?
+  /// The task the line itself names, by its place in the recipe; nil: the task it was read for.
+  public var task: Int?
+  /// The answers that count as right; kept for the test split of text tasks.
+  public var references: [String]
+
+  public init(
+    id: String, inputIds: ArraySlice<Int32>, labels: ArraySlice<Int32>, promptLength: Int, label: Double? = nil,
+    task: Int? = nil, references: [String] = []
+  ) {
+    self.id = id
+    self.inputIds = inputIds
+    self.labels = labels
+    self.promptLength = promptLength
+    self.label = label
+    self.task = task
+    self.references = references
+  }
+
+  /// The tokens of the example in training: those read, and an encoder-decoder model's answer.
+  public func tokenCount(_ kind: SequenceKind) -> Int {
+    kind == .sequenceToSequence ? inputIds.count + labels.count : inputIds.count
+  }
+
+  /// The labels that enter the loss. A causal model predicts each token from the ones before it, so its first label
+  /// never counts; a class or a number is one label.
+  public func labelCount(_ kind: SequenceKind) -> Int {
+    switch kind {
+    case .causal: labels.dropFirst().count { $0 != Self.noLabel }
+    case .sequenceToSequence: labels.count { $0 != Self.noLabel }
+    case .classification: label == nil ? 0 : 1
+    }
+  }
+
+  /// The tokens to generate from: the prompt, without its end if it is longer than `maximumLength`.
+  ///
+  /// A caller that generates up to n tokens passes max_seq_length − n: the prompt then never depends on the answer's
+  /// length.
+  public func prompt(maximumLength: Int) -> ArraySlice<Int32> {
+    inputIds.prefix(min(promptLength, max(maximumLength, 0)))
+  }
+}

@@ -1,0 +1,102 @@
+import Adapters
+import Backbones
+import Tensors
+
+/// Sums over some label tokens, per task: what ranks add up and divide once.
+public struct LossSums: Sendable, Equatable {
+  /// Summed cross-entropy of each task's label tokens, in nats.
+  public var losses: [Double]
+  /// Label tokens of each task.
+  public var counts: [Double]
+
+  public init(taskCount: Int) {
+    losses = Array(repeating: 0, count: taskCount)
+    counts = Array(repeating: 0, count: taskCount)
+  }
+
+  public var lossSum: Double { losses.reduce(0, +) }
+  public var labelCount: Double { counts.reduce(0, +) }
+  /// The mean over every label token; NaN without any.
+  public var mean: Double { lossSum / labelCount }
+}
+
+/// The training objective on one packed batch: summed cross-entropy at the label positions, and its gradient.
+///
+///     L = Σ -log softmax(h E^T)[label]        over the label rows alone
+public final class Objective {
+  private let model: AdapterModel
+  private let saved = Workspace()
+  private let scratch = Workspace()
+  private var losses: [Double] = []
+  /// Time spent in each part of a pass.
+  public let phases: PhaseTimer
+
+  public init(_ model: AdapterModel, phases: PhaseTimer = PhaseTimer()) {
+    self.model = model
+    self.phases = phases
+  }
+
+  /// Bytes of activation memory held.
+  public var workspaceByteCount: Int { saved.byteCount + scratch.byteCount }
+
+  /// Adds the gradient of the batch's summed loss to the model's gradient buffer, and the losses to `sums`.
+  ///
+  /// - Parameter randomKey: Key of dropout and noise.
+  public func addGradient(of batch: PackedBatch, randomKey: RandomKey, to sums: inout LossSums) {
+    guard batch.labelCount > 0 else { return }
+    let pass = makePass(batch, randomKey: randomKey, keepsActivations: true)
+    let hidden = phases.measure(.forward) { model.backbone.forward(batch, pass) }
+    let dHidden = saved.matrix(hidden.rows, hidden.columns)
+    phases.measure(.logits) { crossEntropy(hidden, batch, dHidden: dHidden) }
+    phases.measure(.backward) { model.backbone.backward(dHidden, batch, pass) }
+    add(batch, to: &sums)
+    reset()
+  }
+
+  /// Adds the batch's losses to `sums`, without noise and without gradients; returns each sequence's summed loss.
+  @discardableResult
+  public func addLoss(of batch: PackedBatch, to sums: inout LossSums) -> [Double] {
+    guard batch.labelCount > 0 else { return Array(repeating: 0, count: batch.sequenceCount) }
+    let pass = makePass(batch, randomKey: nil, keepsActivations: false)
+    crossEntropy(model.backbone.forward(batch, pass), batch, dHidden: nil)
+    add(batch, to: &sums)
+    reset()
+    return (0..<batch.sequenceCount).map { losses[batch.labelStarts[$0]..<batch.labelStarts[$0 + 1]].reduce(0, +) }
+  }
+
+  /// The logits at the batch's label rows, passed to `body` before the memory is reused. Shape: (labels, vocabulary).
+  public func withLogits<Result>(of batch: PackedBatch, _ body: (Matrix) throws -> Result) rethrows -> Result {
+    let pass = makePass(batch, randomKey: nil, keepsActivations: false)
+    let hidden = model.backbone.forward(batch, pass)
+    let logits = saved.matrix(hidden.rows, model.backbone.head.vocabularySize)
+    model.backbone.head.logits(hidden, into: logits)
+    defer { reset() }
+    return try body(logits)
+  }
+
+  private func crossEntropy(_ hidden: Matrix, _ batch: PackedBatch, dHidden: Matrix?) {
+    losses = Array(repeating: 0, count: batch.labelCount)
+    losses.withUnsafeMutableBufferPointer {
+      model.backbone.head.crossEntropy(hidden, labels: batch.labels, losses: $0, dh: dHidden, scratch: scratch)
+    }
+  }
+
+  private func add(_ batch: PackedBatch, to sums: inout LossSums) {
+    for sequence in 0..<batch.sequenceCount {
+      let rows = batch.labelStarts[sequence]..<batch.labelStarts[sequence + 1]
+      sums.losses[batch.tasks[sequence]] += losses[rows].reduce(0, +)
+      sums.counts[batch.tasks[sequence]] += Double(rows.count)
+    }
+  }
+
+  private func makePass(_ batch: PackedBatch, randomKey: RandomKey?, keepsActivations: Bool) -> Pass {
+    Pass(
+      starts: batch.starts, tasks: batch.tasks, ordinals: batch.ordinals, randomKey: randomKey,
+      keepsActivations: keepsActivations, saved: saved, scratch: scratch)
+  }
+
+  private func reset() {
+    saved.reset()
+    scratch.reset()
+  }
+}

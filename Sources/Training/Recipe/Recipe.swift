@@ -1,0 +1,124 @@
+import Adapters
+import Tasks
+
+/// Everything a run depends on, as a recipe file states it, with every default filled in.
+///
+/// Keys are spelled as in YAML (`learning_rate` for ``learningRate``). Keys that Hugging Face's TrainingArguments know
+/// and that change what is learned default to its values; the others to those in the documentation of each property.
+public struct Recipe: Sendable, Equatable {
+  /// `model_name_or_path`, required: a folder, a name found in the local Hugging Face cache, or `builtin:tiny`.
+  /// A relative folder is taken from the recipe's own folder and is absolute here.
+  public var modelNameOrPath = ""
+  /// `tokenizer_name_or_path`: the folder or name that holds `tokenizer.json`. Default: the model's.
+  public var tokenizerNameOrPath = ""
+  /// `init_weights`: where the model's weights come from. `random` needs peft_type FULL. Default: pretrained.
+  public var initWeights = InitWeights.pretrained
+  /// `precision` of the frozen weights. Default: fp32.
+  public var precision = Precision.fp32
+  /// `output_dir`, required: the run folder. A relative one is taken from the working directory and is absolute here.
+  public var outputDir = ""
+  /// `seed` of everything random. Default: 42.
+  public var seed = 42
+  /// `adapter`, required: what is trained.
+  public var adapter = Adapter()
+  /// `tasks`, required: at least one, with names that differ. Keys: `name` and `format`, required; `train` and `test`,
+  /// at least one, files relative to the recipe's folder or `builtin:…`, absolute here; `metrics`, `positive_examples`,
+  /// `negative_examples`, `explanations`, `source`, `target`, `labels`, `delimiter`, `weight`, `max_train_examples` and
+  /// `max_test_examples`, with the defaults of `TaskSpecification`.
+  public var tasks: [TaskSpecification] = []
+  /// `mixing`: how often each task is drawn. Keys: `strategy`, `temperature` (that strategy's, required) and `cap`.
+  /// Default: proportional, without a cap.
+  public var mixing = MixingOptions()
+  /// `max_seq_length`: tokens of a sequence at most, source and target together for decoder-only models. Default: 1024.
+  public var maxSeqLength = 1024
+  /// `max_target_length`: tokens of a target at most. Default: 128.
+  public var maxTargetLength = 128
+  /// `train_batch_size`: sequences per optimizer step, all ranks together. Default: 32.
+  public var trainBatchSize = 32
+  /// `micro_batches`: parts a batch is cut in, at least the number of ranks. Default: 8, or train_batch_size if
+  /// smaller.
+  public var microBatches = 8
+  /// `num_train_epochs`: passes over the mixture, fractions allowed; ``maxSteps`` wins over it. Default: 3.
+  public var numTrainEpochs = 3.0
+  /// `max_steps`: optimizer steps in all. null or -1 (default): as many as ``numTrainEpochs`` asks for.
+  public var maxSteps: Int?
+  /// `learning_rate` at the peak of the schedule. Default: 5e-5.
+  public var learningRate = 5e-5
+  /// `router_learning_rate`: null, the same as ``learningRate``, is all that the methods without routers take.
+  public var routerLearningRate: Double?
+  /// `lr_scheduler_type`. Default: linear.
+  public var lrSchedulerType = LearningRateSchedule.Kind.linear
+  /// `warmup_ratio`: the share of all steps that warms up; ``warmupSteps`` wins over it. Default: 0.
+  public var warmupRatio = 0.0
+  /// `warmup_steps`: steps that warm up. Default: 0, which leaves it to ``warmupRatio``.
+  public var warmupSteps = 0
+  /// `weight_decay` of AdamW, decoupled, on every trainable parameter. Default: 0.
+  public var weightDecay = 0.0
+  /// `adam_beta1`, the decay of the first moment. Default: 0.9.
+  public var adamBeta1 = 0.9
+  /// `adam_beta2`, the decay of the second moment. Default: 0.999.
+  public var adamBeta2 = 0.999
+  /// `adam_epsilon`, added to the root of the second moment. Default: 1e-8.
+  public var adamEpsilon = 1e-8
+  /// `max_grad_norm`: gradients of a larger global norm are scaled down to it; 0 is no clipping. Default: 1.
+  public var maxGradNorm = 1.0
+  /// `reduction`: how gradients are summed over ranks. Default: ordered.
+  public var reduction = Reduction.ordered
+  /// `eval_steps`: test sets are scored every so many steps. null (default): at the end of the run only.
+  public var evalSteps: Int?
+  /// `eval_on_start`: whether test sets are also scored before the first step. Default: false.
+  public var evalOnStart = false
+  /// `eval_batch_size`: sequences that one rank decodes together. Default: 8.
+  public var evalBatchSize = 8
+  /// `max_new_tokens`: tokens generated per test example at most. Default: max_target_length.
+  public var maxNewTokens = 128
+  /// `save_steps`: a checkpoint is written every so many steps. null: at the end of the run only. Default: 500.
+  public var saveSteps: Int? = 500
+  /// `save_total_limit`: checkpoints kept, the newest ones. null (default): all.
+  public var saveTotalLimit: Int?
+  /// `logging_steps`: a line of metrics every so many steps. Default: 10.
+  public var loggingSteps = 10
+
+  public init() {}
+}
+
+extension Recipe {
+  /// Where the model's weights come from.
+  public enum InitWeights: String, Sendable, CaseIterable {
+    /// From the model's safetensors files.
+    case pretrained
+    /// Drawn at random by the model family's rule; the model folder then needs no weights.
+    case random
+  }
+
+  /// How frozen weights are held.
+  public enum Precision: String, Sendable, CaseIterable {
+    /// 32-bit floats.
+    case fp32
+  }
+
+  /// How the gradients of the parts of a batch are summed.
+  public enum Reduction: String, Sendable, CaseIterable {
+    /// In one fixed tree: the same bits for any number of ranks.
+    case ordered
+    /// As MPI_Allreduce does it: faster, and the last bits depend on the number of ranks.
+    case mpi
+  }
+
+  /// Optimizer steps of the whole run, as Hugging Face's Trainer counts them.
+  ///
+  /// - Parameter stepsPerEpoch: Optimizer steps that one pass over the mixture takes.
+  public func totalSteps(stepsPerEpoch: Int) -> Int {
+    maxSteps ?? Int((numTrainEpochs * Double(stepsPerEpoch)).rounded(.up))
+  }
+
+  /// The learning rate of every step of a run of `totalSteps` steps.
+  public func learningRateSchedule(totalSteps: Int) -> LearningRateSchedule {
+    let warmup = warmupSteps > 0 ? warmupSteps : Int((warmupRatio * Double(totalSteps)).rounded(.up))
+    return LearningRateSchedule(
+      kind: lrSchedulerType, peak: learningRate, warmupSteps: warmup, totalSteps: totalSteps)
+  }
+
+  /// The seed that fresh parameters are drawn from: `adapter.init_seed`, or the recipe's `seed`.
+  public var initSeed: Int { adapter.initSeed ?? seed }
+}

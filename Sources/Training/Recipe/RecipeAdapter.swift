@@ -1,0 +1,51 @@
+import Adapters
+import Yams
+
+extension Recipe {
+  /// The `adapter` section: what is trained, and from where it starts.
+  public struct Adapter: Sendable, Equatable {
+    /// What is trained. Keys: `peft_type`, required unless `init_from` is given; for LORA and IA3 `target_modules` and
+    /// `modules_to_save`; for LORA `r`, `lora_alpha`, `lora_dropout`, `use_rslora`, `rank_pattern` and
+    /// `alpha_pattern`; for IA3 `feedforward_modules`; with the defaults of `AdapterConfiguration`.
+    public var configuration = AdapterConfiguration(peftType: .lora)
+    /// `init_from`: an adapter folder to start from. The other keys may then be left out, and must agree if stated:
+    /// ``configuration`` counts only after ``reconciled(with:)``. A relative folder is taken from the recipe's own
+    /// folder and is absolute here. null (default): fresh parameters.
+    public var initFrom: String?
+    /// `init_seed`: the seed of fresh parameters. null (default): the recipe's `seed`. See ``Recipe/initSeed``.
+    public var initSeed: Int?
+    /// The keys that the recipe states, if `init_from` is given; empty otherwise.
+    public internal(set) var statedKeys: Set<String> = []
+
+    public init() {}
+
+    /// The adapter to train when it starts from a saved one: the saved configuration, if no stated key disagrees.
+    ///
+    /// - Parameter saved: The configuration in the folder ``initFrom``.
+    /// - Throws: ``RecipeError/disagreement(key:stated:found:folder:)`` for the first key that is stated otherwise.
+    public func reconciled(with saved: AdapterConfiguration) throws(RecipeError) -> Adapter {
+      var result = Adapter()
+      result.configuration = saved
+      let comparable = Self.fields.filter { $0.key != "init_from" && $0.key != "init_seed" }
+      for field in comparable where statedKeys.contains(field.key) {
+        let stated = field.write(self)
+        let found = field.write(result)
+        guard stated?.unordered == found?.unordered else {
+          throw .disagreement(
+            key: "adapter.\(field.key)", stated: stated.map(RecipeYAML.line) ?? "null",
+            found: found.map(RecipeYAML.line) ?? "null", folder: initFrom ?? "")
+        }
+      }
+      // Only what goes with the saved type is written from now on.
+      let written = Set(comparable.filter { $0.write(result) != nil }.map(\.key))
+      result.initFrom = initFrom
+      result.statedKeys = written.union(["init_from"])
+      return result
+    }
+  }
+}
+
+extension Node {
+  /// The node, a list sorted: PEFT's lists of modules have no order.
+  fileprivate var unordered: Node { sequence.map { Node($0.sorted()) } ?? self }
+}

@@ -1,0 +1,79 @@
+import Adapters
+import Tasks
+import Yams
+
+extension Recipe: RecipeSection {
+  static var fields: [RecipeField<Recipe>] {
+    [
+      .init("model_name_or_path", \.modelNameOrPath, isRequired: true, mustBe: .notEmpty),
+      .init("tokenizer_name_or_path", \.tokenizerNameOrPath, mustBe: .notEmpty),
+      .init("init_weights", \.initWeights),
+      .init("precision", \.precision),
+      .init("output_dir", \.outputDir, isRequired: true, mustBe: .notEmpty),
+      .init("seed", \.seed, mustBe: .notNegative),
+      .init("adapter", \.adapter, isRequired: true),
+      .init("tasks", \.tasks, isRequired: true, mustBe: .notEmpty),
+      .init("mixing", \.mixing),
+      .init("max_seq_length", \.maxSeqLength, mustBe: .init("2 or more") { $0 >= 2 }),
+      .init("max_target_length", \.maxTargetLength, mustBe: .atLeastOne),
+      .init("train_batch_size", \.trainBatchSize, mustBe: .atLeastOne),
+      .init("micro_batches", \.microBatches, mustBe: .atLeastOne),
+      .init("num_train_epochs", \.numTrainEpochs, mustBe: .positive),
+      .init("max_steps", \.maxSteps, mustBe: .init("1 or more, or -1 for num_train_epochs") { $0 >= 1 || $0 == -1 }),
+      .init("learning_rate", \.learningRate, mustBe: .notNegative),
+      .init(
+        "router_learning_rate", \.routerLearningRate,
+        conflict: { "peft_type \($0.adapter.configuration.peftType.rawValue)" }),
+      .init("lr_scheduler_type", \.lrSchedulerType),
+      .init("warmup_ratio", \.warmupRatio, mustBe: .share),
+      .init("warmup_steps", \.warmupSteps, mustBe: .notNegative),
+      .init("weight_decay", \.weightDecay, mustBe: .notNegative),
+      .init("adam_beta1", \.adamBeta1, mustBe: .properShare),
+      .init("adam_beta2", \.adamBeta2, mustBe: .properShare),
+      .init("adam_epsilon", \.adamEpsilon, mustBe: .positive),
+      .init("max_grad_norm", \.maxGradNorm, mustBe: .notNegative),
+      .init("reduction", \.reduction),
+      .init("eval_steps", \.evalSteps, mustBe: .atLeastOne),
+      .init("eval_on_start", \.evalOnStart),
+      .init("eval_batch_size", \.evalBatchSize, mustBe: .atLeastOne),
+      .init("max_new_tokens", \.maxNewTokens, mustBe: .atLeastOne),
+      .init("save_steps", \.saveSteps, mustBe: .atLeastOne),
+      .init("save_total_limit", \.saveTotalLimit, mustBe: .atLeastOne),
+      .init("logging_steps", \.loggingSteps, mustBe: .atLeastOne),
+    ]
+  }
+
+  mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
+    if !reader.states("tokenizer_name_or_path") { tokenizerNameOrPath = modelNameOrPath }
+    if !reader.states("max_new_tokens") { maxNewTokens = maxTargetLength }
+    if !reader.states("micro_batches") { microBatches = min(microBatches, trainBatchSize) }
+    if maxSteps == -1 { maxSteps = nil }
+
+    func require(_ isMet: Bool, _ key: String, _ found: String, _ requirement: String) throws(RecipeError) {
+      if !isMet { throw .outOfRange(key: key, reader.place(of: key), found: found, requirement: requirement) }
+    }
+    try require(
+      microBatches <= trainBatchSize, "micro_batches", String(microBatches),
+      "at most train_batch_size, which is \(trainBatchSize)")
+    try require(
+      lrSchedulerType != .polynomial || learningRate > LearningRateSchedule.polynomialEnd, "learning_rate",
+      learningRate.description, "above \(LearningRateSchedule.polynomialEnd), where a polynomial schedule ends")
+    try require(
+      initWeights == .pretrained || adapter.configuration.peftType == .full && adapter.initFrom == nil, "init_weights",
+      "random",
+      "pretrained for every peft_type but FULL")
+    if adapter.configuration.peftType == .full, initWeights == .pretrained, adapter.initSeed != nil {
+      throw .notApplicable(key: "adapter.init_seed", reader.place(of: "adapter"), with: "init_weights pretrained")
+    }
+    for (index, task) in tasks.enumerated() {
+      try require(
+        !tasks[..<index].contains { $0.name == task.name }, "tasks", "a list with two tasks named \(task.name)",
+        "a list of tasks whose names differ")
+    }
+  }
+}
+
+extension Recipe.InitWeights: RecipeChoice {}
+extension Recipe.Precision: RecipeChoice {}
+extension Recipe.Reduction: RecipeChoice {}
+extension LearningRateSchedule.Kind: RecipeChoice {}

@@ -1,0 +1,155 @@
+import Yams
+
+/// A mapping of a recipe: a table of fields that reads it, checks it and writes it.
+protocol RecipeSection: RecipeValue {
+  /// A section with every default.
+  init()
+  /// The keys there are, in the order in which they are read and written.
+  static var fields: [RecipeField<Self>] { get }
+  /// Refuses, before unknown keys are, a value on which it depends what keys there are.
+  static func examine(_ reader: RecipeReader) throws(RecipeError)
+  /// Fills in what depends on other keys, and checks what concerns several.
+  mutating func complete(_ reader: RecipeReader) throws(RecipeError)
+  /// Whether the section, written, holds the key.
+  func writes(_ key: String) -> Bool
+}
+
+extension RecipeSection {
+  static func read(_ node: Node, at location: RecipeLocation) throws(RecipeError) -> Self {
+    guard let mapping = node.mapping else {
+      throw location.wrongType(node, expected: "a mapping with keys such as `\(fields[0].key)`")
+    }
+    let reader = RecipeReader(mapping: mapping, location: location)
+    try examine(reader)
+    try reader.checkKeys(fields.map(\.key))
+    var section = Self()
+    for field in fields { try field.read(reader, &section) }
+    try section.complete(reader)
+    return section
+  }
+
+  var node: Node {
+    Node(Self.fields.compactMap { field in field.write(self).map { (field.key.node, $0) } })
+  }
+
+  static func examine(_ reader: RecipeReader) throws(RecipeError) {}
+
+  mutating func complete(_ reader: RecipeReader) throws(RecipeError) {}
+
+  func writes(_ key: String) -> Bool { true }
+}
+
+/// The keys and values of one mapping of a recipe.
+struct RecipeReader {
+  let mapping: Node.Mapping
+  /// Where the mapping itself is.
+  let location: RecipeLocation
+
+  /// The value of `key` with the location of the key; nil where the key is absent or null.
+  func entry(_ key: String) -> (value: Node, location: RecipeLocation)? {
+    mapping.first { $0.key.scalar?.string == key && !$0.value.isNull }
+      .map { ($0.value, location.child(key, $0.key)) }
+  }
+
+  /// Whether the key is there and not null.
+  func states(_ key: String) -> Bool { entry(key) != nil }
+
+  /// Where `key` is stated, or else where the section is.
+  func place(of key: String) -> RecipePlace { entry(key)?.location.place ?? location.place }
+
+  /// Refuses keys that are not in `known`.
+  func checkKeys(_ known: [String]) throws(RecipeError) {
+    for (key, _) in mapping {
+      let name = key.scalar?.string ?? key.spokenKind
+      guard !known.contains(name) else { continue }
+      let location = location.child(name, key)
+      throw .unknownKey(location.key, location.place, nearest: nearest(to: name, in: known))
+    }
+  }
+}
+
+/// One key of a section: how it is read, checked and written.
+struct RecipeField<Section: RecipeSection> {
+  let key: String
+  /// Sets the section's property from the key, if it is stated.
+  let read: (RecipeReader, inout Section) throws(RecipeError) -> Void
+  /// The property as YAML; nil where the key means nothing for this section.
+  let write: (Section) -> Node?
+
+  /// A key with a default, or a required one.
+  ///
+  /// - Parameters:
+  ///   - mustBe: What a value has to be, in words and as a predicate.
+  ///   - conflict: What in the section the key does not go with, if anything. Sees the keys before this one.
+  init<Value: RecipeValue>(
+    _ key: String, _ path: WritableKeyPath<Section, Value>, isRequired: Bool = false,
+    mustBe limit: RecipeLimit<Value>? = nil, conflict: @escaping (Section) -> String? = { _ in nil }
+  ) {
+    self.key = key
+    read = { (reader, section) throws(RecipeError) in
+      if let value: Value = try Self.value(of: key, reader, limit, conflict(section)) {
+        section[keyPath: path] = value
+      } else if isRequired {
+        throw .missingKey(reader.location.path(key), reader.location.place)
+      }
+    }
+    write = { $0.writes(key) && conflict($0) == nil ? $0[keyPath: path].node : nil }
+  }
+
+  /// A key that may be null. Left out, it has the section's default.
+  init<Value: RecipeValue>(
+    _ key: String, _ path: WritableKeyPath<Section, Value?>, mustBe limit: RecipeLimit<Value>? = nil,
+    conflict: @escaping (Section) -> String? = { _ in nil }
+  ) {
+    self.key = key
+    read = { (reader, section) throws(RecipeError) in
+      let value: Value? = try Self.value(of: key, reader, limit, conflict(section))
+      if reader.mapping.contains(where: { $0.key.scalar?.string == key }) { section[keyPath: path] = value }
+    }
+    write = { section in
+      guard section.writes(key), conflict(section) == nil else { return nil }
+      return section[keyPath: path].map(\.node) ?? Node("null", .implicit, .plain)
+    }
+  }
+
+  private static func value<Value: RecipeValue>(
+    of key: String, _ reader: RecipeReader, _ limit: RecipeLimit<Value>?, _ conflict: String?
+  ) throws(RecipeError) -> Value? {
+    guard let (node, location) = reader.entry(key) else { return nil }
+    if let conflict { throw .notApplicable(key: location.key, location.place, with: conflict) }
+    let value = try Value.read(node, at: location)
+    if let limit, !limit.isMet(value) {
+      let found = RecipeYAML.line(node)
+      throw .outOfRange(key: location.key, location.place, found: found, requirement: limit.text)
+    }
+    return value
+  }
+}
+
+/// What a value has to be.
+struct RecipeLimit<Value> {
+  let text: String
+  let isMet: (Value) -> Bool
+
+  init(_ text: String, _ isMet: @escaping (Value) -> Bool) {
+    self.text = text
+    self.isMet = isMet
+  }
+}
+
+extension RecipeLimit where Value: Comparable & ExpressibleByIntegerLiteral {
+  static var positive: Self { Self("above 0") { $0 > 0 } }
+  static var notNegative: Self { Self("0 or above") { $0 >= 0 } }
+  /// At least 0 and below 1.
+  static var properShare: Self { Self("at least 0 and below 1") { $0 >= 0 && $0 < 1 } }
+  /// At least 0 and at most 1.
+  static var share: Self { Self("between 0 and 1") { $0 >= 0 && $0 <= 1 } }
+}
+
+extension RecipeLimit where Value == Int {
+  static var atLeastOne: Self { Self("1 or more") { $0 >= 1 } }
+}
+
+extension RecipeLimit where Value: Collection {
+  static var notEmpty: Self { Self("not empty") { !$0.isEmpty } }
+}

@@ -1,0 +1,116 @@
+import Foundation
+import Tasks
+import Yams
+
+extension TaskSpecification: RecipeSection {
+  init() { self.init(name: "", format: .jsonLines) }
+
+  static var fields: [RecipeField<Self>] {
+    func only(_ formats: TaskFormat...) -> (Self) -> String? {
+      { formats.contains($0.format) ? nil : "format \($0.format.rawValue)" }
+    }
+    let instructions = only(.superNaturalInstructions)
+    let templates = only(.jsonLines, .csv)
+    return [
+      .init("name", \.name, isRequired: true, mustBe: .notEmpty),
+      .init("format", \.format, isRequired: true),
+      .init("train", \.train),
+      .init("test", \.test),
+      .init("metrics", \.metrics, mustBe: .notEmpty),
+      .init("positive_examples", \.positiveExamples, mustBe: .notNegative, conflict: instructions),
+      .init("negative_examples", \.negativeExamples, mustBe: .notNegative, conflict: instructions),
+      .init("explanations", \.explanations, conflict: instructions),
+      .init("source", \.source, mustBe: .notEmpty, conflict: templates),
+      .init("target", \.target, mustBe: .notEmpty, conflict: templates),
+      .init("labels", \.labels, conflict: only(.superNaturalInstructions, .jsonLines, .csv)),
+      .init("delimiter", \.delimiter, conflict: only(.csv)),
+      .init("weight", \.weight, mustBe: .positive),
+      .init("max_train_examples", \.maxTrainExamples, mustBe: .atLeastOne),
+      .init("max_test_examples", \.maxTestExamples, mustBe: .atLeastOne),
+    ]
+  }
+
+  mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
+    guard train != nil || test != nil else {
+      throw .missingKey("\(reader.location.path("train")) or test", reader.location.place)
+    }
+  }
+}
+
+extension TaskFormat: RecipeChoice {}
+extension Metric: RecipeChoice {}
+
+extension Character: RecipeValue {
+  static func read(_ node: Node, at location: RecipeLocation) throws(RecipeError) -> Character {
+    // Any scalar: `delimiter: 0` would be odd, but it is one character.
+    guard let text = node.scalar?.string, let character = text.first, text.count == 1 else {
+      throw location.wrongType(node, expected: "one character, such as \";\"")
+    }
+    return character
+  }
+
+  var node: Node { String(self).node }
+}
+
+/// A data file: an absolute file URL, or a URL with the scheme `builtin`.
+extension URL: RecipeValue {
+  static func read(_ node: Node, at location: RecipeLocation) throws(RecipeError) -> URL {
+    let text = try String.read(node, at: location)
+    if text.hasPrefix("builtin:"), let url = URL(string: text) { return url }
+    guard !text.isEmpty else { throw location.wrongType(node, expected: "the path of a file") }
+    return URL(filePath: RecipePath.absolute(text, in: location.folder), directoryHint: .notDirectory)
+  }
+
+  var node: Node { (isFileURL ? path : absoluteString).node }
+}
+
+/// `mixing` as a recipe spells it.
+private struct MixingSection: RecipeSection {
+  enum Strategy: String, RecipeChoice {
+    case proportional, uniform, temperature
+  }
+
+  var strategy = Strategy.proportional
+  var temperature = 1.0
+  var cap: Int?
+
+  static var fields: [RecipeField<Self>] {
+    [
+      .init("strategy", \.strategy),
+      .init(
+        "temperature", \.temperature, mustBe: .positive,
+        conflict: { $0.strategy == .temperature ? nil : "strategy \($0.strategy.rawValue)" }),
+      .init("cap", \.cap, mustBe: .atLeastOne),
+    ]
+  }
+
+  mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
+    guard strategy != .temperature || reader.states("temperature") else {
+      throw .missingKey(reader.location.path("temperature"), reader.location.place)
+    }
+  }
+}
+
+extension MixingOptions: RecipeValue {
+  static func read(_ node: Node, at location: RecipeLocation) throws(RecipeError) -> MixingOptions {
+    let section = try MixingSection.read(node, at: location)
+    let strategy: Strategy =
+      switch section.strategy {
+      case .proportional: .proportional
+      case .uniform: .uniform
+      case .temperature: .temperature(section.temperature)
+      }
+    return MixingOptions(strategy: strategy, cap: section.cap)
+  }
+
+  var node: Node {
+    var section = MixingSection()
+    section.cap = cap
+    switch strategy {
+    case .proportional: section.strategy = .proportional
+    case .uniform: section.strategy = .uniform
+    case .temperature(let value): (section.strategy, section.temperature) = (.temperature, value)
+    }
+    return section.node
+  }
+}

@@ -1,0 +1,47 @@
+/// What can stop a run beside faults of its recipe, data or model.
+public enum RunError: Error, CustomStringConvertible, Equatable {
+  case tooManyRanks(ranks: Int, microBatches: Int)
+  case holdsRun(folder: String)
+  case unwritable(folder: String, reason: String)
+  case resumeDiffers(folder: String, differences: [String])
+  case notFinite(step: Int, count: Int, checkpoint: String?)
+  case ranksDiffer(step: Int)
+  case saveFailed(folder: String, reason: String, lastGood: String?)
+  case badState(file: String, reason: String)
+  case noTokenizer(folder: String)
+  case sequenceTooLong(key: String, value: Int, maximum: Int)
+  case finished(folder: String, steps: Int)
+
+  public var description: String {
+    switch self {
+    case .tooManyRanks(let ranks, let microBatches):
+      return "\(ranks) ranks cannot share \(microBatches) micro-batches: set micro_batches to \(ranks) or more "
+        + "(this changes the result's last bits), or start at most \(microBatches) ranks"
+    case .holdsRun(let folder):
+      return "output_dir \(folder) already holds a run: continue it with --resume, replace it with --overwrite, or "
+        + "choose another output_dir"
+    case .unwritable(let folder, let reason):
+      return "output_dir \(folder) cannot be written: \(reason); choose another output_dir"
+    case .resumeDiffers(let folder, let differences):
+      return "cannot resume \(folder), whose recipe differs: \(differences.joined(separator: "; ")). "
+        + "Use the old recipe (recipe.yaml there), or another output_dir"
+    case .notFinite(let step, let count, let checkpoint):
+      return "stopped at step \(step): \(count) steps in a row had a loss or gradient that is NaN or infinite; "
+        + "lower learning_rate or look at the data. "
+        + (checkpoint.map { "The last good checkpoint is \($0)" } ?? "No checkpoint was saved before")
+    case .ranksDiffer(let step):
+      return "the ranks hold different adapters at step \(step); this is a fault of the program or a machine: "
+        + "compare the hosts with one rank each, and report it"
+    case .saveFailed(let folder, let reason, let lastGood):
+      return "saving \(folder) failed: \(reason). "
+        + (lastGood.map { "\($0) is intact; free space and continue with --resume" } ?? "No earlier checkpoint exists")
+    case .badState(let file, let reason): return "\(file): \(reason)"
+    case .noTokenizer(let folder):
+      return "\(folder) has no tokenizer.json; set tokenizer_name_or_path to a folder that has one"
+    case .sequenceTooLong(let key, let value, let maximum):
+      return "\(key) is \(value), but the model has \(maximum) positions: lower it to \(maximum) or less"
+    case .finished(let folder, let steps):
+      return "\(folder) has already made all \(steps) steps; nothing is left to resume"
+    }
+  }
+}

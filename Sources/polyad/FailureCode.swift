@@ -1,0 +1,52 @@
+import Adapters
+import Backbones
+import Checkpoints
+import MessagePassing
+import Tasks
+import Tokenizers
+import Training
+
+/// The program's exit codes for failures.
+enum FailureCode: Int32 {
+  case usage = 2
+  case data = 3
+  case model = 4
+  case rank = 5
+
+  /// The code of an error of ours; nil for the argument parser's.
+  init?(_ error: any Error) {
+    switch error {
+    case is RecipeError, is ReportingError, is MixtureError, is UsageError: self = .usage
+    case is TaskError, is FileError: self = .data
+    case is BackboneError, is AdapterError, is SafetensorsError, is ModelFolderError, is TokenizerError,
+      is CheckpointError:
+      self = .model
+    case is MPIError: self = .rank
+    case let error as RunError: self = Self.code(error)
+    default: return nil
+    }
+  }
+
+  /// The code of any error of a command that runs.
+  static func ofRunning(_ error: any Error) -> Int32 { (FailureCode(error) ?? .rank).rawValue }
+
+  private static func code(_ error: RunError) -> FailureCode {
+    switch error {
+    case .tooManyRanks, .holdsRun, .resumeDiffers, .sequenceTooLong, .finished, .unwritable: .usage
+    case .notFinite, .badState, .noTokenizer: .model
+    case .ranksDiffer, .saveFailed: .rank
+    }
+  }
+}
+
+/// A fault in how a command was called that the argument parser cannot see.
+struct UsageError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+/// Thrown once a run that a signal stopped has saved everything.
+struct StoppedAfterSaving: Error {
+  let exitCode: Int32 = 75
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Foundation
+import MessagePassing
+import Tensors
+import Training
+
+/// A verb that several ranks may run together.
+protocol RankedCommand: ParsableCommand {
+  /// The verb's work. Collective; an error on one rank ends the job on all.
+  ///
+  /// - Returns: Whether it was stopped by a signal, after saving.
+  func run(on ranks: Ranks) throws -> Bool
+}
+
+extension RankedCommand {
+  mutating func run() throws {
+    // The environment must be gone, and MPI with it, before the program ends with a code of its own.
+    if try runInEnvironment() { throw StoppedAfterSaving() }
+  }
+
+  private func runInEnvironment() throws -> Bool {
+    let environment = try MPIEnvironment()
+    return environment.job.run(exitCode: FailureCode.ofRunning) {
+      let ranks = try Ranks(environment)
+      MatrixLibrary.setThreadCount(try ThreadPlan().threadCount)
+      return try run(on: ranks)
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import Foundation
+import MessagePassing
+import Training
+
+/// `polyad train`.
+struct Train: RankedCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Trains a recipe's adapter on all its tasks.",
+    discussion: """
+      The run folder (output_dir) gets recipe.yaml, metrics.jsonl, train.log, TensorBoard events, checkpoints, \
+      evaluations and, at the end, the adapter itself. SIGTERM or SIGUSR1 saves and stops with exit code 75.
+      """)
+
+  @OptionGroup var recipeOptions: RecipeOptions
+  @Flag(help: "Continue from the newest good checkpoint in output_dir; start anew where there is none.")
+  var resume = false
+  @Flag(help: "Replace the run that output_dir holds.")
+  var overwrite = false
+  @Flag(help: "Show what would be trained, and how much, without training.")
+  var dryRun = false
+  @Flag(help: "Print one JSON object as the result.")
+  var json = false
+
+  func validate() throws {
+    if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other") }
+  }
+
+  func run(on ranks: Ranks) throws -> Bool {
+    StopSignal.install()
+    let recipe = try recipeOptions.load()
+    let assembly = try ModelAssembly(recipe, ranks: ranks)
+    defer { try? assembly.free() }
+    let trainer = try Trainer(recipe, assembly: assembly, ranks: ranks)
+    let console = ProgressLine.standardError()
+    if ranks.isMain { show(trainer, ranks, console) }
+    if dryRun {
+      if ranks.isMain { json ? CommandOutput.result(summary(trainer, ranks)) : CommandOutput.result(summaryTable(trainer, ranks)) }
+      return false
+    }
+    try trainer.open(resume: resume, overwrite: overwrite, console: console)
+    let ending = try trainer.run()
+    if ranks.isMain { conclude(trainer, ending) }
+    return ending == .stopped
+  }
+
+  /// What every run says at its start: ranks, data and the table of trained modules.
+  private func show(_ trainer: Trainer, _ ranks: Ranks, _ console: ProgressLine) {
+    console.print("\(ranks.count) rank(s), \(ranks.node.size) of them on \(ranks.job.host)")
+    for note in trainer.tasks.notes + trainer.assembly.notes { console.print("note: \(note)") }
+    for line in trainer.parameterTable.lines { console.print(line) }
+  }
+
+  private func summary(_ trainer: Trainer, _ ranks: Ranks) -> JSONValue {
+    [
+      "ranks": .int(ranks.count), "steps": .int(trainer.totalSteps), "steps_per_epoch": .int(trainer.stepsPerEpoch),
+      "trainable_parameters": .int(trainer.assembly.model.parameters.count),
+      "model_parameters": .int(trainer.assembly.model.backboneParameterCount),
+      "shared_mib": .int(trainer.assembly.loaded.weights.byteCount >> 20),
+      "tasks": .array(
+        trainer.tasks.training.map {
+          [
+            "name": .string($0.name), "examples": .int($0.count), "tokens": .int($0.report.tokens),
+            "label_tokens": .int($0.report.labelTokens),
+          ]
+        }),
+    ]
+  }
+
+  private func summaryTable(_ trainer: Trainer, _ ranks: Ranks) -> Table {
+    var table = Table(columns: [
+      .init("task"), .init("examples", .right), .init("tokens", .right), .init("label tokens", .right),
+      .init("cut", .right), .init("dropped", .right),
+    ])
+    for report in trainer.tasks.training.map(\.report) {
+      table.append([
+        report.task, Formatting.count(report.examples), Formatting.count(report.tokens),
+        Formatting.count(report.labelTokens), Formatting.count(report.cutSources + report.cutTargets),
+        Formatting.count(report.dropped),
+      ])
+    }
+    let epochs = Double(trainer.totalSteps) / Double(trainer.stepsPerEpoch)
+    table.append([
+      "\(trainer.totalSteps) steps, \(Formatting.number(epochs)) epochs", "", "", "", "", "",
+    ])
+    return table
+  }
+
+  private func conclude(_ trainer: Trainer, _ ending: Trainer.Ending) {
+    let folder = trainer.recipe.outputDir
+    if json {
+      CommandOutput.result([
+        "output_dir": .string(folder), "steps": .int(trainer.finishedSteps),
+        "completed": .bool(ending == .completed), "skipped_steps": .int(trainer.skippedSteps),
+        "evaluation": trainer.lastEvaluation?.json ?? .null,
+      ])
+    } else if ending == .completed {
+      if let record = trainer.lastEvaluation { CommandOutput.result(record.table) }
+      CommandOutput.result("The trained adapter lies in \(folder)")
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Foundation
+import TestSupport
+import Testing
+import Tokenizers
+
+/// Against what Hugging Face's tokenizers compute.
+@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+struct TokenizerFixtureTests {
+  private struct Case: Decodable {
+    let text: String
+    let ids: [Int32]
+    let idsWithSpecial: [Int32]
+    let decoded: String
+
+    private enum CodingKeys: String, CodingKey {
+      case text, ids, decoded
+      case idsWithSpecial = "ids_with_special"
+    }
+  }
+
+  @Test(arguments: ["byte-level-bpe-gpt2", "byte-level-bpe-roberta"])
+  func idsAndTextAgreeWithHuggingFace(kind: String) throws {
+    let folder = SharedFolder.fixture("tokenizers/\(kind)")
+    let tokenizer = try Tokenizer(folder: folder)
+    let data = try Data(contentsOf: folder.appending(path: "cases.json"))
+    let cases = try JSONDecoder().decode([Case].self, from: data)
+    #expect(!cases.isEmpty)
+    for example in cases {
+      #expect(tokenizer.encode(example.text, addSpecialTokens: false) == example.ids)
+      #expect(tokenizer.encode(example.text) == example.idsWithSpecial)
+      #expect(Array(tokenizer.decode(example.idsWithSpecial).utf8) == Array(example.decoded.utf8))
+    }
+  }
+
+  @Test func gpt2RoundTripsTaskText() throws {
+    let tokenizer = try Tokenizer(folder: SharedFolder.url.appending(path: "tokenizers/gpt2"))
+    #expect(tokenizer.vocabularySize == 50257)
+    #expect(tokenizer.endOfTextId == 50256)
+    #expect(tokenizer.beginOfTextId == 50256)
+    #expect(tokenizer.encode("Hello, world!<|endoftext|>") == [15496, 11, 995, 0, 50256])
+    let task = "data/super-natural-instructions/train/task181_outcome_extraction.json"
+    let text = try String(contentsOf: SharedFolder.url.appending(path: task), encoding: .utf8)
+    let ids = tokenizer.encode(text)
+    #expect(ids.count < text.utf8.count / 2)
+    #expect(tokenizer.decode(ids) == text)
+  }
+
+  @Test func specialTokensComeFromTheConfiguration() throws {
+    let tokenizer = try Tokenizer(folder: SharedFolder.fixture("tokenizers/byte-level-bpe-roberta"))
+    #expect(tokenizer.endOfTextId == 2)
+    #expect(tokenizer.beginOfTextId == 0)
+    #expect(tokenizer.paddingId == 1)
+    #expect(tokenizer.token(for: 4) == "<mask>")
+    #expect(tokenizer.id(for: "<mask>") == 4)
+    #expect(tokenizer.encode("a", and: "b") == [0, 69, 2, 2, 70, 2])
+  }
+}

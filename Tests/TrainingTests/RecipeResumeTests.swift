@@ -1,0 +1,55 @@
+import Foundation
+import Testing
+
+@testable import Training
+
+@Suite struct RecipeResumeTests {
+  private let recipe = smallRecipe("save_steps: 5")
+
+  @Test func cadenceOfLoggingSavingAndEvaluationIsFree() throws {
+    let old = try parse(recipe)
+    let new = try parse(
+      recipe,
+      overrides: [
+        "save_steps=7", "logging_steps=1", "eval_steps=2", "output_dir=other", "save_total_limit=1",
+        "tasks.0.test=t.jsonl", "tasks.0.max_test_examples=4", "tasks.0.metrics=[rouge1]", "max_new_tokens=3",
+        "eval_batch_size=1",
+        "eval_on_start=true",
+      ])
+    #expect(old.differences(to: new) == [])
+    #expect(old.fingerprint == new.fingerprint)
+  }
+
+  @Test func whatChangesTheResultIsListed() throws {
+    let old = try parse(recipe)
+    let new = try parse(
+      recipe, overrides: ["learning_rate=1e-3", "adapter.r=4", "tasks.0.labels=[a]", "mixing.cap=3", "max_steps=2"])
+    #expect(
+      old.differences(to: new).map(\.description) == [
+        "`adapter.r` was 8 and is 4", "`tasks.0.labels` was [] and is [a]", "`mixing.cap` was null and is 3",
+        "`max_steps` was null and is 2", "`learning_rate` was 5e-05 and is 0.001",
+      ])
+    #expect(old.fingerprint != new.fingerprint)
+    #expect(old.fingerprint.count == 16)
+  }
+
+  @Test func anotherTaskIsADifference() throws {
+    let new = try parse(smallRecipe("  - {name: more, format: pretokenized, train: more.jsonl}"))
+    let differences = try parse(smallRecipe()).differences(to: new)
+    #expect(differences.first == Recipe.Difference(key: "tasks.1.name", old: "null", new: "more"))
+  }
+
+  @Test func aMovedRunMayGoOn() throws {
+    let old = try Recipe.parse(recipe, folder: URL(filePath: "/a"))
+    let new = try Recipe.parse(recipe, folder: URL(filePath: "/b/c"))
+    #expect(old.differences(to: new) == [])
+    #expect(try parse(recipe).differences(to: parse(recipe, overrides: ["tasks.0.train=x.jsonl"])).count == 1)
+  }
+
+  @Test func aRunOfConstantRateMayBecomeLonger() throws {
+    let old = try parse(recipe + "\nlr_scheduler_type: constant\nmax_steps: 5")
+    let new = try parse(recipe + "\nlr_scheduler_type: constant\nmax_steps: 9")
+    #expect(old.differences(to: new) == [])
+    #expect(try parse(recipe + "\nmax_steps: 5").differences(to: parse(recipe + "\nmax_steps: 9")).count == 1)
+  }
+}

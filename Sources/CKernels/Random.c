@@ -34,25 +34,64 @@ static inline __attribute__((always_inline)) void words(uint64_t key, uint64_t s
 /// 24 random bits as a number in [0, 1).
 static inline __attribute__((always_inline)) float unit(uint32_t word) { return (float)(word >> 8) * 0x1p-24f; }
 
-void ck_uniform(long count, uint64_t key, uint64_t stream, uint64_t first, float *x) {
+void ck_uniform(long count, uint64_t key, uint64_t stream, float *x) {
   uint32_t block[4];
   for (long i = 0; i < count; i++) {
-    uint64_t index = first + (uint64_t)i;
-    if (i == 0 || index % 4 == 0) words(key, stream, index / 4, block);
-    x[i] = unit(block[index % 4]);
+    if (i % 4 == 0) words(key, stream, (uint64_t)i / 4, block);
+    x[i] = unit(block[i % 4]);
   }
 }
 
-void ck_normal(long count, uint64_t key, uint64_t stream, uint64_t first, float *x) {
+/// ln x for x in (0, 1] (Cephes' logf).
+static inline __attribute__((always_inline)) float logarithm(float x) {
+  union { float value; int32_t bits; } number = {x};
+  int exponent = (number.bits >> 23) - 126;
+  number.bits = (number.bits & 0x007FFFFF) | 0x3F000000;  // mantissa in [1/2, 1)
+  int isLow = number.value < 0.707106781186547524f;
+  exponent -= isLow;
+  float m = (isLow ? 2.0f * number.value : number.value) - 1.0f, e = (float)exponent;
+  float p = 7.0376836292e-2f;
+  p = p * m - 1.1514610310e-1f;
+  p = p * m + 1.1676998740e-1f;
+  p = p * m - 1.2420140846e-1f;
+  p = p * m + 1.4249322787e-1f;
+  p = p * m - 1.6668057665e-1f;
+  p = p * m + 2.0000714765e-1f;
+  p = p * m - 2.4999993993e-1f;
+  p = p * m + 3.3333331174e-1f;
+  return m - 0.5f * m * m + m * m * m * p + e * 0.69314718055994531f;
+}
+
+/// cos and sin of 2 pi turn, turn in [0, 1): quadrant and Cephes' polynomials.
+static inline __attribute__((always_inline)) void circle(float turn, float *cosine, float *sine) {
+  int quadrant = (int)(4.0f * turn + 0.5f);
+  float r = (4.0f * turn - (float)quadrant) * 1.57079632679489662f, z = r * r;
+  float s = ((-1.9515295891e-4f * z + 8.3321608736e-3f) * z - 1.6666654611e-1f) * z * r + r;
+  float c = ((2.443315711809948e-5f * z - 1.388731625493765e-3f) * z + 4.166664568298827e-2f) * z * z - 0.5f * z + 1.0f;
+  int swap = quadrant & 1;
+  float x = swap ? s : c, y = swap ? c : s;
+  *cosine = ((quadrant + 1) & 2) ? -x : x;
+  *sine = (quadrant & 2) ? -y : y;
+}
+
+/// The four normal numbers of one block of a stream.
+static inline __attribute__((always_inline)) void normals(uint64_t key, uint64_t stream, uint64_t index, float *x) {
   uint32_t block[4];
-  for (long i = 0; i < count; i += 2) {
-    uint64_t index = first + (uint64_t)i;
-    if (i == 0 || index % 4 == 0) words(key, stream, index / 4, block);
-    float radius = sqrtf(-2.0f * logf(1.0f - unit(block[index % 4])));
-    float angle = 6.283185307179586f * unit(block[index % 4 + 1]);
-    x[i] = radius * cosf(angle);
-    if (i + 1 < count) x[i + 1] = radius * sinf(angle);
+  words(key, stream, index, block);
+  for (int pair = 0; pair < 2; pair++) {
+    float radius = sqrtf(-2.0f * logarithm(1.0f - unit(block[2 * pair]))), cosine, sine;
+    circle(unit(block[2 * pair + 1]), &cosine, &sine);
+    x[2 * pair] = radius * cosine;
+    x[2 * pair + 1] = radius * sine;
   }
+}
+
+VECTORIZED void ck_normal(long count, uint64_t key, uint64_t stream, float *x) {
+  long whole = count / 4;
+  for (long i = 0; i < whole; i++) normals(key, stream, (uint64_t)i, x + 4 * i);
+  float last[4];
+  if (count % 4 != 0) normals(key, stream, (uint64_t)whole, last);
+  for (long j = 0; j < count % 4; j++) x[4 * whole + j] = last[j];
 }
 
 VECTORIZED void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, const float *x, float *y) {

@@ -3,7 +3,7 @@ import MessagePassing
 /// A model's frozen numbers, held once a node however many ranks run there.
 ///
 /// Tensors stored as fp32 are used where they lie in the mapped file, whose pages the ranks of a node share. Others
-/// (F16, BF16) are converted by the node's first rank, tensor by tensor, into an MPI shared-memory window.
+/// (F16, BF16) are converted tensor by tensor, shared out among the node's ranks, into an MPI shared-memory window.
 public final class SharedWeights {
   /// A tensor to load: the model's name for it, and the file's.
   public struct Entry: Sendable {
@@ -40,7 +40,7 @@ public final class SharedWeights {
     try fillWindow(converted, node: node) { try source.copyFloats($0.fileName, into: $1) }
   }
 
-  /// Makes `entries` without a file: the node's first rank calls `fill` for each.
+  /// Makes `entries` without a file, by calling `fill` for each; the node's ranks share the work.
   public init(
     _ entries: [Entry], node: Communicator, fill: (Entry, UnsafeMutableBufferPointer<Float>) throws -> Void
   ) throws {
@@ -56,9 +56,9 @@ public final class SharedWeights {
     let offsets = entries.reduce(into: [0]) { $0.append(($0.last! + $1.count + alignment - 1) & ~(alignment - 1)) }
     let window = try SharedWindow(byteCount: offsets.last! * MemoryLayout<Float>.stride, on: node)
     let floats = window.bytes.bindMemory(to: Float.self)
-    for (entry, offset) in zip(entries, offsets) {
+    for (place, (entry, offset)) in zip(entries, offsets).enumerated() {
       let part = UnsafeMutableBufferPointer(rebasing: floats[offset..<offset + entry.count])
-      if node.rank == 0 { try fill(entry, part) }
+      if place % node.size == node.rank { try fill(entry, part) }
       addresses[entry.name] = part.baseAddress
     }
     try window.synchronize()

@@ -8,6 +8,8 @@ public struct ExampleReference: Sendable, Equatable, Hashable {
   public let index: Int
   /// The running number of this sequence in the whole run, from 0: the key of its random numbers.
   public let ordinal: Int
+
+  public init(task: Int, index: Int, ordinal: Int) { (self.task, self.index, self.ordinal) = (task, index, ordinal) }
 }
 
 /// The global batch of one optimizer step, cut into parts of near-equal token counts.
@@ -17,6 +19,10 @@ public struct StepPlan: Sendable, Equatable {
   public let epoch: Int
   /// One list a micro-batch, in the fixed order of the reduction; some may be empty when the batch is small.
   public let parts: [[ExampleReference]]
+
+  public init(step: Int, epoch: Int, parts: [[ExampleReference]]) {
+    (self.step, self.epoch, self.parts) = (step, epoch, parts)
+  }
 
   /// The sequences of the batch.
   public var sequenceCount: Int { parts.reduce(0) { $0 + $1.count } }

@@ -32,14 +32,14 @@ public struct RandomKey: Hashable, Sendable {
   /// Fills with uniform numbers in [low, high).
   public func fillUniform(_ x: UnsafeMutableBufferPointer<Float>, low: Float, high: Float) {
     guard let base = x.baseAddress else { return }
-    ck_uniform(x.count, value, 0, 0, base)
+    ck_uniform(x.count, value, 0, base)
     for i in x.indices { x[i] = low + (high - low) * x[i] }
   }
 
   /// Fills with normal numbers of mean 0.
   public func fillNormal(_ x: UnsafeMutableBufferPointer<Float>, standardDeviation: Float) {
     guard let base = x.baseAddress else { return }
-    ck_normal(x.count, value, 0, 0, base)
+    ck_normal(x.count, value, 0, base)
     ck_scale(x.count, standardDeviation, base)
   }
 

@@ -16,7 +16,7 @@ struct Polyad: ParsableCommand {
       saving.
       """,
     version: "0.1.0",
-    subcommands: [Train.self])
+    subcommands: [Train.self, Bench.self])
 
   static func main() {
     MatrixLibrary.restartWithBetterKernelsIfAny()

@@ -90,10 +90,10 @@ void ck_attend_one(long length, long width, float scale, const float *q, const f
 
 /// Four words for one counter (c0..c3) and key (k0, k1), for tests against published vectors.
 void ck_philox(const uint32_t *counter, const uint32_t *key, uint32_t *out);
-/// Uniform numbers in [0, 1): element i depends on (key, stream, first + i) alone.
-void ck_uniform(long count, uint64_t key, uint64_t stream, uint64_t first, float *x);
-/// Standard normal numbers (Box-Muller); element i depends on (key, stream, first + i) alone. `first` must be even.
-void ck_normal(long count, uint64_t key, uint64_t stream, uint64_t first, float *x);
+/// Uniform numbers in [0, 1): element i depends on (key, stream, i) alone.
+void ck_uniform(long count, uint64_t key, uint64_t stream, float *x);
+/// Standard normal numbers (Box-Muller): element i depends on (key, stream, i) alone.
+void ck_normal(long count, uint64_t key, uint64_t stream, float *x);
 /// y = x with each element kept with probability 1 - rate and scaled by 1 / (1 - rate), else 0.
 /// Element i depends on (key, stream, i) alone. x may be y.
 void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, const float *x, float *y);

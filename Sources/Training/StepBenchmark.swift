@@ -1,0 +1,125 @@
+import Adapters
+import Backbones
+import Foundation
+import MessagePassing
+import Tasks
+import Tensors
+import Tokenizers
+
+/// Measures training steps on real task lengths, as `polyad bench step` reports them.
+///
+/// Batches are those of an ordinary fine-tuning script: prompt and answer of at most `maximumLength` tokens, sequences of
+/// similar length together, a fixed number of sequences a rank.
+public struct StepBenchmark {
+  public struct Options: Sendable {
+    public var sequencesPerRank = 4
+    /// Parts that a rank's share of a batch is cut in.
+    public var partsPerRank = 2
+    public var maximumLength = 512
+    public var maximumTargetLength = 128
+    /// Measured steps; one more goes before, to warm up.
+    public var steps = 8
+    /// Instances read of each task file.
+    public var examplesPerTask = 100
+
+    public init() {}
+  }
+
+  /// What was measured, over all ranks.
+  public struct Result: Sendable {
+    public let tokensPerSecond: Double
+    public let secondsPerStep: Double
+    /// Rank 0's seconds a step in each phase.
+    public let phases: [PhaseTimer.Phase: Double]
+    /// Floating-point operations a second and rank, for the products a step needs.
+    public let flopsPerSecondPerRank: Double
+    /// From the end of loading to the end of the warm-up step.
+    public let firstStepSeconds: Double
+    public let lastLoss: Double
+  }
+
+  private let step: TrainingStep
+  private let tasks: [TokenizedTask]
+  private let plans: [StepPlan]
+  private let ranks: Ranks
+  private let model: AdapterModel
+
+  /// - Parameter taskFiles: Super-NaturalInstructions files.
+  public init(
+    _ model: AdapterModel, tokenizer: Tokenizer, taskFiles: [URL], options: Options, ranks: Ranks
+  ) throws {
+    (self.model, self.ranks) = (model, ranks)
+    var recipe = Recipe()
+    recipe.trainBatchSize = options.sequencesPerRank * ranks.count
+    recipe.microBatches = options.partsPerRank * ranks.count
+    recipe.weightDecay = 0.01
+    step = try TrainingStep(model, recipe: recipe, taskCount: taskFiles.count, ranks: ranks)
+    let preparation = try TaskPreparation(
+      encoding: tokenizer, tokenizerFile: tokenizer.file,
+      options: TokenizationOptions(
+        kind: .causal, maxSequenceLength: options.maximumLength, maxTargetLength: options.maximumTargetLength,
+        vocabularySize: nil))
+    tasks = try taskFiles.map { file in
+      try preparation.prepare(
+        TaskSpecification(
+          name: file.deletingPathExtension().lastPathComponent, format: .superNaturalInstructions, train: file,
+          positiveExamples: 0, maxTrainExamples: options.examplesPerTask), split: .train)
+    }
+    plans = Self.plans(tasks, recipe: recipe, count: options.steps + 1)
+  }
+
+  /// Sequences sorted by length and cut into batches, the batches in random order.
+  private static func plans(_ tasks: [TokenizedTask], recipe: Recipe, count: Int) -> [StepPlan] {
+    let lengths = tasks.map(\.exampleLengths)
+    let all = lengths.indices.flatMap { task in lengths[task].indices.map { (task: task, index: $0) } }
+    let sorted = all.sorted {
+      (lengths[$0.task][$0.index], $0.task, $0.index) < (lengths[$1.task][$1.index], $1.task, $1.index)
+    }
+    let batchCount = sorted.count / recipe.trainBatchSize
+    let key = RandomKey(seed: 1).child("benchmark order")
+    let order = (0..<batchCount).sorted { key.child(UInt64($0)).value < key.child(UInt64($1)).value }
+    return (0..<count).map { step in
+      let start = order[step % batchCount] * recipe.trainBatchSize
+      var parts = Array(repeating: [ExampleReference](), count: recipe.microBatches)
+      for place in 0..<recipe.trainBatchSize {
+        let example = sorted[start + place]
+        parts[place % recipe.microBatches].append(
+          ExampleReference(task: example.task, index: example.index, ordinal: step * recipe.trainBatchSize + place))
+      }
+      return StepPlan(step: step, epoch: 0, parts: parts)
+    }
+  }
+
+  /// Runs the steps. Collective.
+  public func run() throws -> Result {
+    let begin = ContinuousClock.now
+    _ = try step.run(plans[0], training: tasks, learningRate: 5e-5)
+    let firstStep = (ContinuousClock.now - begin) / .seconds(1)
+    step.objective.phases.reset()
+    try ranks.world.barrier()
+    var tokens = 0, flops = 0.0, loss = 0.0
+    let start = ContinuousClock.now
+    for plan in plans.dropFirst() {
+      let outcome = try step.run(plan, training: tasks, learningRate: 5e-5)
+      tokens += outcome.tokenCount
+      flops += operations(plan)
+      loss = outcome.sums.mean
+    }
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    let count = Double(plans.count - 1)
+    return Result(
+      tokensPerSecond: Double(tokens) / seconds, secondsPerStep: seconds / count,
+      phases: step.objective.phases.seconds.mapValues { $0 / count },
+      flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss)
+  }
+
+  /// Floating-point operations the products of a step need, forward and backward, for all ranks: what the mathematics
+  /// asks for, not what is computed again or beyond the causal triangle.
+  private func operations(_ plan: StepPlan) -> Double {
+    plan.parts.joined().reduce(0) { total, reference in
+      let example = tasks[reference.task][reference.index]
+      let labels = example.labelCount(.causal)
+      return total + model.trainingOperations(tokenCount: example.inputIds.count, labelCount: labels)
+    }
+  }
+}

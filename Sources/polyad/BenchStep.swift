@@ -1,0 +1,115 @@
+import Adapters
+import ArgumentParser
+import Backbones
+import Foundation
+import MessagePassing
+import Tensors
+import Tokenizers
+import Training
+
+/// `polyad bench step`.
+struct BenchStep: RankedCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "step", abstract: "Measures LoRA training steps of a published model shape on real task lengths.",
+    discussion: "Random weights: speed does not depend on them. Batches are cut as launch scripts of other systems do.")
+
+  @Option(help: "The model's shape: gpt2 (124 M parameters).")
+  var preset = "gpt2"
+  @Option(help: "A model folder instead of a preset, with its own weights.")
+  var model: String?
+  @Option(help: "A folder of Super-NaturalInstructions files.", completion: .directory)
+  var data: String
+  @Option(help: "The folder of tokenizer.json.", completion: .directory)
+  var tokenizer: String
+  @Option(name: .customLong("r"), help: "LoRA's rank.")
+  var adapterRank = 8
+  @Option(help: "Sequences a rank and step.")
+  var batch = 4
+  @Option(help: "Parts that a rank's sequences are cut in.")
+  var microBatches = 2
+  @Option(help: "Tokens a sequence at most.")
+  var maxLength = 512
+  @Option(help: "Measured steps, after one that warms up.")
+  var steps = 8
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    guard preset == "gpt2" else { throw ValidationError("unknown preset \"\(preset)\"; known: gpt2") }
+    guard batch > 0, microBatches > 0, steps > 0, adapterRank > 0, maxLength > 1, maxLength <= 1024 else {
+      throw ValidationError("--batch, --micro-batches, --steps and --r must be above 0, --max-length from 2 to 1024")
+    }
+  }
+
+  func run(on ranks: Ranks) throws -> Bool {
+    let begin = ContinuousClock.now
+    let loaded =
+      try model.map { try BackboneLoader.load(ModelAssembly.folder($0), node: ranks.node) }
+      ?? BackboneLoader.random(GPT2Configuration(), seed: 0, node: ranks.node)
+    defer { try? loaded.weights.free() }
+    var configuration = AdapterConfiguration(peftType: .lora)
+    configuration.adapterRank = adapterRank
+    configuration.loraAlpha = 16
+    let adapted = try AdapterModel(configuration, backbone: loaded.backbone, seed: 0)
+    let loadSeconds = (ContinuousClock.now - begin) / .seconds(1)
+    var options = StepBenchmark.Options()
+    (options.sequencesPerRank, options.partsPerRank) = (batch, min(microBatches, batch))
+    (options.maximumLength, options.steps) = (maxLength, steps)
+    let benchmark = try StepBenchmark(
+      adapted, tokenizer: Tokenizer(folder: ModelAssembly.tokenizerFolder(tokenizer)), taskFiles: taskFiles(),
+      options: options, ranks: ranks)
+    let peakBefore = try peak(ranks)
+    let result = try benchmark.run()
+    let peakAfter = try peak(ranks)
+    let memory = try ranks.world.allReduce(Int64(MemoryUse.peakResidentMiB), .max)
+    guard ranks.isMain else { return false }
+    report(
+      result, ranks, peak: max(peakBefore, peakAfter), memory: Int(memory), loadSeconds: loadSeconds,
+      sharedMiB: loaded.weights.byteCount >> 20)
+    return false
+  }
+
+  /// The matmul rate a core, all ranks at once: the slowest rank's.
+  private func peak(_ ranks: Ranks) throws -> Double {
+    try ranks.world.barrier()
+    return try ranks.world.allReduce(MatrixBenchmark.peak(), .min)
+  }
+
+  private func taskFiles() throws -> [URL] {
+    let folder = URL(filePath: data)
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path))?.filter { $0.hasSuffix(".json") } ?? []
+    guard !names.isEmpty else { throw UsageError("--data \(data) is no folder with .json task files") }
+    return names.sorted().map { folder.appending(path: $0) }
+  }
+
+  private func report(
+    _ result: StepBenchmark.Result, _ ranks: Ranks, peak: Double, memory: Int, loadSeconds: Double, sharedMiB: Int
+  ) {
+    let utilization = result.flopsPerSecondPerRank * 1e-9 / peak
+    let phases = PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, result.phases[$0] ?? 0) }
+    let threads = (try? ThreadPlan().threadCount) ?? 1
+    if json {
+      CommandOutput.result([
+        "preset": .string(model ?? preset), "method": "LORA", "ranks": .int(ranks.count), "threads": .int(threads),
+        "precision": "fp32", "tokens_per_second": .double(result.tokensPerSecond),
+        "seconds_per_step": .double(result.secondsPerStep), "phase_seconds": .object(phases),
+        "matmul_gflops": .double(peak), "model_flops_utilization": .double(utilization), "peak_rss_mib": .int(memory),
+        "shared_mib": .int(sharedMiB), "load_seconds": .double(loadSeconds),
+        "first_step_seconds": .double(result.firstStepSeconds), "loss": .double(result.lastLoss),
+        "kernels": .string(MatrixLibrary.coreName),
+      ])
+      return
+    }
+    var table = Table(columns: [.init(model ?? preset), .init("", .right)])
+    table.append(["ranks × threads", "\(ranks.count) × \(threads)"])
+    table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
+    table.append(["seconds a step", Formatting.number(result.secondsPerStep)])
+    for phase in phases { table.append(["  \(phase.name)", Formatting.number(phase.value)]) }
+    table.append(["measured matmul peak, GFLOP/s a core", Formatting.number(peak)])
+    table.append(["share of that peak", Formatting.percent(utilization)])
+    table.append(["peak resident MiB a rank, shared weights included", Formatting.count(memory)])
+    table.append(["shared weights, MiB a node", Formatting.count(sharedMiB)])
+    table.append(["load, first step (seconds)", "\(Formatting.number(loadSeconds)), \(Formatting.number(result.firstStepSeconds))"])
+    CommandOutput.result(table)
+  }
+}

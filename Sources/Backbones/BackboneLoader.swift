@@ -84,14 +84,14 @@ private struct FileNames {
 }
 
 extension GPT2Configuration {
-  /// GPT-2's initial values: N(0, 0.02), residual projections divided by √(2 · layers), biases 0, norms 1.
+  /// GPT-2's initial values: N(0, initializer_range), residual projections divided by √(2 · layers), biases 0, norms 1.
   ///
   /// They depend on the seed and the parameter's name alone.
   public func initialize(_ name: String, _ values: UnsafeMutableBufferPointer<Float>, seed: UInt64) {
     if name.hasSuffix(".bias") { return values.update(repeating: 0) }
     if name.contains(".ln_") { return values.update(repeating: 1) }
     let isResidual = name.hasSuffix("c_proj.weight")
-    let deviation = isResidual ? 0.02 / (2 * Float(layerCount)).squareRoot() : 0.02
+    let deviation = isResidual ? initializerRange / (2 * Float(layerCount)).squareRoot() : initializerRange
     RandomKey(seed: seed).child("random backbone").child(name).fillNormal(values, standardDeviation: deviation)
   }
 }

@@ -14,6 +14,8 @@ public struct GPT2Configuration: Sendable, Equatable {
   /// Whether layer i's scores are further divided by i + 1.
   public var scalesByLayer = false
   public var tiesEmbeddings = true
+  /// Standard deviation of random initial weights.
+  public var initializerRange: Float = 0.02
 
   /// The published 124 M parameter shape.
   public init() {}
@@ -32,6 +34,7 @@ public struct GPT2Configuration: Sendable, Equatable {
     epsilon = Float(try reader.number("layer_norm_epsilon", default: 1e-5))
     scalesScores = try reader.boolean("scale_attn_weights", default: true)
     scalesByLayer = try reader.boolean("scale_attn_by_inverse_layer_idx", default: false)
+    initializerRange = Float(try reader.number("initializer_range", default: 0.02))
     tiesEmbeddings = try reader.boolean("tie_word_embeddings", default: true)
     try reader.require("activation_function", oneOf: ["gelu_new", "gelu_pytorch_tanh"], default: "gelu_new")
     try reader.refuse("add_cross_attention")

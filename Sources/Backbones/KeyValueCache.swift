@@ -2,6 +2,7 @@ import Tensors
 
 /// Keys and values of the positions decoded so far, a slot a sequence and a layer.
 public final class KeyValueCache {
+  public let layerCount: Int
   public let slotCount: Int
   /// Positions a slot can hold.
   public let capacity: Int
@@ -12,6 +13,7 @@ public final class KeyValueCache {
   private let storage: UnsafeMutableBufferPointer<Float>
 
   public init(layerCount: Int, slotCount: Int, capacity: Int, width: Int) {
+    self.layerCount = layerCount
     self.slotCount = slotCount
     self.capacity = capacity
     self.width = width
@@ -40,6 +42,16 @@ public final class KeyValueCache {
     let range = lengths[slot]..<lengths[slot] + newKeys.rows
     keys(layer, slot).rows(range).copy(from: newKeys)
     values(layer, slot).rows(range).copy(from: newValues)
+  }
+
+  /// Gives one slot the positions that another holds, in place of its own.
+  public func copy(_ source: Int, to target: Int) {
+    lengths[target] = lengths[source]
+    let rows = 0..<lengths[source]
+    for layer in 0..<layerCount {
+      keys(layer, target).rows(rows).copy(from: keys(layer, source).rows(rows))
+      values(layer, target).rows(rows).copy(from: values(layer, source).rows(rows))
+    }
   }
 
   /// Counts `count` more positions in the slot, once every layer has written them.

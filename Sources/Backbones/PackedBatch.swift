@@ -61,6 +61,15 @@ public struct PackedBatch {
     close(task: task, ordinal: 0)
   }
 
+  /// Adds a sequence whose every position is read, for its logits; the labels are placeholders.
+  public mutating func appendEveryPosition(tokens newTokens: some Collection<Int32>, task: Int) {
+    labelRows.append(contentsOf: Int32(tokens.count)..<Int32(tokens.count + newTokens.count))
+    labels.append(contentsOf: repeatElement(0, count: newTokens.count))
+    tokens.append(contentsOf: newTokens)
+    positions.append(contentsOf: 0..<Int32(newTokens.count))
+    close(task: task, ordinal: 0)
+  }
+
   private mutating func close(task: Int, ordinal: UInt64) {
     starts.append(tokens.count)
     labelStarts.append(labels.count)

@@ -37,7 +37,10 @@ public struct CheckpointFolder: Sendable, Equatable {
   /// Checks every file in the manifest: there, of the right length, with the right SHA-256.
   ///
   /// - Throws: ``CheckpointError`` (or ``FileError`` when a file cannot be read) for the first that fails.
-  public func verify() throws { try FolderManifest(of: url).check(url) }
+  public func verify() throws { try Self.verify(url) }
+
+  /// The same for a checkpoint under any name, such as a copied one.
+  public static func verify(_ folder: URL) throws { try FolderManifest(of: folder).check(folder) }
 
   /// The newest checkpoint that passes ``verify()``; nil if none does.
   ///

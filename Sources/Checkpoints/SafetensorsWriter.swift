@@ -15,8 +15,8 @@ public enum SafetensorsWriter {
     to url: URL, tensors: [Tensor], metadata: [String: String] = ["format": "pt"]
   ) throws {
     let outlines = tensors.map { Outline(name: $0.name, shape: $0.shape, count: $0.values.count) }
-    try write(to: url, outlines: outlines, metadata: metadata) { index, file in
-      try file.write(UnsafeRawBufferPointer(tensors[index].values))
+    try write(to: url, outlines: outlines, metadata: metadata) { file in
+      for index in order(of: outlines.map(\.name)) { try file.write(UnsafeRawBufferPointer(tensors[index].values)) }
     }
   }
 
@@ -25,9 +25,33 @@ public enum SafetensorsWriter {
     to url: URL, arrays: [ArrayTensor], metadata: [String: String] = ["format": "pt"]
   ) throws {
     let outlines = arrays.map { Outline(name: $0.name, shape: $0.shape, count: $0.values.count) }
-    try write(to: url, outlines: outlines, metadata: metadata) { index, file in
-      try arrays[index].values.withUnsafeBytes { try file.write($0) }
+    try write(to: url, outlines: outlines, metadata: metadata) { file in
+      for index in order(of: outlines.map(\.name)) { try arrays[index].values.withUnsafeBytes { try file.write($0) } }
     }
+  }
+
+  /// Writes tensors that are made one after the other, so that they need not be in memory together.
+  ///
+  /// - Parameter writeValues: Passes the tensors' numbers in the ``order(of:)`` of their names to its argument.
+  public static func write(
+    to url: URL, shapes: [(name: String, shape: [Int])], metadata: [String: String] = ["format": "pt"],
+    writeValues: (_ append: (UnsafeBufferPointer<Float>) throws -> Void) throws -> Void
+  ) throws {
+    let outlines = shapes.map { Outline(name: $0.name, shape: $0.shape, count: $0.shape.reduce(1, *)) }
+    try write(to: url, outlines: outlines, metadata: metadata) { file in
+      var count = 0
+      try writeValues {
+        count += $0.count
+        try file.write(UnsafeRawBufferPointer($0))
+      }
+      let expected = outlines.reduce(0) { $0 + $1.count }
+      precondition(count == expected, "\(count) numbers written for tensors of \(expected)")
+    }
+  }
+
+  /// The places of `names` in the order in which a file holds them.
+  public static func order(of names: [String]) -> [Int] {
+    names.indices.sorted { utf8Order(names[$0], names[$1]) }
   }
 
   /// Reopens a written file and compares it with memory: the count, the names, the shapes, and instead of a checksum
@@ -54,16 +78,15 @@ public enum SafetensorsWriter {
     let count: Int
   }
 
-  /// Writes the header, then lets `writeValues` append the tensors' bytes one after the other.
+  /// Writes the header, then lets `writeValues` append the tensors' bytes in the file's order.
   private static func write(
-    to url: URL, outlines: [Outline], metadata: [String: String],
-    writeValues: (_ index: Int, OutputFile) throws -> Void
+    to url: URL, outlines: [Outline], metadata: [String: String], writeValues: (OutputFile) throws -> Void
   ) throws {
-    let order = outlines.indices.sorted { utf8Order(outlines[$0].name, outlines[$1].name) }
-    let header = try header(for: order.map { outlines[$0] }, metadata: metadata, file: url.path)
+    let sorted = order(of: outlines.map(\.name)).map { outlines[$0] }
+    let header = try header(for: sorted, metadata: metadata, file: url.path)
     let file = try OutputFile(url)
     try header.withUnsafeBytes { try file.write($0) }
-    for index in order { try writeValues(index, file) }
+    try writeValues(file)
     try file.publish()
   }
 

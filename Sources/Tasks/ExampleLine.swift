@@ -32,10 +32,10 @@ public struct ExampleLine: Sendable, Decodable {
 
   public let id: String?
   public let inputIds: [Int]?
-  public let labels: [Int]?
-  public let label: Double?
+  public private(set) var labels: [Int]?
+  public private(set) var label: Double?
   public let source: String?
-  public let target: String?
+  public private(set) var target: String?
   public let task: TaskSelector?
 
   public init(from decoder: any Decoder) throws {
@@ -47,6 +47,13 @@ public struct ExampleLine: Sendable, Decodable {
     source = keys.source
     target = keys.target
     task = keys.task
+  }
+
+  /// The line without what it says of the answer.
+  var promptOnly: ExampleLine {
+    var line = self
+    (line.labels, line.label, line.target) = (nil, nil, nil)
+    return line
   }
 }
 
@@ -66,19 +73,33 @@ public struct ExampleLineReader: Sendable {
   /// - Parameter limit: The most lines to read; nil: all.
   /// - Throws: ``TaskError`` with file and line.
   public func read(_ url: URL, limit: Int? = nil) throws -> [TokenizedExample] {
-    let file = try TextFile(url)
-    let examples = try outcomes(file, limit: limit, needLabels: false).map(\.example)
-    guard !examples.isEmpty else { throw TaskError.noExamples(task: url.lastPathComponent, file: url.path) }
-    return examples
+    try read(url, limit: limit, promptsOnly: false)
   }
 
-  func outcomes(_ file: TextFile, limit: Int?, needLabels: Bool) throws -> [ExampleTokenizer.Outcome] {
+  /// The prompts of a file, to generate from: `input_ids` as they are, or `source`. Labels and targets are not read.
+  ///
+  /// - Throws: ``TaskError`` with file and line.
+  public func readPrompts(_ url: URL) throws -> [TokenizedExample] {
+    try read(url, limit: nil, promptsOnly: true)
+  }
+
+  private func read(_ url: URL, limit: Int?, promptsOnly: Bool) throws -> [TokenizedExample] {
+    let file = try TextFile(url)
+    let outcomes = try outcomes(file, limit: limit, needLabels: false, promptsOnly: promptsOnly)
+    guard !outcomes.isEmpty else { throw TaskError.noExamples(task: url.lastPathComponent, file: url.path) }
+    return outcomes.map(\.example)
+  }
+
+  func outcomes(
+    _ file: TextFile, limit: Int?, needLabels: Bool, promptsOnly: Bool = false
+  ) throws -> [ExampleTokenizer.Outcome] {
     let decoder = JSONDecoder()
     var outcomes: [ExampleTokenizer.Outcome] = []
     try file.forEachLine { json, number in
       guard outcomes.count < limit ?? .max else { return false }
       let line = try file.decode(ExampleLine.self, from: json, line: number, with: decoder)
-      outcomes.append(try outcome(line, file: file.name, number: number, needLabels: needLabels))
+      outcomes.append(
+        try outcome(promptsOnly ? line.promptOnly : line, file: file.name, number: number, needLabels: needLabels))
       return true
     }
     return outcomes

@@ -4,6 +4,7 @@ import Foundation
 public enum TaskError: Error, Equatable, CustomStringConvertible {
   case noFile(task: String, split: DataSplit)
   case unreadableFile(file: String, reason: String)
+  case unknownGeneratedTask(name: String, known: [String])
   case badJSON(file: String, line: Int?, reason: String)
   case badTemplate(template: String, reason: String)
   case unknownField(file: String, line: Int, field: String, available: [String])
@@ -27,6 +28,8 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .noFile(let task, let split):
       "Task \(task) has no \(split.rawValue) file. Give it one under \(split.rawValue)."
+    case .unknownGeneratedTask(let name, let known):
+      "builtin:\(name) is no built-in task; there are \(known.joined(separator: ", "))."
     case .unreadableFile(let file, let reason): "\(file) cannot be read: \(reason). Check the path and its permissions."
     case .badJSON(let file, let line, let reason):
       "\(Self.place(file, line)) is not the JSON expected here: \(reason). Correct or remove it."

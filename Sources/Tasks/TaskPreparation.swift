@@ -62,7 +62,7 @@ public struct TaskPreparation: Sendable {
   ///
   /// - Throws: ``TaskError``; a cache that cannot be read or written is no error but a note in the report.
   public func prepare(_ task: TaskSpecification, split: DataSplit) throws -> TokenizedTask {
-    let file = try TextFile(task.file(split))
+    let file = try TextFile(task, split: split)
     guard let cacheFolder else { return try tokenize(task, split: split, file: file) }
     let url = cacheFolder.appending(path: try cacheName(task, split: split, file: file) + ".tokens")
     var note: String?

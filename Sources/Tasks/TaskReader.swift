@@ -12,7 +12,7 @@ public struct TaskReader: Sendable {
   /// - Throws: ``TaskError`` with the file and line at fault. `pretokenized` tasks have no text: see
   ///   ``PretokenizedReader``.
   public func read(_ split: DataSplit, limit: Int? = nil) throws -> [Example] {
-    try read(try TextFile(specification.file(split)), limit: limit ?? specification.exampleLimit(split))
+    try read(try TextFile(specification, split: split), limit: limit ?? specification.exampleLimit(split))
   }
 
   func read(_ file: TextFile, limit: Int?) throws -> [Example] {

@@ -17,8 +17,25 @@ struct TextFile {
     }
   }
 
+  /// The data of one split of a task: its file, or what a ``GeneratedTasks`` set (`builtin:NAME`) holds.
+  ///
+  /// - Throws: ``TaskError``.
+  init(_ task: TaskSpecification, split: DataSplit) throws {
+    let url = try task.file(split)
+    guard url.scheme == Self.generatedScheme else {
+      try self.init(url)
+      return
+    }
+    let name = String(url.absoluteString.dropFirst(Self.generatedScheme.count + 1))
+    self.init(url: url, bytes: Data(try GeneratedTasks.lines(name: name, split: split).utf8))
+  }
+
+  private init(url: URL, bytes: Data) { (self.url, self.bytes) = (url, bytes) }
+
+  private static let generatedScheme = "builtin"
+
   /// The file's name in error texts.
-  var name: String { url.path }
+  var name: String { url.isFileURL ? url.path : url.absoluteString }
 
   /// Calls `body` with each line that is not blank and its number, until `body` returns false. One pass over the bytes.
   func forEachLine(_ body: (_ line: Data, _ number: Int) throws -> Bool) throws {

@@ -3,13 +3,27 @@ import Backbones
 import CKernels
 import Tensors
 
-/// Greedy decoding with a key/value cache, several prompts at a time.
+/// Decoding with a key/value cache, several prompts at a time.
 public final class Generator {
-  private let model: AdapterModel
+  let model: AdapterModel
   private let saved = Workspace()
   private let scratch = Workspace()
 
   public init(_ model: AdapterModel) { self.model = model }
+
+  /// Continues prompts.
+  ///
+  /// - Parameter prompts: Prompts longer than the model's positions get no new token.
+  /// - Returns: The new tokens of each prompt.
+  public func generate(_ prompts: [GenerationPrompt], _ options: GenerationOptions) -> [[Int32]] {
+    switch options.strategy {
+    case .greedy: decode(prompts, options) { logits, _, _ in Int32(ck_argmax(logits.count, logits.baseAddress!)) }
+    case .sampling(let sampler):
+      decode(prompts, options) { sampler.token(logits: $0, ordinal: $1.ordinal, position: $2) }
+    case .beams(let count, let lengthPenalty):
+      searchBeams(prompts, options, beamCount: count, lengthPenalty: lengthPenalty)
+    }
+  }
 
   /// The most likely continuation of each prompt, token by token.
   ///
@@ -20,49 +34,84 @@ public final class Generator {
   ///   - endId: The token that ends an answer; it is part of the result. nil: none.
   /// - Returns: The new tokens of each prompt.
   public func greedy(prompts: [[Int32]], tasks: [Int], maximumCount: Int, endId: Int32?) -> [[Int32]] {
-    let backbone = model.backbone
+    generate(
+      zip(prompts, tasks).map { GenerationPrompt(tokens: $0, task: $1, ordinal: 0) },
+      GenerationOptions(maximumCount: maximumCount, endIds: endId.map { [$0] } ?? []))
+  }
+
+  /// New tokens a prompt can get: the last of them needs no position of its own.
+  func limit(_ prompt: GenerationPrompt, _ options: GenerationOptions) -> Int {
+    min(options.maximumCount, model.backbone.maximumLength - prompt.tokens.count + 1)
+  }
+
+  /// Chooses token after token, each from the logits behind the ones before.
+  private func decode(
+    _ prompts: [GenerationPrompt], _ options: GenerationOptions,
+    choose: (_ logits: UnsafeBufferPointer<Float>, _ prompt: GenerationPrompt, _ position: Int) -> Int32
+  ) -> [[Int32]] {
     var results = Array(repeating: [Int32](), count: prompts.count)
-    var active = prompts.indices.filter { maximumCount > 0 && prompts[$0].count <= backbone.maximumLength }
+    var active = prompts.indices.filter { limit(prompts[$0], options) > 0 }
     guard !active.isEmpty else { return results }
-    let longest = active.map { prompts[$0].count }.max()!
-    let cache = backbone.makeCache(slotCount: prompts.count, capacity: longest + maximumCount)
-    var next = choose(prefill(active, prompts, tasks, cache))
-    while true {
-      for (row, slot) in active.enumerated() { results[slot].append(next[row]) }
-      let goesOn = active.indices.filter { row in
-        let slot = active[row]
-        return next[row] != endId && results[slot].count < maximumCount && cache.lengths[slot] < cache.capacity
+    let cache = makeCache(prompts, slotsPerPrompt: 1, options)
+    func take(_ logits: Matrix) {
+      for (row, slot) in active.enumerated() {
+        results[slot].append(choose(Self.row(row, of: logits), prompts[slot], results[slot].count))
       }
-      active = goesOn.map { active[$0] }
+    }
+    withLogits(prefilling: active.map { prompts[$0] }, cache, slots: active, take)
+    while true {
+      active = active.filter { slot in
+        !options.endIds.contains(results[slot].last!) && results[slot].count < limit(prompts[slot], options)
+      }
       guard !active.isEmpty else { return results }
-      let pass = makePass(rowCounts: active.map { _ in 1 }, tasks: active.map { tasks[$0] })
-      next = choose(backbone.step(tokens: goesOn.map { next[$0] }, cache: cache, slots: active, pass))
+      withLogits(
+        after: active.map { results[$0].last! }, tasks: active.map { prompts[$0].task }, cache, slots: active, take)
     }
   }
 
-  private func prefill(_ slots: [Int], _ prompts: [[Int32]], _ tasks: [Int], _ cache: KeyValueCache) -> Matrix {
+  // MARK: The model's passes
+
+  func makeCache(_ prompts: [GenerationPrompt], slotsPerPrompt: Int, _ options: GenerationOptions) -> KeyValueCache {
+    let longest = prompts.map(\.tokens.count).max() ?? 0
+    return model.backbone.makeCache(
+      slotCount: prompts.count * slotsPerPrompt, capacity: longest + options.maximumCount)
+  }
+
+  /// One row of logits.
+  static func row(_ row: Int, of logits: Matrix) -> UnsafeBufferPointer<Float> {
+    UnsafeBufferPointer(logits.rows(row..<row + 1).elements)
+  }
+
+  /// Reads prompts into their slots and passes the logits behind each to `body`. Shape: (prompts, vocabulary).
+  func withLogits(
+    prefilling prompts: [GenerationPrompt], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
+  ) {
     var batch = PackedBatch()
-    for slot in slots { batch.appendPrompt(tokens: prompts[slot], task: tasks[slot]) }
-    let pass = makePass(rowCounts: slots.map { prompts[$0].count }, tasks: batch.tasks)
-    return model.backbone.prefill(batch, cache: cache, slots: slots, pass)
+    for prompt in prompts { batch.appendPrompt(tokens: prompt.tokens, task: prompt.task) }
+    let pass = makePass(starts: batch.starts, tasks: batch.tasks)
+    project(model.backbone.prefill(batch, cache: cache, slots: slots, pass), body)
   }
 
-  /// The most likely token of each row of hidden states; the workspaces are free again afterwards.
-  private func choose(_ hidden: Matrix) -> [Int32] {
-    let head = model.backbone.head
-    let logits = saved.matrix(hidden.rows, head.vocabularySize)
-    head.logits(hidden, into: logits)
-    defer {
-      saved.reset()
-      scratch.reset()
-    }
-    return (0..<logits.rows).map { Int32(ck_argmax(logits.columns, logits.rows($0..<$0 + 1).base)) }
+  /// Reads one token more in each slot and passes the logits behind it to `body`. Shape: (slots, vocabulary).
+  func withLogits(
+    after tokens: [Int32], tasks: [Int], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
+  ) {
+    let pass = makePass(starts: Array(0...tokens.count), tasks: tasks)
+    project(model.backbone.step(tokens: tokens, cache: cache, slots: slots, pass), body)
   }
 
-  private func makePass(rowCounts: [Int], tasks: [Int]) -> Pass {
+  /// The workspaces are free again afterwards.
+  private func project(_ hidden: Matrix, _ body: (Matrix) -> Void) {
+    let logits = saved.matrix(hidden.rows, model.backbone.head.vocabularySize)
+    model.backbone.head.logits(hidden, into: logits)
+    body(logits)
+    saved.reset()
+    scratch.reset()
+  }
+
+  private func makePass(starts: [Int], tasks: [Int]) -> Pass {
     Pass(
-      starts: rowCounts.reduce(into: [0]) { $0.append($0.last! + $1) }, tasks: tasks,
-      ordinals: Array(repeating: 0, count: tasks.count), randomKey: nil, keepsActivations: false, saved: saved,
-      scratch: scratch)
+      starts: starts, tasks: tasks, ordinals: Array(repeating: 0, count: tasks.count), randomKey: nil,
+      keepsActivations: false, saved: saved, scratch: scratch)
   }
 }

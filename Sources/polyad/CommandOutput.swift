@@ -5,7 +5,7 @@ import Training
 /// Where commands write: results on standard output, all else on standard error.
 enum CommandOutput {
   /// Whether this process is the one that speaks before MPI has started: rank 0, or no rank at all.
-  private static var isFirst: Bool {
+  static var isFirst: Bool {
     let environment = ProcessInfo.processInfo.environment
     return ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"].compactMap { environment[$0] }.first ?? "0" == "0"
   }

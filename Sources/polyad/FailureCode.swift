@@ -22,6 +22,7 @@ enum FailureCode: Int32 {
       is CheckpointError:
       self = .model
     case is MPIError: self = .rank
+    case let error as CommandError: self = error.code
     case let error as RunError: self = Self.code(error)
     default: return nil
     }

@@ -16,11 +16,15 @@ struct Polyad: ParsableCommand {
       saving.
       """,
     version: "0.1.0",
-    subcommands: [Train.self, Bench.self])
+    subcommands: [
+      Train.self, Prepare.self, Evaluate.self, Score.self, Generate.self, Tokenize.self, Metrics.self, Inspect.self,
+      Bench.self,
+    ])
 
   static func main() {
     MatrixLibrary.restartWithBetterKernelsIfAny()
     do {
+      try requireKnownVerb()
       var command = try parseAsRoot()
       try command.run()
     } catch let stop as StoppedAfterSaving {
@@ -30,18 +34,50 @@ struct Polyad: ParsableCommand {
     }
   }
 
+  // MARK: Faults in how the program was called
+
+  private static func name(of command: any ParsableCommand.Type) -> String {
+    command.configuration.commandName ?? "\(command)".lowercased()
+  }
+
+  /// The first argument, where it looks like a verb.
+  private static var verb: String? {
+    CommandLine.arguments.dropFirst().first.flatMap { $0.hasPrefix("-") ? nil : $0 }
+  }
+
+  private static func requireKnownVerb() throws {
+    let verbs = (configuration.subcommands.map(name(of:)) + ["help"]).sorted()
+    guard let verb, !verbs.contains(verb), let nearest = nearest(to: verb, in: verbs) else { return }
+    throw UsageError(
+      "there is no verb \(verb); did you mean \(nearest)? The verbs are \(verbs.joined(separator: ", "))")
+  }
+
+  /// What to say of the first option that the verb does not have; the argument parser speaks of missing ones first.
+  private static var unknownOption: String? {
+    let arguments = CommandLine.arguments.dropFirst()
+    var command: any ParsableCommand.Type = Polyad.self
+    for argument in arguments {
+      guard let next = command.configuration.subcommands.first(where: { name(of: $0) == argument }) else { break }
+      command = next
+    }
+    let known = helpMessage(for: command).matches(of: /--[a-z][a-z0-9-]*/).map { String($0.output) }
+    let given = arguments.prefix { $0 != "--" }.filter { $0.hasPrefix("--") }.map { String($0.prefix { $0 != "=" }) }
+    guard let unknown = given.first(where: { !known.contains($0) }) else { return nil }
+    return "Unknown option '\(unknown)'." + (nearest(to: unknown, in: known).map { " Did you mean '\($0)'?" } ?? "")
+  }
+
   /// Prints an error, or the help that was asked for, and ends the program.
   private static func end(_ error: any Error) -> Never {
     if let code = FailureCode(error) {
       CommandOutput.message("polyad: \(error)")
       Glibc.exit(code.rawValue)
     }
-    let message = fullMessage(for: error)
     guard exitCode(for: error) != .success else {
-      print(message)
+      if CommandOutput.isFirst { print(fullMessage(for: error)) }
       Glibc.exit(0)
     }
-    CommandOutput.message(message)
+    let help = ["polyad", verb, "--help"].compactMap(\.self).joined(separator: " ")
+    CommandOutput.message("polyad: \(unknownOption ?? message(for: error)) (see \(help))")
     Glibc.exit(FailureCode.usage.rawValue)
   }
 }

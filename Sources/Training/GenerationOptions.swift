@@ -1,0 +1,36 @@
+import Tensors
+
+/// What to continue: at least one token, the task that routes it, and what its random numbers are keyed by.
+public struct GenerationPrompt: Sendable, Equatable {
+  public let tokens: [Int32]
+  public let task: Int
+  /// The prompt's running number in the whole job.
+  public let ordinal: Int
+
+  public init(tokens: [Int32], task: Int, ordinal: Int) {
+    (self.tokens, self.task, self.ordinal) = (tokens, task, ordinal)
+  }
+}
+
+/// How prompts are continued.
+public struct GenerationOptions: Sendable, Equatable {
+  /// How the next token is chosen.
+  public enum Strategy: Sendable, Equatable {
+    /// The most likely token each time.
+    case greedy
+    /// A random token each time.
+    case sampling(TokenSampler)
+    /// The best of several continuations kept side by side.
+    case beams(count: Int, lengthPenalty: Double)
+  }
+
+  /// New tokens at most; fewer where the model's positions end.
+  public var maximumCount: Int
+  /// The tokens that end an answer; the one that did is part of the result.
+  public var endIds: Set<Int32>
+  public var strategy: Strategy
+
+  public init(maximumCount: Int, endIds: Set<Int32>, strategy: Strategy = .greedy) {
+    (self.maximumCount, self.endIds, self.strategy) = (maximumCount, endIds, strategy)
+  }
+}

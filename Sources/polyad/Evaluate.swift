@@ -1,0 +1,104 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Training
+
+/// `polyad evaluate`.
+struct Evaluate: RankedCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Scores a recipe's test sets by generation, per task and mean.",
+    discussion: "Metrics are percentages, except perplexity. The ranks share the examples.")
+
+  @OptionGroup var recipeOptions: RecipeOptions
+  @Option(
+    help: "An adapter folder, a whole model's folder, or none for the bare model. Default: the recipe's output_dir.",
+    completion: .directory)
+  var adapter: String?
+  @Flag(help: "Score the bare model, as --adapter none does.")
+  var base = false
+  @Option(help: "Write every answer to this file, a JSON line each.", completion: .file(extensions: ["jsonl"]))
+  var predictions: String?
+  @Flag(help: "Print one JSON object as the result.")
+  var json = false
+
+  func validate() throws {
+    if base, adapter ?? "none" != "none" { throw ValidationError("--base and --adapter exclude each other") }
+  }
+
+  func run(on ranks: Ranks) throws -> Bool {
+    let recipe = try recipeOptions.load()
+    guard recipe.tasks.contains(where: { $0.test != nil }) else {
+      throw CommandError.noTestSet(recipe: recipeOptions.recipe)
+    }
+    let assembly = try CommandError.loadingModel { try load(recipe, ranks) }
+    defer { try? assembly.free() }
+    let backbone = assembly.model.backbone
+    try recipe.requireFit(positions: backbone.maximumLength)
+    guard let tokenizer = assembly.tokenizer else {
+      throw RunError.noTokenizer(folder: recipe.tokenizerNameOrPath)
+    }
+    let tasks = try TaskAssembly(
+      recipe, tokenizer: tokenizer, tokenizerFile: tokenizer.file, vocabularySize: backbone.head.vocabularySize,
+      splits: [.test], ranks: ranks)
+    let console = ProgressLine.standardError()
+    if ranks.isMain { for note in tasks.notes { console.print("note: \(note)") } }
+    let evaluator = Evaluator(
+      assembly.model, tokenizer: tokenizer, tasks: tasks,
+      options: recipe.evaluationOptions(maximumLength: recipe.maxSeqLength), ranks: ranks)
+    let start = ContinuousClock.now
+    let result = try evaluator.run { if ranks.isMain { console.show("evaluating \(Formatting.percent($0))") } }
+    console.clear()
+    if let result { try conclude(result, seconds: (ContinuousClock.now - start) / .seconds(1), recipe) }
+    return false
+  }
+
+  private func conclude(_ result: Evaluator.Result, seconds: Double, _ recipe: Recipe) throws {
+    if let predictions { try FileSystem.atomicWrite(result.predictionLines(), to: URL(filePath: predictions)) }
+    let record = EvaluationRecord(step: 0, epoch: 0, tasks: result.tasks, seconds: seconds)
+    guard json else { return CommandOutput.result(record.table) }
+    CommandOutput.result([
+      "model": .string(recipe.modelNameOrPath), "adapter": isBare ? .null : .string(folder(recipe).path),
+      "mean": .object(record.means),
+      "tasks": .object(record.tasks.map { JSONValue.Member($0.name, .object($0.scores)) }),
+      "examples": .int(result.predictions.count), "seconds": .double(seconds),
+    ])
+  }
+
+  // MARK: Which model
+
+  private var isBare: Bool { base || adapter == "none" }
+
+  private func folder(_ recipe: Recipe) -> URL { URL(filePath: adapter ?? recipe.outputDir) }
+
+  private func load(_ recipe: Recipe, _ ranks: Ranks) throws -> ModelAssembly {
+    let tokenizer = recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath
+    if isBare {
+      // Random weights are in no file: the recipe's own start is the bare model.
+      if recipe.initWeights == .random { return try ModelAssembly(recipe, ranks: ranks) }
+      return try ModelAssembly(model: recipe.modelNameOrPath, adapter: nil, tokenizer: tokenizer, ranks: ranks)
+    }
+    let folder = folder(recipe)
+    if ModelOptions.holdsAdapter(folder) {
+      return try ModelAssembly(
+        model: recipe.modelNameOrPath, adapter: folder.path, tokenizer: tokenizer, ranks: ranks)
+    }
+    guard ModelOptions.holdsModel(folder) else {
+      throw adapter == nil
+        ? CommandError.notTrained(folder: folder.path)
+        : CommandError.noAdapter(folder: folder.path, holdsModel: false)
+    }
+    return try ModelAssembly(
+      model: folder.path, adapter: nil, tokenizer: recipe.tokenizerNameOrPath, ranks: ranks)
+  }
+}
+
+extension Recipe {
+  /// Checks max_seq_length against a model's positions.
+  ///
+  /// - Throws: `RunError.sequenceTooLong`.
+  func requireFit(positions: Int) throws {
+    guard maxSeqLength <= positions else {
+      throw RunError.sequenceTooLong(key: "max_seq_length", value: maxSeqLength, maximum: positions)
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import Foundation
+import Tasks
+import Training
+
+/// A file of examples and the task they are routed by, as several verbs take them.
+struct InputOptions: ParsableArguments {
+  @Option(help: "JSON lines: input_ids and labels, or source and target.", completion: .file(extensions: ["jsonl"]))
+  var input: String
+  @Option(help: "The task that routes every line, by its number from 0; otherwise each line's own task, or 0.")
+  var task: Int?
+
+  func validate() throws {
+    if let task, !(0..<Int(Int32.max)).contains(task) { throw ValidationError("--task must be 0 or more") }
+  }
+
+  /// The examples, checked to fit the model, and each one's task.
+  ///
+  /// - Parameter promptsOnly: Whether labels and targets are left unread.
+  func read(for assembly: ModelAssembly, promptsOnly: Bool) throws -> (examples: [TokenizedExample], tasks: [Int]) {
+    let url = URL(filePath: input)
+    let backbone = assembly.model.backbone
+    // Nothing is cut: numbers for less than what was asked would mislead.
+    let options = TokenizationOptions(
+      kind: .causal, maxSequenceLength: Int(Int32.max), maxTargetLength: Int(Int32.max),
+      vocabularySize: backbone.head.vocabularySize)
+    let reader = ExampleLineReader(tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options))
+    let examples = promptsOnly ? try reader.readPrompts(url) : try reader.read(url)
+    for (place, example) in examples.enumerated() {
+      let count = example.inputIds.count
+      guard count > 0 else { throw CommandError.emptyExample(file: url.path, number: place + 1) }
+      guard count <= backbone.maximumLength else {
+        throw CommandError.longExample(
+          file: url.path, number: place + 1, tokens: count, positions: backbone.maximumLength)
+      }
+    }
+    return (examples, examples.map { task ?? $0.task ?? 0 })
+  }
+}

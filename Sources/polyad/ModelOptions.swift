@@ -1,0 +1,37 @@
+import Adapters
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Training
+
+/// The model, its adapter and its tokenizer, as several verbs take them.
+struct ModelOptions: ParsableArguments {
+  @Option(help: "A Hugging Face model folder, a name in the local Hugging Face cache, or builtin:tiny.")
+  var model: String
+  @Option(help: "An adapter folder in PEFT's layout.", completion: .directory)
+  var adapter: String?
+  @Option(help: "The folder of tokenizer.json, if not the model's.", completion: .directory)
+  var tokenizer: String?
+
+  /// Loads what the options name. Collective over the node.
+  func load(on ranks: Ranks) throws -> ModelAssembly {
+    try CommandError.loadingModel {
+      if let adapter { try Self.requireAdapter(in: URL(filePath: adapter)) }
+      return try ModelAssembly(model: model, adapter: adapter, tokenizer: tokenizer, ranks: ranks)
+    }
+  }
+
+  /// Whether a folder has an adapter's configuration.
+  static func holdsAdapter(_ folder: URL) -> Bool {
+    FileSystem.isFile(folder.appending(path: AdapterFolder.configurationName))
+  }
+
+  /// Whether a folder has a whole model's configuration.
+  static func holdsModel(_ folder: URL) -> Bool { FileSystem.isFile(folder.appending(path: "config.json")) }
+
+  private static func requireAdapter(in folder: URL) throws {
+    guard holdsAdapter(folder) else {
+      throw CommandError.noAdapter(folder: folder.path, holdsModel: holdsModel(folder))
+    }
+  }
+}

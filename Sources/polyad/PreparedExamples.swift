@@ -1,0 +1,74 @@
+import Tasks
+import Tokenizers
+import Training
+
+/// A tokenised set's examples beside the texts they came from, as `prepare` shows them.
+struct PreparedExamples: Sequence {
+  private let set: TokenizedTask
+  private let tokenizer: Tokenizer?
+  /// The texts of the file, in its order; empty for a pre-tokenized task.
+  private let texts: [Example]
+
+  /// - Throws: `TaskError`.
+  init(_ set: TokenizedTask, _ specification: TaskSpecification, tokenizer: Tokenizer?) throws {
+    (self.set, self.tokenizer) = (set, tokenizer)
+    texts = specification.format == .pretokenized ? [] : try TaskReader(specification).read(set.split)
+  }
+
+  func makeIterator() -> AnyIterator<PreparedExample> {
+    var place = 0
+    var texts = texts[...]
+    return AnyIterator {
+      guard place < set.count else { return nil }
+      let tokens = set[place]
+      place += 1
+      // The set has the file's order and lacks what was dropped.
+      texts = texts.drop { $0.id != tokens.id }
+      return PreparedExample(
+        task: set.name, split: set.split, tokens: tokens, original: texts.popFirst(), tokenizer: tokenizer)
+    }
+  }
+}
+
+/// One example as text and as tokens.
+struct PreparedExample {
+  let task: String
+  let split: DataSplit
+  let tokens: TokenizedExample
+  /// nil where the task is pre-tokenized.
+  let original: Example?
+  let tokenizer: Tokenizer?
+
+  var json: JSONValue {
+    let answer = tokens.labels.filter { $0 != TokenizedExample.noLabel }
+    return [
+      "task": .string(task), "split": .string(split.rawValue), "id": .string(tokens.id),
+      "source": .string(original?.source ?? decode(tokens.inputIds.prefix(tokens.promptLength), skipSpecialTokens: true)),
+      "target": .string(original?.target ?? decode(answer, skipSpecialTokens: true)),
+      "references": .array((original?.references ?? tokens.references).map { .string($0) }),
+      "input_ids": .array(tokens.inputIds.map { .int(Int($0)) }),
+      "labels": .array(tokens.labels.map { .int(Int($0)) }),
+    ]
+  }
+
+  /// A heading, and the tokens' text with what is trained on between ⟦ and ⟧.
+  var text: String {
+    var pieces: [String] = []
+    var rest = Array(zip(tokens.inputIds, tokens.labels))[...]
+    while let isTrained = rest.first.map({ Self.isTrained($0.1) }) {
+      let run = rest.prefix { Self.isTrained($0.1) == isTrained }
+      rest = rest.dropFirst(run.count)
+      let piece = decode(run.map(\.0), skipSpecialTokens: false)
+      pieces.append(isTrained ? "⟦\(piece)⟧" : piece)
+    }
+    return "--- \(task) (\(split.rawValue)) \(tokens.id), \(tokens.inputIds.count) tokens\n\(pieces.joined())\n"
+  }
+
+  private static func isTrained(_ label: Int32) -> Bool { label != TokenizedExample.noLabel }
+
+  /// The ids' text; the ids themselves where there is no tokenizer.
+  private func decode(_ ids: some Sequence<Int32>, skipSpecialTokens: Bool) -> String {
+    tokenizer?.decode(Array(ids), skipSpecialTokens: skipSpecialTokens)
+      ?? ids.map(String.init).joined(separator: " ")
+  }
+}

@@ -1,0 +1,56 @@
+import Checkpoints
+import Training
+
+/// Tensors that play the same part in every layer: their names differ in numbers alone.
+struct TensorGroup: Equatable {
+  /// The name with `*` for numbers that stand between dots.
+  let pattern: String
+  let shapes: [[Int]]
+  let dataTypes: [String]
+  let tensorCount: Int
+  let parameterCount: Int
+
+  /// The groups of a file, in the order of their first tensors.
+  static func groups(of source: any TensorSource) -> [TensorGroup] {
+    let tensors = source.names.compactMap { name in
+      (try? source.info(name)).map { (pattern: pattern(name), info: $0) }
+    }
+    return unique(tensors.map(\.pattern)).map { pattern in
+      let infos = tensors.filter { $0.pattern == pattern }.map(\.info)
+      return TensorGroup(
+        pattern: pattern, shapes: unique(infos.map(\.shape)), dataTypes: unique(infos.map(\.dataType.rawValue)),
+        tensorCount: infos.count, parameterCount: infos.reduce(0) { $0 + $1.elementCount })
+    }
+  }
+
+  private static func pattern(_ name: String) -> String {
+    name.split(separator: ".", omittingEmptySubsequences: false)
+      .map { Int($0) == nil ? String($0) : "*" }.joined(separator: ".")
+  }
+
+  private static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+    var seen: Set<Value> = []
+    return values.filter { seen.insert($0).inserted }
+  }
+
+  var json: JSONValue {
+    [
+      "name": .string(pattern), "count": .int(tensorCount), "parameters": .int(parameterCount),
+      "shapes": .array(shapes.map { .array($0.map { .int($0) }) }),
+      "dtypes": .array(dataTypes.map { .string($0) }),
+    ]
+  }
+
+  static func table(_ groups: [TensorGroup]) -> Table {
+    var table = Table(columns: [
+      .init("tensors"), .init("count", .right), .init("shape"), .init("type"), .init("parameters", .right),
+    ])
+    for group in groups {
+      table.append([
+        group.pattern, Formatting.count(group.tensorCount), group.shapes.map { "\($0)" }.joined(separator: " "),
+        group.dataTypes.joined(separator: " "), Formatting.count(group.parameterCount),
+      ])
+    }
+    return table
+  }
+}

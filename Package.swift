@@ -46,7 +46,7 @@ let package = Package(
     .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport"]),
     .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
     .testTarget(name: "TrainingTests", dependencies: ["Adapters", "Backbones", "Checkpoints", "MessagePassing", "Tasks", "Tensors", "Training", "TestSupport"]),
-    .testTarget(name: "CommandTests", dependencies: ["polyad", "TestSupport"]),
+    .testTarget(name: "CommandTests", dependencies: ["Checkpoints", "polyad", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

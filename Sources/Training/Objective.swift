@@ -56,10 +56,16 @@ public final class Objective {
   /// Adds the batch's losses to `sums`, without noise and without gradients; returns each sequence's summed loss.
   @discardableResult
   public func addLoss(of batch: PackedBatch, to sums: inout LossSums) -> [Double] {
+    let result = losses(of: batch)
+    if batch.labelCount > 0 { add(batch, to: &sums) }
+    return result
+  }
+
+  /// Each sequence's summed loss, without noise and without gradients.
+  public func losses(of batch: PackedBatch) -> [Double] {
     guard batch.labelCount > 0 else { return Array(repeating: 0, count: batch.sequenceCount) }
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
     crossEntropy(model.backbone.forward(batch, pass), batch, dHidden: nil)
-    add(batch, to: &sums)
     reset()
     return (0..<batch.sequenceCount).map { losses[batch.labelStarts[$0]..<batch.labelStarts[$0 + 1]].reduce(0, +) }
   }

@@ -38,8 +38,7 @@ public final class Scorer {
     for places in stride(from: ranks.rank, to: batches.count, by: ranks.count).map({ batches[$0] }) {
       batch.removeAll()
       for place in places { batch.append(examples[place], task: tasks[place]) }
-      var sums = LossSums(taskCount: (tasks[places].max() ?? 0) + 1)
-      let losses = objective.addLoss(of: batch, to: &sums)
+      let losses = objective.losses(of: batch)
       for (sequence, place) in places.enumerated() {
         let count = batch.labelStarts[sequence + 1] - batch.labelStarts[sequence]
         numbers += [Double(place), losses[sequence], Double(count)]

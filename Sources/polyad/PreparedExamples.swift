@@ -40,10 +40,11 @@ struct PreparedExample {
   let tokenizer: Tokenizer?
 
   var json: JSONValue {
+    let prompt = tokens.inputIds.prefix(tokens.promptLength)
     let answer = tokens.labels.filter { $0 != TokenizedExample.noLabel }
     return [
       "task": .string(task), "split": .string(split.rawValue), "id": .string(tokens.id),
-      "source": .string(original?.source ?? decode(tokens.inputIds.prefix(tokens.promptLength), skipSpecialTokens: true)),
+      "source": .string(original?.source ?? decode(prompt, skipSpecialTokens: true)),
       "target": .string(original?.target ?? decode(answer, skipSpecialTokens: true)),
       "references": .array((original?.references ?? tokens.references).map { .string($0) }),
       "input_ids": .array(tokens.inputIds.map { .int(Int($0)) }),

@@ -35,7 +35,8 @@ struct Train: RankedCommand {
     let console = ProgressLine.standardError()
     if ranks.isMain { show(trainer, ranks, console) }
     if dryRun {
-      if ranks.isMain { json ? CommandOutput.result(summary(trainer, ranks)) : CommandOutput.result(summaryTable(trainer, ranks)) }
+      if ranks.isMain, json { CommandOutput.result(summary(trainer, ranks)) }
+      if ranks.isMain, !json { CommandOutput.result(summaryTable(trainer, ranks)) }
       return false
     }
     try trainer.open(resume: resume, overwrite: overwrite, console: console)

@@ -148,5 +148,5 @@ func answersOfATaskAreRight(_ name: String) throws {
   #expect(examples.map(\.source) == (try lines("sort", .test)).map(\.source))
   #expect(examples.map(\.references) == (try lines("sort", .test)).map { [$0.target] })
   #expect(try reader.read(.train).count == 800)
-  #expect(try TextFile(reader.specification, .test).name == "builtin:sort")
+  #expect(try TextFile(reader.specification, split: .test).name == "builtin:sort")
 }

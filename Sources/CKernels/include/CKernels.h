@@ -92,7 +92,8 @@ void ck_attend_one(long length, long width, float scale, const float *q, const f
 void ck_philox(const uint32_t *counter, const uint32_t *key, uint32_t *out);
 /// Uniform numbers in [0, 1): element i depends on (key, stream, i) alone.
 void ck_uniform(long count, uint64_t key, uint64_t stream, float *x);
-/// Standard normal numbers (Box-Muller): element i depends on (key, stream, i) alone.
+/// Standard normal numbers (Box-Muller): element i depends on (key, stream, i) alone, but for a last bit that `count`
+/// may change where it decides between vector and scalar operations.
 void ck_normal(long count, uint64_t key, uint64_t stream, float *x);
 /// y = x with each element kept with probability 1 - rate and scaled by 1 / (1 - rate), else 0.
 /// Element i depends on (key, stream, i) alone. x may be y.

@@ -1,0 +1,79 @@
+import Foundation
+import TestSupport
+import Testing
+
+struct UsageTests {
+  private func run(_ arguments: [String], ranks: Int = 1) throws -> PolyadProcess.Outcome {
+    try withTemporaryFolder { try PolyadProcess.run(arguments, ranks: ranks, in: $0) }
+  }
+
+  @Test(arguments: [
+    (["trian", "x.yaml"], "there is no verb trian; did you mean train?"),
+    (["score", "--modl", "x"], "Unknown option '--modl'. Did you mean '--model'? (see polyad score --help)"),
+    (["generate", "--model=x", "--max-tokens", "3"], "Unknown option '--max-tokens'. Did you mean '--max-new-tokens'?"),
+    (["evaluate"], "Missing expected argument '<recipe>' (see polyad evaluate --help)"),
+    (["evaluate", "x", "--base", "--adapter", "y"], "--base and --adapter exclude each other"),
+    (["prepare", "x", "--show", "-1"], "--show"),
+    (["prepare", "none.yaml"], "cannot read the recipe"),
+    (["score", "--model", "x", "--input", "y", "--task", "99999999999"], "--task must be 0 or more"),
+  ])
+  func faultsOfTheCallAreOneLineAndCodeTwo(arguments: [String], text: String) throws {
+    let outcome = try run(arguments)
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.standardOutput.isEmpty)
+    #expect(outcome.messages.count == 1 && outcome.messages[0].contains(text), "\(outcome.messages)")
+    #expect(outcome.standardError.split(separator: "\n").count == 1)
+  }
+
+  @Test func missingModelsAreCodeFour() throws {
+    for arguments in [
+      ["score", "--model", "./none", "--input", "x"], ["generate", "--model", "./none", "--input", "x"],
+      ["tokenize", "--tokenizer", "./none"], ["inspect", "./none"],
+    ] {
+      let outcome = try run(arguments + (arguments[0] == "generate" ? ["--max-new-tokens", "1"] : []))
+      #expect(outcome.exitCode == 4, "\(arguments)")
+      #expect(outcome.messages.count == 1 && outcome.messages[0].contains("none"))
+    }
+  }
+
+  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+  func missingAdaptersAreCodeFourAndMissingInputCodeThree() throws {
+    let model = CommandFixture.model.path
+    let none = try run(["score", "--model", model, "--adapter", "./none", "--input", "x"])
+    #expect(none.exitCode == 4)
+    #expect(none.messages.count == 1)
+    #expect(
+      none.messages[0].hasSuffix(
+        "/none holds no adapter: give a folder with adapter_config.json and adapter_model.safetensors"))
+    let wrong = try run(["score", "--model", model, "--adapter", model, "--input", "x"])
+    #expect(wrong.exitCode == 4)
+    #expect(
+      wrong.messages
+        == ["polyad: \(model) holds a whole model and no adapter: pass it as --model, without --adapter"])
+    let input = try run(["score", "--model", model, "--input", "x.jsonl"])
+    #expect(input.exitCode == 3)
+    #expect(input.messages.count == 1 && input.messages[0].contains("x.jsonl cannot be read: there is no such file"))
+  }
+
+  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+  func aFileMissingFromAnAdapterIsCodeFour() throws {
+    try withTemporaryFolder { folder in
+      let name = "adapter_config.json"
+      try FileManager.default.copyItem(
+        at: CommandFixture.adapter("lora").appending(path: name), to: folder.appending(path: name))
+      let input = try CommandFixture.write(#"{"input_ids": [1]}"#, "x.jsonl", in: folder)
+      let outcome = try PolyadProcess.run(
+        ["score", "--model", CommandFixture.model.path, "--adapter", folder.path, "--input", input], in: folder)
+      #expect(outcome.exitCode == 4)
+      #expect(outcome.messages.count == 1 && outcome.messages[0].contains("adapter_model.safetensors"))
+    }
+  }
+
+  @Test func underMpirunAFaultIsSaidOnce() throws {
+    let outcome = try run(["score", "--modl", "x"], ranks: 2)
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.messages == ["polyad: Unknown option '--modl'. Did you mean '--model'? (see polyad score --help)"])
+    let help = try run(["--help"], ranks: 2)
+    #expect(help.standardOutput.components(separatedBy: "OVERVIEW").count == 2)
+  }
+}

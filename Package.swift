@@ -38,14 +38,26 @@ let package = Package(
       dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(
+      name: "ModelTestSupport", dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport", "Training"],
+      path: "Tests/ModelTestSupport"),
     .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
-    .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors", "TestSupport"]),
+    .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
     .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"]),
-    .testTarget(name: "BackbonesTests", dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport"]),
-    .testTarget(name: "AdaptersTests", dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "BackbonesTests",
+      dependencies: ["Adapters", "Backbones", "Checkpoints", "ModelTestSupport", "Tensors", "TestSupport", "Training"]),
+    .testTarget(
+      name: "AdaptersTests",
+      dependencies: ["Adapters", "Backbones", "Checkpoints", "ModelTestSupport", "Tensors", "TestSupport", "Training"]),
     .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Adapters", "Backbones", "Checkpoints", "MessagePassing", "Tasks", "Tensors", "Training", "TestSupport"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Adapters", "Backbones", "Checkpoints", "MessagePassing", "ModelTestSupport", "Tasks", "Tensors", "Training",
+        "TestSupport",
+      ]),
     .testTarget(name: "CommandTests", dependencies: ["Checkpoints", "polyad", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

@@ -35,7 +35,6 @@ public struct AdapterConfiguration: Sendable, Equatable {
   /// Scale α / √r in place of α / r.
   public var useRSLoRA = false
   /// r and α of modules whose path ends with a pattern.
-  /// The first pattern that fits counts.
   public var rankPattern: [PatternValue<Int>] = []
   public var alphaPattern: [PatternValue<Double>] = []
   /// Modules trained and saved whole beside the adapter.

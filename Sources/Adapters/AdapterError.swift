@@ -5,6 +5,7 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable {
   case invalidOption(String, reason: String, source: String)
   case noMatch(pattern: String, examples: [String])
   case invalidPattern(String, reason: String)
+  case ambiguousPatterns(String, String, module: String)
   case noModuleToSave(String, examples: [String])
   case missingTensors([String], file: String)
   case surplusTensors([String], file: String)
@@ -24,6 +25,9 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable {
         + Self.list(examples)
     case .invalidPattern(let pattern, let reason):
       return "target_modules: \"\(pattern)\" is not a regular expression: \(reason)"
+    case .ambiguousPatterns(let first, let second, let module):
+      return "rank_pattern or alpha_pattern: \"\(first)\" and \"\(second)\" both fit \(module) with different values; "
+        + "make them exclude each other"
     case .noModuleToSave(let name, let examples):
       return "modules_to_save: \"\(name)\" is no module of the model, whose modules are named like "
         + Self.list(examples)

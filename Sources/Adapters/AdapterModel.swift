@@ -26,7 +26,11 @@ public final class AdapterModel {
   public init(_ configuration: AdapterConfiguration, backbone: any Backbone, seed: UInt64) throws {
     let configuration = configuration.withDefaults(family: backbone.family)
     (self.configuration, self.backbone) = (configuration, backbone)
-    if configuration.modulesToSave.contains("lm_head") { backbone.untieHead() }
+    // PEFT trains a copy of a saved module, so a tied output projection and embedding part: one trains, or each alone.
+    let headModules = ["lm_head", backbone.head.weight.modulePath]
+    if configuration.modulesToSave.contains(where: { name in headModules.contains { AdapterPlan.lies($0, in: name) } }) {
+      backbone.untieHead()
+    }
     let plan = try AdapterPlan(configuration, backbone: backbone)
     parameters = TrainableParameters(plan.declarations)
     matches = plan.matches
@@ -74,7 +78,7 @@ struct AdapterPlan {
     if configuration.peftType == .full {
       trained = backbone.parameters.map { ($0.name, $0) }
       let count = trained.reduce(0) { $0 + $1.parameter.count }
-      matches = [.init(pattern: "(all)", modules: trained.map(\.parameter.modulePath), parameterCount: count)]
+      matches = [.init(pattern: "(all)", modules: Self.modules(trained.map(\.parameter)), parameterCount: count)]
     } else {
       try addSites(configuration, backbone)
     }
@@ -113,21 +117,26 @@ struct AdapterPlan {
     for name in configuration.modulesToSave where configuration.peftType != .full {
       let found = backbone.parameters.filter { Self.lies($0.modulePath, in: name) }
       guard !found.isEmpty else {
-        let paths = backbone.parameters.map(\.modulePath)
-        throw AdapterError.noModuleToSave(name, examples: Array(paths.prefix(4)))
+        throw AdapterError.noModuleToSave(name, examples: Array(Self.modules(backbone.parameters).prefix(5)))
       }
       let fresh = found.filter { parameter in !trained.contains { $0.parameter === parameter } }
       trained += fresh.map { ("base_model.model." + $0.name, $0) }
       matches.append(
         .init(
-          pattern: name + " (whole)", modules: fresh.map(\.modulePath),
+          pattern: name + " (whole)", modules: Self.modules(fresh),
           parameterCount: fresh.reduce(0) { $0 + $1.count }))
     }
   }
 
+  /// The modules that hold the parameters, each once.
+  private static func modules(_ parameters: [Parameter]) -> [String] {
+    var seen: Set<String> = []
+    return parameters.map(\.modulePath).filter { seen.insert($0).inserted }
+  }
+
   /// Whether `path`, or a module around it, has a name that ends with `name` at a dot.
-  private static func lies(_ path: String, in name: String) -> Bool {
-    "." + path + "." == "." + name + "." || ("." + path + ".").contains("." + name + ".")
+  fileprivate static func lies(_ path: String, in name: String) -> Bool {
+    ("." + path + ".").contains("." + name + ".")
   }
 }
 

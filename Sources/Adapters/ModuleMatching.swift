@@ -41,11 +41,20 @@ extension NSRegularExpression {
   }
 }
 
-/// The value of the first pattern that fits a module's path: PEFT's rank_pattern and alpha_pattern, whose keys are
-/// regular expressions for the end of the path.
+/// The value of the pattern that fits a module's path: PEFT's rank_pattern and alpha_pattern, whose keys are regular
+/// expressions for the end of the path.
 ///
-/// - Throws: ``AdapterError/invalidPattern(_:reason:)``.
-func patternValue<Value>(_ patterns: [PatternValue<Value>], path: String) throws -> Value? {
-  try patterns.first { try ModulePattern.compile("^(?:.*\\.)?(?:\($0.pattern))$", shown: $0.pattern).matches(path) }?
-    .value
+/// PEFT lets the first that fits decide, but a JSON object's order is lost in many programs, so two patterns that say
+/// different things about one module are an error.
+///
+/// - Throws: ``AdapterError/invalidPattern(_:reason:)`` or ``AdapterError/ambiguousPatterns(_:_:module:)``.
+func patternValue<Value: Equatable>(_ patterns: [PatternValue<Value>], path: String) throws -> Value? {
+  let fitting = try patterns.filter {
+    try ModulePattern.compile("^(?:.*\\.)?(?:\($0.pattern))$", shown: $0.pattern).matches(path)
+  }
+  guard let first = fitting.first else { return nil }
+  if let other = fitting.first(where: { $0.value != first.value }) {
+    throw AdapterError.ambiguousPatterns(first.pattern, other.pattern, module: path)
+  }
+  return first.value
 }

@@ -18,24 +18,37 @@ public enum BackboneLoader {
   public static func load(_ folder: ModelFolder, node: Communicator) throws -> LoadedBackbone {
     let configuration = try configuration(of: folder)
     let source = try folder.weights()
+    let entries = try entries(configuration, in: source)
+    let weights = try SharedWeights(entries, from: source, node: node)
+    return LoadedBackbone(
+      backbone: GPT2(configuration, values: weights.values), weights: weights,
+      unusedTensors: unusedTensors(of: source, entries))
+  }
+
+  /// The arrays that a model takes from a file, all there and of the right shape.
+  ///
+  /// - Throws: ``BackboneError``.
+  static func entries(
+    _ configuration: GPT2Configuration, in source: any TensorSource
+  ) throws -> [SharedWeights.Entry] {
     let names = FileNames(source.names)
     let shapes = configuration.parameterShapes
     let missing = shapes.filter { names.file($0.name) == nil }.map(\.name)
     guard missing.isEmpty else { throw BackboneError.missingTensors(file: source.path, names: missing) }
-    for (name, shape) in shapes {
-      let found = try source.info(names.file(name)!).shape
+    return try shapes.map { name, shape in
+      let fileName = names.file(name)!
+      let found = try source.info(fileName).shape
       guard found == shape else {
         throw BackboneError.wrongShape(file: source.path, name: name, found: found, expected: shape)
       }
+      return SharedWeights.Entry(name: name, fileName: fileName, count: shape.reduce(1, *))
     }
-    let entries = shapes.map {
-      SharedWeights.Entry(name: $0.name, fileName: names.file($0.name)!, count: $0.shape.reduce(1, *))
-    }
-    let weights = try SharedWeights(entries, from: source, node: node)
-    let used = Set(entries.map(\.fileName))
-    return LoadedBackbone(
-      backbone: GPT2(configuration, values: weights.values), weights: weights,
-      unusedTensors: source.names.filter { !used.contains($0) && !names.isBuffer($0) })
+  }
+
+  /// The tensors of a file that `entries` leave over, known buffers apart.
+  static func unusedTensors(of source: any TensorSource, _ entries: [SharedWeights.Entry]) -> [String] {
+    let names = FileNames(source.names), used = Set(entries.map(\.fileName))
+    return source.names.filter { !used.contains($0) && !names.isBuffer($0) }
   }
 
   /// A model of the folder's shape with fresh random weights (``GPT2Configuration/initialize(_:_:seed:)``).

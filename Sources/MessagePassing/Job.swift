@@ -22,7 +22,7 @@ public struct Job: Sendable {
     if rank > 0 {
       // A handler that turns SIGTERM into a wish to save would outlive the abort of an earlier rank.
       signal(SIGTERM, SIG_DFL)
-      pause(microseconds: 200_000 + 100_000 * UInt64(min(rank, 10)))
+      pause(microseconds: 1_500_000 + 100_000 * UInt64(min(rank, 10)))
     }
     Self.print("polyad: \(prefix)\(message)\n")
     abort(code: code)

@@ -60,7 +60,7 @@ public struct ExampleLine: Sendable, Decodable {
 /// Reads ``ExampleLine``s and turns them into checked token ids.
 public struct ExampleLineReader: Sendable {
   private let tokenizer: ExampleTokenizer
-  /// The names a line's `task` may have, in the recipe's order.
+  /// The names a line's `task` may have, in the recipe's order; empty: a `task` is any number.
   private let taskNames: [String]
 
   public init(tokenizer: ExampleTokenizer, taskNames: [String] = []) {
@@ -144,7 +144,8 @@ public struct ExampleLineReader: Sendable {
 
   private func place(of task: TaskSelector, file: String, line: Int) throws -> Int {
     switch task {
-    case .index(let index) where (0..<Int(Int32.max)).contains(index): return index
+    case .index(let index) where (0..<(taskNames.isEmpty ? Int(Int32.max) : taskNames.count)).contains(index):
+      return index
     case .index(let index):
       throw TaskError.unknownTask(file: file, line: line, task: String(index), known: taskNames)
     case .name(let name):

@@ -75,7 +75,7 @@ public struct ExampleTokenizer: Sendable {
   ///     only.
   ///   - task: The task's name, for error texts.
   /// - Throws: ``TaskError/noTokenizer(task:)``, ``TaskError/noEndOfText``,
-  ///   ``TaskError/labelIsNotANumber(task:label:)``.
+  ///   ``TaskError/tokenBeyondModel(task:token:vocabularySize:)``, ``TaskError/labelIsNotANumber(task:label:)``.
   public func tokenize(_ example: Example, classes: [String] = [], task: String) throws -> TokenizedExample {
     try outcome(example, classes: classes, task: task).example
   }
@@ -105,6 +105,7 @@ public struct ExampleTokenizer: Sendable {
     case .sequenceToSequence: break
     case .classification: result.label = try classNumber(of: example.target, classes: classes, task: task)
     }
+    try requireKnown(prompt + target, task: task)
     let isSourceCut = prompt.count < prefix.count + source.count + suffix.count
     return Outcome(example: result, isSourceCut: isSourceCut, isTargetCut: isTargetCut)
   }
@@ -119,7 +120,15 @@ public struct ExampleTokenizer: Sendable {
   /// A whole prompt with its special tokens, whatever its length.
   func encodePrompt(_ source: String, task: String) throws -> [Int32] {
     guard let encoding else { throw TaskError.noTokenizer(task: task) }
-    return prefix + encoding.encode(source, addSpecialTokens: false) + suffix
+    let prompt = prefix + encoding.encode(source, addSpecialTokens: false) + suffix
+    try requireKnown(prompt, task: task)
+    return prompt
+  }
+
+  /// Throws unless the model has every one of the tokens.
+  private func requireKnown(_ tokens: [Int32], task: String) throws {
+    guard let size = options.vocabularySize, let token = tokens.first(where: { $0 >= size }) else { return }
+    throw TaskError.tokenBeyondModel(task: task, token: token, vocabularySize: size)
   }
 
   private func classNumber(of label: String, classes: [String], task: String) throws -> Double {

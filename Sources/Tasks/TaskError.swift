@@ -17,6 +17,7 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
   case incompleteLine(file: String, line: Int)
   case unequalLengths(file: String, line: Int, inputs: Int, labels: Int)
   case tokenOutOfRange(file: String, line: Int, token: Int, vocabularySize: Int?)
+  case tokenBeyondModel(task: String, token: Int32, vocabularySize: Int)
   case unknownTask(file: String, line: Int, task: String, known: [String])
   case noTokenizer(task: String)
   case unclearSpecialTokens
@@ -60,6 +61,9 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
       "\(Self.place(file, line)) has the token id \(token), which is not "
         + (vocabularySize.map { "from 0 to \($0 - 1). " } ?? "a 32-bit number from 0 on. ")
         + "Tokenise the data with the model's own tokenizer."
+    case .tokenBeyondModel(let task, let token, let vocabularySize):
+      "The tokenizer gives a text of \(task) the token id \(token), but the model has ids from 0 to "
+        + "\(vocabularySize - 1). Set tokenizer_name_or_path to the model's own tokenizer."
     case .unknownTask(let file, let line, let task, let known):
       "\(Self.place(file, line)) names the task \(task); the tasks are \(Self.list(known)). Correct the line."
     case .noTokenizer(let task):

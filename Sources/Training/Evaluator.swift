@@ -13,8 +13,8 @@ public final class Evaluator {
     public let id: String
     public let prediction: String
     public let references: [String]
-    /// Summed cross-entropy of the test set's own answer, in nats, over `labelCount` tokens.
-    public let lossSum: Double
+    /// Summed cross-entropy of the test set's own answer, in nats, over `labelCount` tokens; nil if it is not finite.
+    public let lossSum: Double?
     public let labelCount: Int
 
     enum CodingKeys: String, CodingKey {
@@ -57,6 +57,20 @@ public final class Evaluator {
     (self.tokenizer, self.tasks, self.options, self.ranks) = (tokenizer, tasks, options, ranks)
   }
 
+  /// What the user should know before the test sets are decoded.
+  public var notes: [String] {
+    tasks.testing.compactMap { task, examples in
+      let cut = (0..<examples.count).count { examples[$0].promptLength > promptRoom }
+      return cut == 0
+        ? nil
+        : "\(tasks.specifications[task].name) (test): \(cut) of \(examples.count) prompts are cut to \(promptRoom) "
+          + "tokens, since max_seq_length leaves no more beside max_new_tokens"
+    }
+  }
+
+  /// The tokens that a prompt may have, so that the longest answer fits behind it.
+  private var promptRoom: Int { options.maximumLength - options.maximumNewTokens }
+
   /// A test example's place: which test set, which example.
   private struct Item {
     let set: Int
@@ -92,14 +106,15 @@ public final class Evaluator {
   }
 
   private func prompt(_ set: Int, _ index: Int) -> ArraySlice<Int32> {
-    tasks.testing[set].examples[index].prompt(maximumLength: options.maximumLength - options.maximumNewTokens)
+    tasks.testing[set].examples[index].prompt(maximumLength: promptRoom)
   }
 
   /// A line as it travels to rank 0.
   private struct Answer: Codable {
     let set, index: Int
     let text: String
-    let lossSum: Double
+    /// nil if it is not finite, which JSON cannot say.
+    let lossSum: Double?
     let labelCount: Int
   }
 
@@ -113,12 +128,13 @@ public final class Evaluator {
       let example = tasks.testing[item.set].examples[item.index]
       batch.appendCausal(tokens: example.inputIds, labels: example.labels, task: route, ordinal: 0)
     }
-    var sums = LossSums(taskCount: max(tasks.specifications.count, (routes.max() ?? 0) + 1))
+    var sums = LossSums(taskCount: tasks.specifications.count)
     let losses = objective.addLoss(of: batch, to: &sums)
     for (place, item) in items.enumerated() {
       let line = Answer(
         set: item.set, index: item.index, text: tokenizer.decode(answers[place], skipSpecialTokens: true),
-        lossSum: losses[place], labelCount: batch.labelStarts[place + 1] - batch.labelStarts[place])
+        lossSum: losses[place].isFinite ? losses[place] : nil,
+        labelCount: batch.labelStarts[place + 1] - batch.labelStarts[place])
       lines += try JSONEncoder().encode(line) + [UInt8(ascii: "\n")]
     }
   }
@@ -135,7 +151,7 @@ public final class Evaluator {
       for answer in sorted where answer.set == set {
         let example = testing.examples[answer.index]
         _ = metrics.add(prediction: answer.text, references: example.references)
-        loss += answer.lossSum
+        loss += answer.lossSum ?? .nan
         labels += answer.labelCount
         predictions.append(
           Prediction(

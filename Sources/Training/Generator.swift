@@ -28,7 +28,7 @@ public final class Generator {
   /// The most likely continuation of each prompt, token by token.
   ///
   /// - Parameters:
-  ///   - prompts: At least one token each.
+  ///   - prompts: To continue; one without tokens, or with more than the model has positions, gets no continuation.
   ///   - tasks: Each prompt's task.
   ///   - maximumCount: New tokens at most; fewer where the model's positions end.
   ///   - endId: The token that ends an answer; it is part of the result. nil: none.
@@ -50,7 +50,7 @@ public final class Generator {
     choose: (_ logits: UnsafeBufferPointer<Float>, _ prompt: GenerationPrompt, _ position: Int) -> Int32
   ) -> [[Int32]] {
     var results = Array(repeating: [Int32](), count: prompts.count)
-    var active = prompts.indices.filter { limit(prompts[$0], options) > 0 }
+    var active = prompts.indices.filter { !prompts[$0].tokens.isEmpty && limit(prompts[$0], options) > 0 }
     guard !active.isEmpty else { return results }
     let cache = makeCache(prompts, slotsPerPrompt: 1, options)
     func take(_ logits: Matrix) {

@@ -70,7 +70,8 @@ public struct ModelAssembly {
         + loaded.unusedTensors.prefix(4).joined(separator: ", ")]
   }
 
-  /// Gives shared memory back. Collective over the node.
+  /// Gives shared memory back. Collective over the node: not for a `defer`, since a rank that meets an error would wait
+  /// in it for ranks that never come.
   public func free() throws { try loaded.weights.free() }
 }
 

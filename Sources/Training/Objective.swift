@@ -3,7 +3,7 @@ import Backbones
 import Tensors
 
 /// Sums over some label tokens, per task: what ranks add up and divide once.
-public struct LossSums: Sendable, Equatable {
+public struct LossSums: Sendable, Equatable, Codable {
   /// Summed cross-entropy of each task's label tokens, in nats.
   public var losses: [Double]
   /// Label tokens of each task.
@@ -12,6 +12,14 @@ public struct LossSums: Sendable, Equatable {
   public init(taskCount: Int) {
     losses = Array(repeating: 0, count: taskCount)
     counts = Array(repeating: 0, count: taskCount)
+  }
+
+  /// Adds the sums of other label tokens, of as many tasks.
+  public mutating func add(_ other: LossSums) {
+    for task in losses.indices {
+      losses[task] += other.losses[task]
+      counts[task] += other.counts[task]
+    }
   }
 
   public var lossSum: Double { losses.reduce(0, +) }

@@ -6,11 +6,11 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case resumeDiffers(folder: String, differences: [String])
   case notFinite(step: Int, count: Int, checkpoint: String?)
   case ranksDiffer(step: Int)
-  case saveFailed(folder: String, reason: String, lastGood: String?)
+  case parametersNotFinite(step: Int, checkpoint: String?)
+  case saveFailed(path: String, reason: String, checkpoint: String?)
   case badState(file: String, reason: String)
   case noTokenizer(folder: String)
   case sequenceTooLong(key: String, value: Int, maximum: Int)
-  case finished(folder: String, steps: Int)
 
   public var description: String {
     switch self {
@@ -21,27 +21,32 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
       return "output_dir \(folder) already holds a run: continue it with --resume, replace it with --overwrite, or "
         + "choose another output_dir"
     case .unwritable(let folder, let reason):
-      return "output_dir \(folder) cannot be written: \(reason); choose another output_dir"
+      return "output_dir \(folder) cannot be written: \(reason)"
     case .resumeDiffers(let folder, let differences):
       return "cannot resume \(folder), whose recipe differs: \(differences.joined(separator: "; ")). "
         + "Use the old recipe (recipe.yaml there), or another output_dir"
     case .notFinite(let step, let count, let checkpoint):
       return "stopped at step \(step): \(count) steps in a row had a loss or gradient that is NaN or infinite; "
         + "lower learning_rate or look at the data. "
-        + (checkpoint.map { "The last good checkpoint is \($0)" } ?? "No checkpoint was saved before")
+        + Self.last(checkpoint)
+    case .parametersNotFinite(let step, let checkpoint):
+      return "stopped at step \(step): trained numbers have become NaN or infinite and are not saved; "
+        + "lower learning_rate. " + Self.last(checkpoint)
     case .ranksDiffer(let step):
       return "the ranks hold different adapters at step \(step); this is a fault of the program or a machine: "
         + "compare the hosts with one rank each, and report it"
-    case .saveFailed(let folder, let reason, let lastGood):
-      return "saving \(folder) failed: \(reason). "
-        + (lastGood.map { "\($0) is intact; free space and continue with --resume" } ?? "No earlier checkpoint exists")
+    case .saveFailed(let path, let reason, let checkpoint):
+      return "saving \(path) failed: \(reason) " + Self.last(checkpoint)
     case .badState(let file, let reason): return "\(file): \(reason)"
     case .noTokenizer(let folder):
       return "\(folder) has no tokenizer.json; set tokenizer_name_or_path to a folder that has one"
     case .sequenceTooLong(let key, let value, let maximum):
       return "\(key) is \(value), but the model has \(maximum) positions: lower it to \(maximum) or less"
-    case .finished(let folder, let steps):
-      return "\(folder) has already made all \(steps) steps; nothing is left to resume"
     }
+  }
+
+  private static func last(_ checkpoint: String?) -> String {
+    checkpoint.map { "The last good checkpoint is \($0); continue from it with --resume" }
+      ?? "No checkpoint was saved before"
   }
 }

@@ -11,34 +11,82 @@ struct RunFolder {
   let tokenizerFolder: URL?
 
   static let recipeName = "recipe.yaml"
+  private static let weightsName = "model.safetensors"
+  private static let modelNames = ["config.json", "generation_config.json"]
+  private static let tokenizerNames = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
 
-  var holdsRun: Bool {
+  /// Makes the folder ready for a run: fresh, or with a checkpoint to go on from.
+  ///
+  /// - Parameter remark: Called with what the user should know, such as a checkpoint that is damaged.
+  /// - Returns: With `resume`, the newest good checkpoint, if there is one.
+  /// - Throws: ``RunError``; the folder is then as it was.
+  func open(
+    for recipe: Recipe, resume: Bool, overwrite: Bool, remark: (String) -> Void
+  ) throws -> CheckpointFolder? {
+    try preparing {
+      try FileSystem.createFolder(url)
+      try AtomicFolder.recover(in: url)
+    }
+    guard holdsRun else { return nil }
+    guard resume else {
+      guard overwrite else { throw RunError.holdsRun(folder: url.path) }
+      try preparing(clear)
+      return nil
+    }
+    guard let newest = try CheckpointFolder.newestGood(in: url, onBad: remark) else {
+      remark("\(url.path) holds no good checkpoint; starting at step 0")
+      return nil
+    }
+    try requireSettings(of: recipe, in: newest)
+    return newest
+  }
+
+  /// Runs `body`; what it throws becomes a fault of output_dir.
+  func preparing<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch { throw RunError.unwritable(folder: url.path, reason: "\(error)") }
+  }
+
+  private var holdsRun: Bool {
     FileSystem.isFile(url.appending(path: Self.recipeName)) || !((try? CheckpointFolder.list(in: url)) ?? []).isEmpty
   }
 
+  /// Throws unless the run may go on with `recipe`. The folder's recipe.yaml says what differs; where it is lost, the
+  /// checkpoint still tells whether anything does.
+  private func requireSettings(of recipe: Recipe, in checkpoint: CheckpointFolder) throws {
+    let differences: [String]
+    if let old = try? Recipe.load(url.appending(path: Self.recipeName)) {
+      differences = old.differences(to: recipe).map(\.description)
+    } else {
+      let isSame = try TrainerState(of: checkpoint.url).fingerprint == recipe.fingerprint
+      differences = isSame ? [] : ["recipe.yaml there cannot be read, and the checkpoint was made with other settings"]
+    }
+    guard differences.isEmpty else { throw RunError.resumeDiffers(folder: url.path, differences: differences) }
+  }
+
   /// Removes what an earlier run wrote, and nothing else.
-  func clear() throws {
+  private func clear() throws {
     for checkpoint in try CheckpointFolder.list(in: url) { try AtomicFolder.remove(checkpoint.url) }
+    // A model's other files are the run's only if the weights are.
+    let isModel = FileSystem.isFile(url.appending(path: Self.weightsName))
+    let written = [
+      MetricsLog.fileName, RunLog.fileName, RunReporter.predictionsName, RunReporter.evaluationName, Self.recipeName,
+      AdapterFolder.configurationName, AdapterFolder.weightsName,
+    ] + (isModel ? [Self.weightsName] + Self.modelNames + Self.tokenizerNames : [])
     let manager = FileManager.default
-    for name in (try? manager.contentsOfDirectory(atPath: url.path)) ?? []
-    where name.hasPrefix("events.out.tfevents.")
-      || ["metrics.jsonl", "train.log", "predictions.jsonl", "evaluation", Self.recipeName, "adapter_config.json",
-        "adapter_model.safetensors", "model.safetensors"].contains(name) {
+    for name in try manager.contentsOfDirectory(atPath: url.path)
+    where name.hasPrefix("events.out.tfevents.") || written.contains(name) {
       try manager.removeItem(at: url.appending(path: name))
     }
   }
 
   /// Writes a checkpoint, then removes the oldest beyond `limit`.
-  func save(
-    _ state: TrainerState, _ model: AdapterModel, _ optimizer: AdamW, limit: Int?
-  ) throws -> CheckpointFolder {
+  func save(_ state: TrainerState, _ model: AdapterModel, _ optimizer: AdamW, limit: Int?) throws {
     let checkpoint = CheckpointFolder(in: url, step: state.step)
     try AtomicFolder.write(to: checkpoint.url, replaceExisting: true) { folder in
       try writeModel(model, to: folder)
       try state.write(optimizer, model.parameters, to: folder)
     }
-    if let limit { _ = try CheckpointFolder.prune(in: url, keeping: limit, knownGood: state.step) }
-    return checkpoint
+    if let limit { try CheckpointFolder.prune(in: url, keeping: limit, knownGood: state.step) }
   }
 
   /// Puts the adapter, or the whole model, at the top of the run folder.
@@ -49,15 +97,13 @@ struct RunFolder {
   private func writeModel(_ model: AdapterModel, to folder: URL) throws {
     try AdapterFolder.write(model, to: folder)
     guard model.configuration?.peftType == .full else { return }
-    try copy("config.json", from: modelFolder.url, to: folder)
-    for name in ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"] {
-      try copy(name, from: tokenizerFolder ?? modelFolder.url, to: folder)
-    }
+    for name in Self.modelNames { try copy(name, from: modelFolder.url, to: folder) }
+    for name in Self.tokenizerNames { try copy(name, from: tokenizerFolder ?? modelFolder.url, to: folder) }
   }
 
   private func copy(_ name: String, from source: URL, to folder: URL) throws {
     let file = source.appending(path: name)
     guard FileSystem.isFile(file) else { return }
-    try FileSystem.read(file).write(to: folder.appending(path: name))
+    try FileSystem.atomicWrite(FileSystem.read(file), to: folder.appending(path: name))
   }
 }

@@ -11,11 +11,13 @@ final class RunReporter {
   private let console: ProgressLine
   private let totalSteps, stepsPerEpoch: Int
   private let taskNames: [String]
-  /// Sums since the last reported step.
-  private var window: LossSums
+  /// Steps and their tokens that this process made since the last reported one, and when the first of them began.
+  private var windowSteps = 0
   private var windowTokens = 0
   private var windowStart = ContinuousClock.now
-  private var windowSteps = 0
+
+  static let predictionsName = "predictions.jsonl"
+  static let evaluationName = "evaluation"
 
   init(
     _ folder: URL, console: ProgressLine, resumingAfter step: Int?, totalSteps: Int, stepsPerEpoch: Int,
@@ -26,7 +28,6 @@ final class RunReporter {
     log = try RunLog(folder: folder, console: console, isNew: step == nil)
     metrics = try MetricsLog(folder: folder, resumingAfter: step)
     events = try EventFile(folder: folder, resumingAfter: step)
-    window = LossSums(taskCount: taskNames.count)
   }
 
   func say(_ text: String) throws { try log.append(text) }
@@ -35,10 +36,7 @@ final class RunReporter {
   func step(
     _ state: TrainerState, _ outcome: TrainingStep.Outcome, learningRate: Double, phases: PhaseTimer, isReported: Bool
   ) throws {
-    for task in taskNames.indices {
-      window.losses[task] += outcome.sums.losses[task]
-      window.counts[task] += outcome.sums.counts[task]
-    }
+    let sums = state.unreported
     windowTokens += outcome.tokenCount
     windowSteps += 1
     let seconds = (ContinuousClock.now - windowStart) / .seconds(1)
@@ -46,15 +44,16 @@ final class RunReporter {
     let eta = seconds / Double(windowSteps) * Double(totalSteps - state.step)
     try log.progress(
       RunProgress(
-        step: state.step, totalSteps: totalSteps, loss: window.mean, learningRate: learningRate, tokensPerSecond: rate,
+        step: state.step, totalSteps: totalSteps, loss: sums.mean, learningRate: learningRate, tokensPerSecond: rate,
         etaSeconds: eta), isReported: isReported)
     guard isReported else { return }
     let record = TrainingRecord(
-      step: state.step, epoch: epoch(state), loss: window.mean,
-      taskLosses: taskNames.indices.filter { window.counts[$0] > 0 }.map {
-        NamedValue(taskNames[$0], window.losses[$0] / window.counts[$0])
+      step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), loss: sums.mean,
+      taskLosses: taskNames.indices.filter { sums.counts[$0] > 0 }.map {
+        NamedValue(taskNames[$0], sums.losses[$0] / sums.counts[$0])
       },
-      learningRate: learningRate, gradientNorm: outcome.gradientNorm, tokens: windowTokens, tokensPerSecond: rate,
+      learningRate: learningRate, gradientNorm: outcome.gradientNorm, tokens: state.unreportedTokens,
+      tokensPerSecond: rate,
       skippedSteps: state.skippedSteps, etaSeconds: eta,
       phaseSeconds: PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, phases.seconds[$0] ?? 0) })
     try metrics.append(record.json)
@@ -63,29 +62,31 @@ final class RunReporter {
   }
 
   private func startWindow(_ phases: PhaseTimer) {
-    window = LossSums(taskCount: taskNames.count)
     (windowTokens, windowSteps, windowStart) = (0, 0, ContinuousClock.now)
     phases.reset()
   }
-
-  private func epoch(_ state: TrainerState) -> Double { Double(state.step) / Double(stepsPerEpoch) }
 
   func evaluating(_ share: Double) {
     console.show("evaluating \(Formatting.percent(share))", isLast: false)
   }
 
-  /// Writes an evaluation's files and shows its table.
+  /// Where the scores after some step are written.
+  static func evaluationFile(step: Int, in folder: URL) -> URL {
+    folder.appending(path: "\(evaluationName)/\(step).json")
+  }
+
+  /// Writes an evaluation's files, the scores last, and shows its table.
   func evaluation(_ record: EvaluationRecord, _ result: Evaluator.Result) throws {
     try metrics.append(record.json)
     try events.append(step: record.step, record.scalars)
-    let evaluations = folder.appending(path: "evaluation")
-    try FileSystem.createFolder(evaluations)
+    try FileSystem.atomicWrite(result.predictionLines(), to: folder.appending(path: Self.predictionsName))
+    try FileSystem.createFolder(folder.appending(path: Self.evaluationName))
     try FileSystem.atomicWrite(
-      Data((record.json.text + "\n").utf8), to: evaluations.appending(path: "\(record.step).json"))
-    try FileSystem.atomicWrite(result.predictionLines(), to: folder.appending(path: "predictions.jsonl"))
+      Data((record.json.text + "\n").utf8), to: Self.evaluationFile(step: record.step, in: folder))
     console.clear()
     try log.append(record.table)
-    windowStart = .now
+    // The time an evaluation takes is no step's.
+    windowStart += .seconds(record.seconds)
   }
 }
 

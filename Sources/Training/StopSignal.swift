@@ -9,6 +9,8 @@ public enum StopSignal {
 
   /// Starts to listen. A second SIGINT ends the process at once.
   public static func install() {
+    // Beyond a limit on file sizes a write then fails with an error that can be told, as on a full disk.
+    signal(SIGXFSZ, SIG_IGN)
     for name in [SIGTERM, SIGUSR1] { signal(name) { _ in StopSignal.flag.store(true, ordering: .relaxed) } }
     signal(SIGINT) { _ in
       StopSignal.flag.store(true, ordering: .relaxed)

@@ -1,4 +1,5 @@
 import Adapters
+import CKernels
 import Checkpoints
 import Foundation
 import MessagePassing
@@ -27,7 +28,7 @@ public final class Trainer {
   private let step: TrainingStep
   private let evaluator: Evaluator?
   private let folder: RunFolder
-  private var state = TrainerState()
+  private var state: TrainerState
   private var newestCheckpoint: CheckpointFolder?
   private var reporter: RunReporter?
   /// The newest scores, on rank 0.
@@ -59,7 +60,7 @@ public final class Trainer {
     folder = RunFolder(
       url: URL(filePath: recipe.outputDir), modelFolder: assembly.folder,
       tokenizerFolder: assembly.tokenizer?.file.deletingLastPathComponent())
-    state.fingerprint = recipe.fingerprint
+    state = TrainerState(fingerprint: recipe.fingerprint, taskCount: recipe.tasks.count)
   }
 
   public var stepsPerEpoch: Int { plan.stepsPerEpoch }
@@ -67,12 +68,21 @@ public final class Trainer {
   public var finishedSteps: Int { state.step }
   public var skippedSteps: Int { state.skippedSteps }
 
+  /// What the user should know of the data and the model's files.
+  public var notes: [String] {
+    let untested =
+      evaluator == nil && !tasks.testing.isEmpty
+      ? ["there is no tokenizer.json, so the test sets are not scored; set tokenizer_name_or_path"] : []
+    return tasks.notes + assembly.notes + untested + (evaluator?.notes ?? [])
+  }
+
   /// Prepares the run folder and, with `resume`, takes up the newest good checkpoint. Collective.
-  public func open(resume: Bool, overwrite: Bool, console: ProgressLine) throws {
+  ///
+  /// - Parameter introduction: Lines for the start of the run's log.
+  public func open(resume: Bool, overwrite: Bool, introduction: [String], console: ProgressLine) throws {
     var step = Int64(-1)
     if ranks.isMain {
-      newestCheckpoint = try prepareFolder(resume: resume, overwrite: overwrite, console: console)
-      step = Int64(newestCheckpoint?.step ?? -1)
+      step = Int64(try openFolder(resume: resume, overwrite: overwrite, introduction, console)?.step ?? -1)
     }
     step = try ranks.world.broadcast(step)
     if step >= 0 {
@@ -80,70 +90,70 @@ public final class Trainer {
       newestCheckpoint = checkpoint
       try AdapterFolder.loadValues(of: assembly.model, from: checkpoint.url)
       state = try TrainerState.read(checkpoint.url, into: self.step.optimizer, assembly.model.parameters)
-      state.fingerprint = recipe.fingerprint
+      try say("resumed from \(checkpoint.url.path) at step \(step) of \(totalSteps)")
     }
-    if ranks.isMain {
-      reporter = try RunReporter(
-        folder.url, console: console, resumingAfter: step >= 0 ? Int(step) : nil, totalSteps: totalSteps,
-        stepsPerEpoch: plan.stepsPerEpoch, taskNames: recipe.tasks.map(\.name))
-      try FileSystem.atomicWrite(
-        Data(recipe.resolvedYAML().utf8), to: folder.url.appending(path: RunFolder.recipeName))
-      if step >= 0 { try reporter?.say("resumed from \(newestCheckpoint!.url.path) at step \(step) of \(totalSteps)") }
-    }
-    try requireEqualReplicas()
+    try requireSoundReplicas()
   }
 
-  private func prepareFolder(resume: Bool, overwrite: Bool, console: ProgressLine) throws -> CheckpointFolder? {
-    do { try FileSystem.createFolder(folder.url) } catch {
-      throw RunError.unwritable(folder: folder.url.path, reason: "\(error)")
+  private func openFolder(
+    resume: Bool, overwrite: Bool, _ introduction: [String], _ console: ProgressLine
+  ) throws -> CheckpointFolder? {
+    var remarks: [String] = []
+    let checkpoint = try folder.open(for: recipe, resume: resume, overwrite: overwrite) { remarks.append($0) }
+    try folder.preparing {
+      try FileSystem.atomicWrite(
+        Data(recipe.resolvedYAML().utf8), to: folder.url.appending(path: RunFolder.recipeName))
+      let reporter = try RunReporter(
+        folder.url, console: console, resumingAfter: checkpoint?.step, totalSteps: totalSteps,
+        stepsPerEpoch: plan.stepsPerEpoch, taskNames: recipe.tasks.map(\.name))
+      for line in introduction + remarks { try reporter.say(line) }
+      self.reporter = reporter
     }
-    try AtomicFolder.recover(in: folder.url)
-    guard folder.holdsRun else { return nil }
-    guard resume else {
-      guard overwrite else { throw RunError.holdsRun(folder: folder.url.path) }
-      try folder.clear()
-      return nil
-    }
-    let file = folder.url.appending(path: RunFolder.recipeName)
-    if FileSystem.isFile(file) {
-      let differences = try Recipe.load(file).differences(to: recipe)
-      guard differences.isEmpty else {
-        throw RunError.resumeDiffers(folder: folder.url.path, differences: differences.map(\.description))
-      }
-    }
-    let newest = try CheckpointFolder.newestGood(in: folder.url) { console.print("polyad: \($0)") }
-    if newest == nil { console.print("polyad: \(folder.url.path) holds no good checkpoint yet; starting at step 0") }
-    return newest
+    return checkpoint
   }
 
   /// Runs the steps that are left. Collective.
   public func run() throws -> Ending {
-    if recipe.evalOnStart, state.step == 0, try !evaluate() { return try stop() }
+    if try isEvaluationMissing(), try !evaluate() { return try stop() }
     while state.step < totalSteps {
       let outcome = try step.run(
         plan.step(state.step), training: tasks.training, learningRate: schedule.rate(at: state.step))
       try account(for: outcome)
-      let isLast = state.step == totalSteps
-      try reporter?.step(
-        state, outcome, learningRate: schedule.rate(at: state.step - 1), phases: step.objective.phases,
-        isReported: state.step % recipe.loggingSteps == 0 || isLast)
       if outcome.stopRequested { return try stop() }
-      if isLast || recipe.saveSteps.map({ state.step % $0 == 0 }) ?? false { try save() }
-      if isLast || recipe.evalSteps.map({ state.step % $0 == 0 }) ?? false, try !evaluate() { return try stop() }
+      // What a skipped step leaves may be what broke it: it must not push better checkpoints out.
+      if isDue(every: recipe.saveSteps), state.skippedInARow == 0 || state.step == totalSteps { try save() }
+      if isDue(every: recipe.evalSteps), try !evaluate() { return try stop() }
     }
     if ranks.isMain { try saving(folder.url) { try folder.publish(assembly.model) } }
     try ranks.world.barrier()
     return .completed
   }
 
+  /// Whether the step just done is the last, or one of every `period`.
+  private func isDue(every period: Int?) -> Bool {
+    state.step == totalSteps || period.map { state.step % $0 == 0 } ?? false
+  }
+
+  /// Whether the scores that belong to the present step are not in the run folder: at the start, or when a run was
+  /// stopped after a checkpoint and before its evaluation.
+  private func isEvaluationMissing() throws -> Bool {
+    guard state.step == 0 ? recipe.evalOnStart : isDue(every: recipe.evalSteps) else { return false }
+    let file = RunReporter.evaluationFile(step: state.step, in: folder.url)
+    return try ranks.world.broadcast(FileSystem.isFile(file) ? Int32(0) : 1) > 0
+  }
+
   private func account(for outcome: TrainingStep.Outcome) throws {
-    state.step += 1
-    state.tokenCount += outcome.tokenCount
-    state.updateCount = step.optimizer.updateCount
-    state.skippedInARow = outcome.wasSkipped ? state.skippedInARow + 1 : 0
-    guard outcome.wasSkipped else { return }
-    state.skippedSteps += 1
-    try reporter?.say("step \(state.step): loss or gradient is not finite; the step is skipped (\(state.skippedSteps) so far)")
+    state.add(outcome)
+    if outcome.wasSkipped {
+      try say("step \(state.step): loss or gradient is not finite; the step is skipped (\(state.skippedSteps) so far)")
+    }
+    let isReported = isDue(every: recipe.loggingSteps)
+    try report {
+      try $0.step(
+        state, outcome, learningRate: schedule.rate(at: state.step - 1), phases: step.objective.phases,
+        isReported: isReported)
+    }
+    if isReported { state.startReport() }
     guard state.skippedInARow < Self.skipLimit else {
       throw RunError.notFinite(step: state.step, count: state.skippedInARow, checkpoint: newestCheckpoint?.url.path)
     }
@@ -151,51 +161,59 @@ public final class Trainer {
 
   private func stop() throws -> Ending {
     if newestCheckpoint?.step != state.step { try save() }
-    try reporter?.say("stopped by a signal at step \(state.step) of \(totalSteps); continue with --resume")
+    try say("stopped by a signal at step \(state.step) of \(totalSteps); continue with --resume")
     return .stopped
   }
 
   private func save() throws {
-    try requireEqualReplicas()
-    guard ranks.isMain else {
-      newestCheckpoint = CheckpointFolder(in: folder.url, step: state.step)
-      return
+    try requireSoundReplicas()
+    let target = CheckpointFolder(in: folder.url, step: state.step)
+    if ranks.isMain {
+      try saving(target.url) {
+        try folder.save(state, assembly.model, step.optimizer, limit: recipe.saveTotalLimit)
+      }
     }
-    let target = CheckpointFolder(in: folder.url, step: state.step).url
-    newestCheckpoint = try saving(target) {
-      try folder.save(state, assembly.model, step.optimizer, limit: recipe.saveTotalLimit)
-    }
-    try reporter?.say("saved \(target.path)")
+    newestCheckpoint = target
+    try say("saved \(target.url.path)")
   }
 
-  private func saving<Result>(_ target: URL, _ body: () throws -> Result) throws -> Result {
-    do { return try body() } catch {
-      throw RunError.saveFailed(folder: target.path, reason: "\(error)", lastGood: newestCheckpoint?.url.path)
+  /// Runs `body`; what it throws says which checkpoint is left.
+  private func saving(_ target: URL, _ body: () throws -> Void) throws {
+    do { try body() } catch {
+      throw RunError.saveFailed(path: target.path, reason: "\(error)", checkpoint: newestCheckpoint?.url.path)
     }
   }
+
+  private func report(_ body: (RunReporter) throws -> Void) throws {
+    guard let reporter else { return }
+    try saving(folder.url) { try body(reporter) }
+  }
+
+  private func say(_ text: String) throws { try report { try $0.say(text) } }
 
   /// Scores the test sets; false if the job was asked to stop meanwhile.
   private func evaluate() throws -> Bool {
     guard let evaluator else { return true }
     let start = ContinuousClock.now
     let result = try evaluator.run { [reporter] in reporter?.evaluating($0) }
-    let stopped = try ranks.world.allReduce(StopSignal.isSet ? Int32(1) : 0, .max) > 0
-    if let result, ranks.isMain {
+    if let result {
       let record = EvaluationRecord(
         step: state.step, epoch: Double(state.step) / Double(stepsPerEpoch), tasks: result.tasks,
         seconds: (ContinuousClock.now - start) / .seconds(1))
       lastEvaluation = record
-      try reporter?.evaluation(record, result)
+      try report { try $0.evaluation(record, result) }
     }
-    return !stopped
+    return try ranks.world.broadcast(result == nil ? Int32(0) : 1) > 0
   }
 
-  /// Compares a checksum of the trained numbers over all ranks.
-  private func requireEqualReplicas() throws {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for value in assembly.model.parameters.values {
-      hash = (hash ^ UInt64(value.bitPattern)) &* 0x100_0000_01B3
+  /// Throws unless the trained numbers are finite and, by a checksum, the same on all ranks.
+  private func requireSoundReplicas() throws {
+    let values = assembly.model.parameters.values
+    guard values.isEmpty || ck_sum_of_squares(values.count, values.baseAddress!).isFinite else {
+      throw RunError.parametersNotFinite(step: state.step, checkpoint: newestCheckpoint?.url.path)
     }
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a
+    for value in values { hash = (hash ^ UInt64(value.bitPattern)) &* 0x100_0000_01B3 }
     let all = try ranks.world.allGather(Int64(bitPattern: hash))
     guard all.allSatisfy({ $0 == all[0] }) else { throw RunError.ranksDiffer(step: state.step) }
   }

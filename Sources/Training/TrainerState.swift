@@ -15,6 +15,10 @@ public struct TrainerState: Codable, Sendable, Equatable {
   public var updateCount = 0
   /// Real tokens trained on.
   public var tokenCount = 0
+  /// Losses and labels since the last reported step, skipped steps left out.
+  public var unreported = LossSums(taskCount: 0)
+  /// Real tokens since the last reported step.
+  public var unreportedTokens = 0
   /// The recipe's ``Recipe/fingerprint``.
   public var fingerprint = ""
 
@@ -23,25 +27,58 @@ public struct TrainerState: Codable, Sendable, Equatable {
 
   public init() {}
 
+  /// The start of a run.
+  init(fingerprint: String, taskCount: Int) {
+    self.fingerprint = fingerprint
+    unreported = LossSums(taskCount: taskCount)
+  }
+
   enum CodingKeys: String, CodingKey {
-    case step
+    case step, unreported, fingerprint
     case skippedSteps = "skipped_steps"
     case skippedInARow = "skipped_in_a_row"
     case updateCount = "update_count"
     case tokenCount = "token_count"
-    case fingerprint
+    case unreportedTokens = "unreported_tokens"
+  }
+
+  /// Takes note of one more step.
+  mutating func add(_ outcome: TrainingStep.Outcome) {
+    step += 1
+    tokenCount += outcome.tokenCount
+    unreportedTokens += outcome.tokenCount
+    if outcome.wasSkipped {
+      skippedSteps += 1
+      skippedInARow += 1
+    } else {
+      updateCount += 1
+      skippedInARow = 0
+      unreported.add(outcome.sums)
+    }
+  }
+
+  /// Begins to add up anew, after a report.
+  mutating func startReport() {
+    unreported = LossSums(taskCount: unreported.losses.count)
+    unreportedTokens = 0
+  }
+
+  /// Reads the state of a checkpoint.
+  ///
+  /// - Throws: ``RunError/badState(file:reason:)``.
+  init(of checkpoint: URL) throws {
+    let file = checkpoint.appending(path: Self.fileName)
+    guard let state = try? JSONDecoder().decode(TrainerState.self, from: FileSystem.read(file)) else {
+      throw RunError.badState(
+        file: file.path, reason: "not a trainer state; remove this checkpoint to use the one before")
+    }
+    self = state
   }
 
   /// Writes state and moments into a checkpoint being made.
   func write(_ optimizer: AdamW, _ parameters: TrainableParameters, to folder: URL) throws {
-    let moments = [("exp_avg.", optimizer.firstMoments), ("exp_avg_sq.", optimizer.secondMoments)].flatMap {
-      (prefix, values) in
-      parameters.entries.map {
-        (
-          name: prefix + $0.name, shape: $0.shape,
-          values: UnsafeBufferPointer<Float>(UnsafeMutableBufferPointer(rebasing: values[$0.range]))
-        )
-      }
+    let moments = Self.moments(optimizer, parameters).map {
+      (name: $0.name, shape: $0.shape, values: UnsafeBufferPointer($0.values))
     }
     try SafetensorsWriter.write(to: folder.appending(path: Self.optimizerName), tensors: moments)
     let encoder = JSONEncoder()
@@ -50,19 +87,29 @@ public struct TrainerState: Codable, Sendable, Equatable {
   }
 
   /// Reads state and moments of a checkpoint.
-  static func read(_ folder: URL, into optimizer: AdamW, _ parameters: TrainableParameters) throws -> TrainerState {
-    let file = folder.appending(path: fileName)
-    guard let state = try? JSONDecoder().decode(TrainerState.self, from: FileSystem.read(file)) else {
-      throw RunError.badState(file: file.path, reason: "not a trainer state; remove this checkpoint to use the one before")
-    }
-    let moments = try SafetensorsFile(folder.appending(path: optimizerName))
-    for entry in parameters.entries {
-      for (prefix, values) in [("exp_avg.", optimizer.firstMoments), ("exp_avg_sq.", optimizer.secondMoments)] {
-        try moments.require(prefix + entry.name, shape: entry.shape)
-        try moments.copyFloats(prefix + entry.name, into: UnsafeMutableBufferPointer(rebasing: values[entry.range]))
-      }
+  ///
+  /// - Throws: ``RunError/badState(file:reason:)`` or `SafetensorsError`.
+  static func read(
+    _ checkpoint: URL, into optimizer: AdamW, _ parameters: TrainableParameters
+  ) throws -> TrainerState {
+    let state = try TrainerState(of: checkpoint)
+    let file = try SafetensorsFile(checkpoint.appending(path: optimizerName))
+    for moment in moments(optimizer, parameters) {
+      try file.require(moment.name, shape: moment.shape)
+      try file.copyFloats(moment.name, into: moment.values)
     }
     optimizer.updateCount = state.updateCount
     return state
+  }
+
+  /// Every parameter's two moments, under PyTorch's names for them.
+  private static func moments(
+    _ optimizer: AdamW, _ parameters: TrainableParameters
+  ) -> [(name: String, shape: [Int], values: UnsafeMutableBufferPointer<Float>)] {
+    [("exp_avg.", optimizer.firstMoments), ("exp_avg_sq.", optimizer.secondMoments)].flatMap { prefix, values in
+      parameters.entries.map {
+        (prefix + $0.name, $0.shape, UnsafeMutableBufferPointer(rebasing: values[$0.range]))
+      }
+    }
   }
 }

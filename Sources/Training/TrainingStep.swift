@@ -4,7 +4,8 @@ import CKernels
 import Tasks
 import Tensors
 
-/// One optimizer step over all ranks: parts forward and backward, reduction, division by the label count, clipping, AdamW.
+/// One optimizer step over all ranks: parts forward and backward, reduction, division by the label count, clipping,
+/// AdamW.
 public final class TrainingStep {
   /// What a step did.
   public struct Outcome: Sendable {

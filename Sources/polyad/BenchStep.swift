@@ -46,7 +46,6 @@ struct BenchStep: RankedCommand {
     let loaded =
       try model.map { try BackboneLoader.load(ModelAssembly.folder($0), node: ranks.node) }
       ?? BackboneLoader.random(GPT2Configuration(), seed: 0, node: ranks.node)
-    defer { try? loaded.weights.free() }
     var configuration = AdapterConfiguration(peftType: .lora)
     configuration.adapterRank = adapterRank
     configuration.loraAlpha = 16
@@ -62,6 +61,7 @@ struct BenchStep: RankedCommand {
     let result = try benchmark.run()
     let peakAfter = try peak(ranks)
     let memory = try ranks.world.allReduce(Int64(MemoryUse.peakResidentMiB), .max)
+    try loaded.weights.free()
     guard ranks.isMain else { return false }
     report(
       result, ranks, peak: max(peakBefore, peakAfter), memory: Int(memory), loadSeconds: loadSeconds,

@@ -31,7 +31,6 @@ struct Evaluate: RankedCommand {
       throw CommandError.noTestSet(recipe: recipeOptions.recipe)
     }
     let assembly = try CommandError.loadingModel { try load(recipe, ranks) }
-    defer { try? assembly.free() }
     let backbone = assembly.model.backbone
     try recipe.requireFit(positions: backbone.maximumLength)
     guard let tokenizer = assembly.tokenizer else {
@@ -41,14 +40,15 @@ struct Evaluate: RankedCommand {
       recipe, tokenizer: tokenizer, tokenizerFile: tokenizer.file, vocabularySize: backbone.head.vocabularySize,
       splits: [.test], ranks: ranks)
     let console = ProgressLine.standardError()
-    if ranks.isMain { for note in tasks.notes { console.print("note: \(note)") } }
     let evaluator = Evaluator(
       assembly.model, tokenizer: tokenizer, tasks: tasks,
       options: recipe.evaluationOptions(maximumLength: recipe.maxSeqLength), ranks: ranks)
+    if ranks.isMain { for note in tasks.notes + evaluator.notes { console.print("note: \(note)") } }
     let start = ContinuousClock.now
     let result = try evaluator.run { if ranks.isMain { console.show("evaluating \(Formatting.percent($0))") } }
     console.clear()
     if let result { try conclude(result, seconds: (ContinuousClock.now - start) / .seconds(1), recipe) }
+    try assembly.free()
     return false
   }
 

@@ -33,8 +33,8 @@ enum FailureCode: Int32 {
 
   private static func code(_ error: RunError) -> FailureCode {
     switch error {
-    case .tooManyRanks, .holdsRun, .resumeDiffers, .sequenceTooLong, .finished, .unwritable: .usage
-    case .notFinite, .badState, .noTokenizer: .model
+    case .tooManyRanks, .holdsRun, .resumeDiffers, .sequenceTooLong, .unwritable: .usage
+    case .notFinite, .parametersNotFinite, .badState, .noTokenizer: .model
     case .ranksDiffer, .saveFailed: .rank
     }
   }

@@ -59,7 +59,6 @@ struct Generate: RankedCommand {
 
   func run(on ranks: Ranks) throws -> Bool {
     let assembly = try modelOptions.load(on: ranks)
-    defer { try? assembly.free() }
     let (examples, tasks) = try inputOptions.read(for: assembly, promptsOnly: true)
     let prompts = examples.indices.map {
       GenerationPrompt(tokens: Array(examples[$0].inputIds), task: tasks[$0], ordinal: $0)
@@ -73,6 +72,7 @@ struct Generate: RankedCommand {
         "text": .string(assembly.tokenizer?.decode(ids, skipSpecialTokens: true) ?? ""),
       ])
     }
+    try assembly.free()
     return false
   }
 

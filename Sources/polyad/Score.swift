@@ -20,7 +20,6 @@ struct Score: RankedCommand {
 
   func run(on ranks: Ranks) throws -> Bool {
     let assembly = try modelOptions.load(on: ranks)
-    defer { try? assembly.free() }
     let (examples, tasks) = try inputOptions.read(for: assembly, promptsOnly: false)
     let scorer = Scorer(assembly.model, ranks: ranks)
     let scores = try scorer.losses(examples, tasks: tasks)
@@ -28,6 +27,7 @@ struct Score: RankedCommand {
     for score in scores ?? [] {
       CommandOutput.result(["loss_sum": .double(score.lossSum), "label_count": .int(score.labelCount)])
     }
+    try assembly.free()
     return false
   }
 }

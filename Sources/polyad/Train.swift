@@ -29,27 +29,38 @@ struct Train: RankedCommand {
   func run(on ranks: Ranks) throws -> Bool {
     StopSignal.install()
     let recipe = try recipeOptions.load()
-    let assembly = try ModelAssembly(recipe, ranks: ranks)
-    defer { try? assembly.free() }
+    let assembly = try CommandError.loadingModel { try ModelAssembly(recipe, ranks: ranks) }
     let trainer = try Trainer(recipe, assembly: assembly, ranks: ranks)
-    let console = ProgressLine.standardError()
-    if ranks.isMain { show(trainer, ranks, console) }
-    if dryRun {
-      if ranks.isMain, json { CommandOutput.result(summary(trainer, ranks)) }
-      if ranks.isMain, !json { CommandOutput.result(summaryTable(trainer, ranks)) }
-      return false
-    }
-    try trainer.open(resume: resume, overwrite: overwrite, console: console)
+    let isStopped = try dryRun ? show(trainer, ranks) : train(trainer, ranks)
+    try assembly.free()
+    return isStopped
+  }
+
+  /// Whether the training was stopped by a signal.
+  private func train(_ trainer: Trainer, _ ranks: Ranks) throws -> Bool {
+    try trainer.open(
+      resume: resume, overwrite: overwrite, introduction: introduction(trainer, ranks), console: .standardError())
     let ending = try trainer.run()
     if ranks.isMain { conclude(trainer, ending) }
     return ending == .stopped
   }
 
+  /// Shows what would be trained.
+  private func show(_ trainer: Trainer, _ ranks: Ranks) -> Bool {
+    guard ranks.isMain else { return false }
+    for line in introduction(trainer, ranks) { CommandOutput.message(line) }
+    if json {
+      CommandOutput.result(summary(trainer, ranks))
+    } else {
+      CommandOutput.result(summaryTable(trainer))
+    }
+    return false
+  }
+
   /// What every run says at its start: ranks, data and the table of trained modules.
-  private func show(_ trainer: Trainer, _ ranks: Ranks, _ console: ProgressLine) {
-    console.print("\(ranks.count) rank(s), \(ranks.node.size) of them on \(ranks.job.host)")
-    for note in trainer.tasks.notes + trainer.assembly.notes { console.print("note: \(note)") }
-    for line in trainer.parameterTable.lines { console.print(line) }
+  private func introduction(_ trainer: Trainer, _ ranks: Ranks) -> [String] {
+    ["\(ranks.count) rank(s), \(ranks.node.size) of them on \(ranks.job.host)"]
+      + trainer.notes.map { "note: \($0)" } + trainer.parameterTable.lines
   }
 
   private func summary(_ trainer: Trainer, _ ranks: Ranks) -> JSONValue {
@@ -68,7 +79,7 @@ struct Train: RankedCommand {
     ]
   }
 
-  private func summaryTable(_ trainer: Trainer, _ ranks: Ranks) -> Table {
+  private func summaryTable(_ trainer: Trainer) -> Table {
     var table = Table(columns: [
       .init("task"), .init("examples", .right), .init("tokens", .right), .init("label tokens", .right),
       .init("cut", .right), .init("dropped", .right),
@@ -97,7 +108,8 @@ struct Train: RankedCommand {
       ])
     } else if ending == .completed {
       if let record = trainer.lastEvaluation { CommandOutput.result(record.table) }
-      CommandOutput.result("The trained adapter lies in \(folder)")
+      let isModel = trainer.assembly.model.configuration?.peftType == .full
+      CommandOutput.result("The trained \(isModel ? "model" : "adapter") lies in \(folder)")
     }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import MessagePassing
+import TestSupport
 import Testing
 
 /// What each rank of a job runs; started by ``JobTests``.

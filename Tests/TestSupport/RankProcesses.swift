@@ -1,29 +1,33 @@
 import Foundation
-import TestSupport
 
 /// This test bundle, started again as the ranks of a job of its own.
 ///
 /// The tests that `swift test` runs never start MPI themselves, so that any number of them can be in one process.
-struct RankProcesses {
+public enum RankProcesses {
   /// Which tests the started processes run; unset in the tests that start them.
-  static let variable = "POLYAD_TEST_JOB"
+  private static let variable = "POLYAD_TEST_JOB"
 
   /// The job that this process is a rank of; nil in the tests that start jobs.
-  static var ownJob: String? { ProcessInfo.processInfo.environment[variable] }
+  public static var ownJob: String? { ProcessInfo.processInfo.environment[variable] }
 
-  struct Outcome {
-    let exitCode: Int32
+  public struct Outcome {
+    public let exitCode: Int32
     /// Standard output and standard error of all ranks.
-    let output: String
+    public let output: String
   }
 
   /// Runs the tests of `job` on `rankCount` ranks, one of which is a plain process without mpirun.
   ///
   /// A job that hangs is ended after a minute and has the exit code of the signal.
-  static func run(_ job: String, rankCount: Int, environment: [String: String] = [:]) throws -> Outcome {
+  ///
+  /// - Parameter suite: The suite that the started processes run, such as `MessagePassingTests.RankTests`.
+  public static func run(
+    _ job: String, of suite: String, rankCount: Int, environment: [String: String] = [:]
+  ) throws -> Outcome {
     try withTemporaryFolder { folder in
       let bundle = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-      let test = ["--testing-library", "swift-testing", "--filter", #"^MessagePassingTests\.RankTests"#]
+      let filter = "^" + suite.replacing(".", with: #"\."#) + "/"
+      let test = ["--testing-library", "swift-testing", "--filter", filter]
       let launcher = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", "\(rankCount)"]
       let process = Process()
       process.executableURL = URL(filePath: "/usr/bin/env")

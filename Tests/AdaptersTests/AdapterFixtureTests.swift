@@ -1,0 +1,14 @@
+import Adapters
+import ModelTestSupport
+import TestSupport
+import Testing
+import Training
+
+@Test(
+  .enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)), arguments: ["lora", "ia3"])
+func anAdapterTrainsAsPEFTTrainsIt(name: String) throws {
+  let fixture = try Fixture("gpt2")
+  let model = try AdapterFolder.load(fixture.adapter(name), into: fixture.backbone())
+  let disagreements = try fixture.disagreements(model, expectedFolder: fixture.adapter(name))
+  #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
+}

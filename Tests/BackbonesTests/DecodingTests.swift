@@ -1,0 +1,49 @@
+import ModelTestSupport
+import Tensors
+import Testing
+
+@testable import Backbones
+
+/// Decoding with a key/value cache against computing the whole sequence again.
+struct DecodingTests {
+  private let saved = Workspace(), scratch = Workspace()
+
+  private func pass(rowCounts: [Int]) -> Pass {
+    Pass(
+      starts: rowCounts.reduce(into: [0]) { $0.append($0.last! + $1) }, tasks: rowCounts.map { _ in 0 },
+      ordinals: rowCounts.map { _ in 0 }, randomKey: nil, keepsActivations: false, saved: saved, scratch: scratch)
+  }
+
+  /// The hidden state of a sequence's last token, computed from its start.
+  private func last(_ backbone: GPT2, _ tokens: [Int32]) -> [Float] {
+    var batch = PackedBatch()
+    batch.appendPrompt(tokens: tokens, task: 0)
+    return backbone.forward(batch, pass(rowCounts: [tokens.count])).array()
+  }
+
+  @Test(arguments: GPT2GradientTests.Variation.allCases)
+  func stepsWithACacheAreFullRecomputations(variation: GPT2GradientTests.Variation) {
+    let backbone = TestModel.random(variation.configuration)
+    var sequences: [[Int32]] = [[3, 1, 4, 1, 5], [9], [2, 6, 5]]
+    let cache = backbone.makeCache(slotCount: 3, capacity: 9)
+    var batch = PackedBatch()
+    for sequence in sequences { batch.appendPrompt(tokens: sequence, task: 0) }
+    let hidden = backbone.prefill(batch, cache: cache, slots: [0, 1, 2], pass(rowCounts: [5, 1, 3])).array()
+    #expect(cache.lengths == [5, 1, 3])
+    for (slot, sequence) in sequences.enumerated() {
+      #expect(relativeDistance(hidden[slot * 8..<(slot + 1) * 8], last(backbone, sequence)) < 2e-6)
+    }
+    // Sequences end at different times, so the slots that go on change.
+    for slots in [[0, 1, 2], [0, 2], [2], [2, 1]] {
+      let tokens = slots.map { Int32(($0 * 3 + cache.lengths[$0]) % 13) }
+      for (slot, token) in zip(slots, tokens) { sequences[slot].append(token) }
+      let states = backbone.step(
+        tokens: tokens, cache: cache, slots: slots, pass(rowCounts: slots.map { _ in 1 })).array()
+      for (row, slot) in slots.enumerated() {
+        // The same sums in single precision, in another order.
+        #expect(relativeDistance(states[row * 8..<(row + 1) * 8], last(backbone, sequences[slot])) < 5e-6)
+      }
+    }
+    #expect(cache.lengths == sequences.map(\.count))
+  }
+}

@@ -1,0 +1,112 @@
+import Adapters
+import Backbones
+import Checkpoints
+import Foundation
+import Tensors
+import TestSupport
+import Training
+
+/// A backbone's golden numbers under `../shared/fixtures/backbones`: a model, six ragged examples, and what the
+/// reference implementations compute from them.
+public struct Fixture {
+  /// A prompt and the tokens that greedy decoding adds.
+  public struct Continuation: Decodable, Sendable {
+    public let prompt: [Int32]
+    public let answer: [Int32]
+
+    enum CodingKeys: String, CodingKey {
+      case prompt = "prompt_ids"
+      case answer = "greedy_ids"
+    }
+  }
+
+  private struct BatchFile: Decodable {
+    let batch: [TestSequence]
+    let generate: [Continuation]
+  }
+
+  public let folder: URL
+  public let sequences: [TestSequence]
+  public let continuations: [Continuation]
+  private let configuration: GPT2Configuration
+  private let weights: SafetensorsFile
+
+  public init(_ family: String) throws {
+    folder = SharedFolder.fixture("backbones/\(family)")
+    let file = try JSONDecoder().decode(
+      BatchFile.self, from: Data(contentsOf: folder.appending(path: "batch.json")))
+    (sequences, continuations) = (file.batch, file.generate)
+    configuration = try BackboneLoader.configuration(of: ModelFolder(folder))
+    weights = try SafetensorsFile(folder.appending(path: "model.safetensors"))
+  }
+
+  /// The model, on memory of its own.
+  public func backbone() throws -> GPT2 {
+    let arrays = try configuration.parameterShapes.map { ($0.name, try weights.array($0.name)) }
+    return TestModel.backbone(configuration, Dictionary(uniqueKeysWithValues: arrays))
+  }
+
+  /// An adapter's folder.
+  public func adapter(_ name: String) -> URL { folder.appending(path: "adapters/\(name)") }
+
+  /// Where `model` parts from the golden numbers in `expectedFolder`: a line for each loss, logits, gradient and value
+  /// after three steps; empty when all agree. The model is three AdamW steps further afterwards.
+  ///
+  /// Tolerances: single precision keeps 1e-6 of a loss or a row of logits and 1e-5 of a gradient's norm through this
+  /// model's depth; each gets ten times that. Adam divides a gradient by its own size, so that numbers whose gradient is
+  /// near rounding move freely by the learning rate: 1e-4 of a parameter's norm after three steps. The key third of
+  /// c_attn.bias has no gradient at all and is left out there.
+  public func disagreements(_ model: AdapterModel, expectedFolder: URL) throws -> [String] {
+    let expected = try SafetensorsFile(expectedFolder.appending(path: "expected.safetensors"))
+    var lines: [String] = []
+    func compare(_ name: String, _ found: [Float], _ tolerance: Double) throws {
+      let distance = relativeDistance(found, try expected.array(name))
+      if distance > tolerance { lines.append("\(name): relative distance \(distance)") }
+    }
+    for (index, sequence) in sequences.enumerated() {
+      try compare("logits.\(index)", lastLogits(sequence, model), 1e-5)
+    }
+    let objective = Objective(model)
+    var options = AdamW.Options()
+    options.weightDecay = 0.01
+    let optimizer = AdamW(model.parameters, options: options)
+    try compare("loss", [Float(step(objective, model))], 1e-6)
+    let gradients = try expected.names.filter { $0.hasPrefix("grad.") }
+    if gradients.count != model.parameters.entries.count {
+      lines.append("\(model.parameters.entries.count) parameters train, not \(gradients.count)")
+    }
+    for entry in model.parameters.entries {
+      try compare("grad." + entry.name, model.parameters.gradient(entry.name).map { $0 / labelCount }, 1e-4)
+    }
+    for round in 1...3 {
+      if round > 1 { _ = step(objective, model) }
+      optimizer.update(learningRate: 0.01, gradientScale: 1 / Double(labelCount))
+    }
+    for entry in model.parameters.entries {
+      var values = Array(model.parameters.values(entry.name))
+      if entry.name.hasSuffix("c_attn.bias") {
+        let keys = values.count / 3..<2 * values.count / 3
+        values.replaceSubrange(keys, with: try expected.array("after3." + entry.name)[keys])
+      }
+      try compare("after3." + entry.name, values, 1e-4)
+    }
+    try compare("loss_after3", [Float(step(objective, model))], 1e-4)
+    return lines
+  }
+
+  private var labelCount: Float { Float(PackedBatch(sequences).labelCount) }
+
+  /// The mean loss; its summed gradient lies in the model's buffer.
+  private func step(_ objective: Objective, _ model: AdapterModel) -> Double {
+    var sums = LossSums(taskCount: 3)
+    model.parameters.zeroGradients()
+    objective.addGradient(of: PackedBatch(sequences), randomKey: RandomKey(seed: 0), to: &sums)
+    return sums.mean
+  }
+
+  private func lastLogits(_ sequence: TestSequence, _ model: AdapterModel) -> [Float] {
+    var batch = PackedBatch()
+    batch.appendEveryPosition(tokens: sequence.tokens, task: sequence.task)
+    return Objective(model).withLogits(of: batch) { $0.rows($0.rows - 6..<$0.rows).array() }
+  }
+}

@@ -1,0 +1,122 @@
+import Backbones
+import Foundation
+
+/// GPT-2 in double precision, a token and a number at a time: the plain reading of the formulas.
+public struct ReferenceGPT2 {
+  /// A linear map about to be applied to one row, for adapters to change.
+  public struct Application {
+    public let path: String
+    public let x: [Double]
+    /// The sequence's running number, and the row's place in it.
+    public let ordinal: UInt64
+    public let position: Int
+    /// The map without its adapter.
+    public let base: ([Double]) -> [Double]
+  }
+
+  public let configuration: GPT2Configuration
+  /// All numbers by their names in the files; those of an adapter too.
+  public var values: [String: [Double]]
+  /// The rule of an adapter; nil: the bare model.
+  public var adapter: ((Application, _ values: [String: [Double]]) -> [Double])?
+
+  public init(_ configuration: GPT2Configuration, _ arrays: [String: [Float]]) {
+    self.configuration = configuration
+    values = arrays.mapValues { $0.map(Double.init) }
+  }
+
+  /// The summed cross-entropy of all labels, in nats.
+  public func loss(_ sequences: [TestSequence]) -> Double {
+    sequences.reduce(0) { total, sequence in
+      let logits = logits(sequence.tokens, ordinal: sequence.ordinal)
+      return total + zip(logits, sequence.labels.dropFirst()).reduce(0) { sum, pair in
+        pair.1 < 0 ? sum : sum + log(pair.0.reduce(0) { $0 + exp($1) }) - pair.0[Int(pair.1)]
+      }
+    }
+  }
+
+  /// The slope of ``loss(_:)`` along one number, by central differences.
+  public func slope(_ name: String, _ index: Int, _ sequences: [TestSequence]) -> Double {
+    let step = 1e-4  // error: step² times the third derivative, about 1e-8
+    var moved = self
+    moved.values[name]![index] += step
+    let above = moved.loss(sequences)
+    moved.values[name]![index] -= 2 * step
+    return (above - moved.loss(sequences)) / (2 * step)
+  }
+
+  /// The logits at every position of one sequence.
+  public func logits(_ tokens: [Int32], ordinal: UInt64 = 0) -> [[Double]] {
+    let width = configuration.width
+    let words = values["transformer.wte.weight"]!, places = values["transformer.wpe.weight"]!
+    var x = tokens.enumerated().map { position, token in
+      (0..<width).map { words[Int(token) * width + $0] + places[position * width + $0] }
+    }
+    for layer in 0..<configuration.layerCount { x = block(x, layer, ordinal) }
+    let head = values["lm_head.weight"] ?? words
+    return x.map { row in
+      let hidden = norm(row, "transformer.ln_f")
+      return (0..<configuration.vocabularySize).map { token in
+        (0..<width).reduce(0) { $0 + head[token * width + $1] * hidden[$1] }
+      }
+    }
+  }
+
+  private func block(_ x: [[Double]], _ layer: Int, _ ordinal: UInt64) -> [[Double]] {
+    let path = "transformer.h.\(layer)."
+    func map(_ name: String, _ rows: [[Double]]) -> [[Double]] {
+      rows.enumerated().map { apply(path + name, $1, ordinal, $0) }
+    }
+    let qkv = map("attn.c_attn", x.map { norm($0, path + "ln_1") })
+    let middle = sum(x, map("attn.c_proj", attention(qkv, layer)))
+    let expanded = map("mlp.c_fc", middle.map { norm($0, path + "ln_2") })
+    return sum(middle, map("mlp.c_proj", expanded.map { $0.map(Self.gelu) }))
+  }
+
+  private func apply(_ path: String, _ x: [Double], _ ordinal: UInt64, _ position: Int) -> [Double] {
+    let weight = values[path + ".weight"]!, bias = values[path + ".bias"]!
+    func base(_ x: [Double]) -> [Double] {
+      var y = bias
+      for (i, value) in x.enumerated() {
+        for j in y.indices { y[j] += value * weight[i * y.count + j] }
+      }
+      return y
+    }
+    guard let adapter else { return base(x) }
+    return adapter(Application(path: path, x: x, ordinal: ordinal, position: position, base: base), values)
+  }
+
+  private func attention(_ qkv: [[Double]], _ layer: Int) -> [[Double]] {
+    let width = configuration.width, headWidth = width / configuration.headCount
+    var scale = configuration.scalesScores ? 1 / Double(headWidth).squareRoot() : 1
+    if configuration.scalesByLayer { scale /= Double(layer + 1) }
+    return qkv.indices.map { t in
+      (0..<configuration.headCount).flatMap { head -> [Double] in
+        let columns = head * headWidth..<(head + 1) * headWidth
+        let weights = (0...t).map { s in
+          exp(scale * columns.reduce(0) { $0 + qkv[t][$1] * qkv[s][width + $1] })
+        }
+        let total = weights.reduce(0, +)
+        return columns.map { j in
+          weights.enumerated().reduce(0) { $0 + $1.element / total * qkv[$1.offset][2 * width + j] }
+        }
+      }
+    }
+  }
+
+  private func norm(_ x: [Double], _ path: String) -> [Double] {
+    let gamma = values[path + ".weight"]!, beta = values[path + ".bias"]!
+    let mean = x.reduce(0, +) / Double(x.count)
+    let variance = x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(x.count)
+    let scale = 1 / (variance + Double(configuration.epsilon)).squareRoot()
+    return x.indices.map { (x[$0] - mean) * scale * gamma[$0] + beta[$0] }
+  }
+
+  static func gelu(_ x: Double) -> Double {
+    0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+  }
+
+  private func sum(_ x: [[Double]], _ y: [[Double]]) -> [[Double]] {
+    zip(x, y).map { zip($0, $1).map { $0 + $1 } }
+  }
+}

@@ -1,0 +1,83 @@
+import Backbones
+import Checkpoints
+import Tensors
+
+/// Small GPT-2 models for tests, alone in their process: no node communicator, no shared memory.
+public enum TestModel {
+  /// A shape small enough for central differences; every axis has a length of its own.
+  public static var smallConfiguration: GPT2Configuration {
+    var configuration = GPT2Configuration()
+    configuration.vocabularySize = 13
+    configuration.positionCount = 16
+    configuration.width = 8
+    configuration.layerCount = 2
+    configuration.headCount = 2
+    configuration.innerWidth = 12
+    return configuration
+  }
+
+  /// Numbers far from a fresh model's: nothing is zero or one, so that every term of a formula counts.
+  public static func arrays(_ configuration: GPT2Configuration, seed: UInt64 = 1) -> [String: [Float]] {
+    let pairs = configuration.parameterShapes.map { name, shape in
+      var values = [Float](repeating: 0, count: shape.reduce(1, *))
+      let key = RandomKey(seed: seed).child(name)
+      values.withUnsafeMutableBufferPointer { key.fillNormal($0, standardDeviation: 0.3) }
+      return (name, name.hasSuffix("weight") && name.contains("ln_") ? values.map { $0 + 1 } : values)
+    }
+    return Dictionary(uniqueKeysWithValues: pairs)
+  }
+
+  /// A model on copies of `arrays`.
+  ///
+  /// The copies are never freed: a backbone does not own its numbers, and a test's models are small.
+  public static func backbone(_ configuration: GPT2Configuration, _ arrays: [String: [Float]]) -> GPT2 {
+    GPT2(configuration) { name in
+      let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: arrays[name]!.count)
+      _ = memory.initialize(from: arrays[name]!)
+      return memory.baseAddress!
+    }
+  }
+
+  /// A small model with ``arrays(_:seed:)``.
+  public static func random(_ configuration: GPT2Configuration = smallConfiguration, seed: UInt64 = 1) -> GPT2 {
+    backbone(configuration, arrays(configuration, seed: seed))
+  }
+}
+
+/// One example as tests write it.
+public struct TestSequence: Sendable, Codable {
+  public var tokens: [Int32]
+  /// -100 where there is no label.
+  public var labels: [Int32]
+  public var task: Int
+  public var ordinal: UInt64 = 0
+
+  enum CodingKeys: String, CodingKey {
+    case tokens = "input_ids"
+    case labels, task
+  }
+
+  public init(tokens: [Int32], labels: [Int32], task: Int = 0, ordinal: UInt64 = 0) {
+    (self.tokens, self.labels, self.task, self.ordinal) = (tokens, labels, task, ordinal)
+  }
+
+  /// Ragged sequences with gaps between their labels; the last has a single one that counts.
+  public static func ragged(vocabularySize: Int = 13) -> [TestSequence] {
+    func token(_ index: Int) -> Int32 { Int32((index * 7 + index * index * 3 + 5) % vocabularySize) }
+    return [5, 7, 2].enumerated().map { number, length in
+      let tokens = (0..<length).map { token($0 + 10 * number) }
+      let labels = tokens.enumerated().map { position, token in (position + 2 * number) % 3 == 0 ? -100 : token }
+      return TestSequence(tokens: tokens, labels: labels, task: number, ordinal: UInt64(number) + 40)
+    }
+  }
+}
+
+extension PackedBatch {
+  public init(_ sequences: [TestSequence]) {
+    self.init()
+    for sequence in sequences {
+      appendCausal(
+        tokens: sequence.tokens, labels: sequence.labels, task: sequence.task, ordinal: sequence.ordinal)
+    }
+  }
+}

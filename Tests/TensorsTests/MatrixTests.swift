@@ -1,0 +1,102 @@
+import Tensors
+import Testing
+
+struct MatrixTests {
+  @Test func viewsShareMemoryAndKeepTheirStride() {
+    let workspace = Workspace(minimumChunk: 64)
+    let whole = workspace.matrix(4, 6)
+    for row in 0..<4 { for column in 0..<6 { whole[row, column] = Float(10 * row + column) } }
+    let part = whole.rows(1..<3).columns(2..<5)
+    #expect(part.rows == 2 && part.columns == 3 && part.stride == 6 && part.count == 6)
+    #expect(part.array() == [12, 13, 14, 22, 23, 24])
+    #expect(!part.isContiguous && whole.isContiguous && whole.rows(2..<4).isContiguous)
+    #expect(part.rows(0..<1).isContiguous)  // one row lies end to end whatever its stride
+    #expect(part.shape == "(2, 3)")
+    part.fill(-1)
+    let expected = (0..<24).map { index -> Float in
+      let (row, column) = (index / 6, index % 6)
+      return (1..<3).contains(row) && (2..<5).contains(column) ? -1 : Float(10 * row + column)
+    }
+    #expect(whole.array() == expected)
+    withExtendedLifetime(workspace) {}
+  }
+
+  @Test func copyAndAddWorkOnWholeShapes() {
+    let workspace = Workspace(minimumChunk: 64)
+    let wide = workspace.matrix(3, 5), narrow = workspace.matrix(3, 2)
+    for (index, _) in wide.array().enumerated() { wide.base[index] = Float(index) }
+    narrow.copy(from: wide.columns(1..<3))
+    #expect(narrow.array() == [1, 2, 6, 7, 11, 12])
+    narrow.add(narrow)
+    #expect(narrow.array() == [2, 4, 12, 14, 22, 24])
+    wide.columns(3..<5).copy(from: narrow)
+    #expect(wide.rows(2..<3).array() == [10, 11, 12, 22, 24])
+    withExtendedLifetime(workspace) {}
+  }
+
+  @Test func emptyViewsAreAllowed() {
+    let workspace = Workspace(minimumChunk: 16)
+    let empty = workspace.matrix(0, 5)
+    empty.fill(1)
+    #expect(empty.array().isEmpty && empty.count == 0 && empty.elements.isEmpty)
+    #expect(workspace.matrix(4, 3).rows(2..<2).array().isEmpty)
+  }
+}
+
+struct WorkspaceTests {
+  @Test(arguments: awkwardSizes) func memoryStartsOnCacheLines(count: Int) {
+    let workspace = Workspace(minimumChunk: 256)
+    for _ in 0..<5 { #expect(Int(bitPattern: workspace.floats(count)) % 64 == 0) }
+    #expect(Int(bitPattern: workspace.matrix(3, count).base) % 64 == 0)
+  }
+
+  @Test func viewsDoNotOverlap() {
+    let workspace = Workspace(minimumChunk: 64)
+    let views = (0..<20).map { workspace.matrix($0, 7) }  // more than one chunk
+    for (index, view) in views.enumerated() { view.fill(Float(index)) }
+    for (index, view) in views.enumerated() { #expect(view.array().allSatisfy { $0 == Float(index) }) }
+    withExtendedLifetime(workspace) {}
+  }
+
+  @Test func aMarkGivesBackWhatWasTakenSince() {
+    let workspace = Workspace(minimumChunk: 64)
+    let kept = workspace.floats(10)
+    let mark = workspace.mark()
+    let first = workspace.floats(20)
+    _ = workspace.floats(1000)  // a chunk of its own
+    workspace.release(to: mark)
+    #expect(workspace.floats(20) == first)
+    #expect(first != kept)
+    let bytes = workspace.byteCount
+    _ = workspace.floats(1000)
+    #expect(workspace.byteCount == bytes)
+  }
+
+  @Test func repeatedPassesAllocateNothing() {
+    let workspace = Workspace(minimumChunk: 64)
+    func pass() {
+      let mark = workspace.mark()
+      for size in [100, 3, 5000, 17] { workspace.matrix(2, size).fill(1) }
+      workspace.release(to: mark)
+      for size in [50, 900] { workspace.matrix(1, size).fill(2) }
+      workspace.reset()
+    }
+    pass()
+    let bytes = workspace.byteCount
+    let start = workspace.floats(1)
+    workspace.reset()
+    for _ in 0..<10 { pass() }
+    #expect(workspace.byteCount == bytes)
+    #expect(workspace.floats(1) == start)
+  }
+
+  @Test func resetJoinsTheChunksOfAGrownWorkspace() {
+    let workspace = Workspace(minimumChunk: 64)
+    for _ in 0..<10 { _ = workspace.floats(60) }
+    workspace.reset()
+    let bytes = workspace.byteCount
+    let views = (0..<10).map { _ in workspace.floats(60) }
+    #expect(zip(views, views.dropFirst()).allSatisfy { $1 - $0 == 64 })  // one chunk holds them all
+    #expect(workspace.byteCount == bytes)
+  }
+}

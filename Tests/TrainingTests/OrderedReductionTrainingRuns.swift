@@ -1,0 +1,100 @@
+import Adapters
+import Backbones
+import Foundation
+import ModelTestSupport
+import Tensors
+import Testing
+
+@testable import Tasks
+@testable import Training
+
+/// Training steps of a small LoRA model with dropout, on the ranks of a job.
+struct TrainingRuns {
+  /// The environment variable that names the file for the trained numbers.
+  static let fileVariable = "POLYAD_TEST_FILE"
+
+  private let ranks: Ranks
+  private let recipe: Recipe
+  private let tasks: [TokenizedTask]
+  private let plan: BatchPlan
+
+  init(_ ranks: Ranks) throws {
+    var recipe = Recipe()
+    (recipe.trainBatchSize, recipe.microBatches, recipe.seed) = (9, 5, 7)
+    (recipe.learningRate, recipe.weightDecay, recipe.maxGradNorm) = (0.01, 0.1, 0)
+    (self.ranks, self.recipe) = (ranks, recipe)
+    tasks = (0..<3).map(Self.task)
+    plan = try BatchPlan(
+      exampleLengths: tasks.map(\.exampleLengths), trainBatchSize: 9, microBatches: 5, seed: 7)
+  }
+
+  private static func task(_ number: Int) -> TokenizedTask {
+    var task = TokenizedTask(name: "task \(number)", split: .train, kind: .causal)
+    for index in 0..<6 + number {
+      let tokens = (0..<4 + (index * 5 + number) % 9).map { Int32(($0 * 7 + index * 3 + number) % 13) }
+      let labels = tokens.indices.map { $0 < 3 ? -100 : tokens[$0] }
+      task.append(TokenizedExample(id: "\(index)", inputIds: tokens[...], labels: labels[...], promptLength: 3))
+    }
+    return task
+  }
+
+  private func model() throws -> AdapterModel {
+    var configuration = AdapterConfiguration(peftType: .lora)
+    (configuration.adapterRank, configuration.loraDropout) = (3, 0.2)
+    let model = try AdapterModel(configuration, backbone: TestModel.random(), seed: 2)
+    model.scatterValues()
+    return model
+  }
+
+  /// The trained numbers after a few steps; on the way the first step is held against its definition.
+  func run() throws -> [Float] {
+    let model = try model()
+    let step = try TrainingStep(model, recipe: recipe, taskCount: tasks.count, ranks: ranks)
+    try theFirstStepIsItsDefinition(step)
+    for number in 1..<5 { _ = try step.run(plan.step(number), training: tasks, learningRate: 0.01) }
+    try aStepThatIsNotFiniteChangesNothing(step)
+    try theNormIsClipped()
+    return Array(model.parameters.values)
+  }
+
+  /// g = (Σ ∂ℓ) / (Σ labels) over the whole batch in one part, and one AdamW update from it.
+  private func theFirstStepIsItsDefinition(_ step: TrainingStep) throws {
+    let outcome = try step.run(plan.step(0), training: tasks, learningRate: 0.01)
+    let other = try model()
+    var batch = PackedBatch(), sums = LossSums(taskCount: tasks.count)
+    batch.pack(plan.step(0).parts.flatMap { $0 }, from: tasks)
+    Objective(other).addGradient(of: batch, randomKey: RandomKey(seed: 7), to: &sums)
+    #expect(outcome.tokenCount == batch.tokenCount)
+    #expect(outcome.sums.counts == sums.counts)
+    for (found, expected) in zip(outcome.sums.losses, sums.losses) { #expect(abs(found - expected) < 1e-5 * expected) }
+    let norm = other.parameters.gradients.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() / sums.labelCount
+    #expect(abs(outcome.gradientNorm - norm) < 1e-5 * norm)
+    AdamW(other.parameters, options: recipe.optimizerOptions).update(
+      learningRate: 0.01, gradientScale: 1 / sums.labelCount)
+    // Sums in another order; Adam turns the smallest gradients into steps as large as any other's.
+    #expect(relativeDistance(step.model.parameters.values, other.parameters.values) < 1e-4)
+    #expect(!outcome.wasSkipped && !outcome.stopRequested)
+  }
+
+  private func aStepThatIsNotFiniteChangesNothing(_ step: TrainingStep) throws {
+    let values = step.model.parameters.values, before = Array(values), count = step.optimizer.updateCount
+    let moments = Array(step.optimizer.firstMoments)
+    values[0] = .nan
+    let outcome = try step.run(plan.step(5), training: tasks, learningRate: 0.01)
+    #expect(outcome.wasSkipped)
+    values[0] = before[0]
+    #expect(Array(values) == before && step.optimizer.updateCount == count)
+    #expect(Array(step.optimizer.firstMoments) == moments)
+  }
+
+  /// After one update the first moment is a tenth of the gradient used.
+  private func theNormIsClipped() throws {
+    var recipe = recipe
+    recipe.maxGradNorm = 0.01
+    let step = try TrainingStep(model(), recipe: recipe, taskCount: tasks.count, ranks: ranks)
+    let outcome = try step.run(plan.step(0), training: tasks, learningRate: 0.01)
+    let used = step.optimizer.firstMoments.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() * 10
+    #expect(outcome.gradientNorm > 0.02)
+    #expect(abs(used - 0.01) < 1e-5)  // PyTorch divides by the norm plus 1e-6
+  }
+}

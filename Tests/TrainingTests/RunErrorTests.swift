@@ -1,0 +1,54 @@
+import Testing
+import Training
+
+@Test(arguments: [
+  (
+    RunError.tooManyRanks(ranks: 9, microBatches: 8),
+    "9 ranks cannot share 8 micro-batches: set micro_batches to 9 or more (this changes the result's last bits), or "
+      + "start at most 8 ranks"
+  ),
+  (
+    .holdsRun(folder: "/runs/a"),
+    "output_dir /runs/a already holds a run: continue it with --resume, replace it with --overwrite, or choose another "
+      + "output_dir"
+  ),
+  (
+    .unwritable(folder: "/a", reason: "cannot create the folder /a: Read-only file system. Choose another."),
+    "output_dir /a cannot be written: cannot create the folder /a: Read-only file system. Choose another."
+  ),
+  (
+    .resumeDiffers(folder: "/a", differences: ["`seed` was 1 and is 2", "`adapter.r` was 4 and is 8"]),
+    "cannot resume /a, whose recipe differs: `seed` was 1 and is 2; `adapter.r` was 4 and is 8. Use the old recipe "
+      + "(recipe.yaml there), or another output_dir"
+  ),
+  (
+    .notFinite(step: 12, count: 10, checkpoint: "/a/checkpoint-2"),
+    "stopped at step 12: 10 steps in a row had a loss or gradient that is NaN or infinite; lower learning_rate or look "
+      + "at the data. The last good checkpoint is /a/checkpoint-2; continue from it with --resume"
+  ),
+  (
+    .parametersNotFinite(step: 1, checkpoint: nil),
+    "stopped at step 1: trained numbers have become NaN or infinite and are not saved; lower learning_rate. No "
+      + "checkpoint was saved before"
+  ),
+  (
+    .ranksDiffer(step: 4),
+    "the ranks hold different adapters at step 4; this is a fault of the program or a machine: compare the hosts with "
+      + "one rank each, and report it"
+  ),
+  (
+    .saveFailed(path: "/a/checkpoint-9", reason: "cannot write /a: Full. Free some.", checkpoint: "/a/checkpoint-5"),
+    "saving /a/checkpoint-9 failed: cannot write /a: Full. Free some. The last good checkpoint is /a/checkpoint-5; "
+      + "continue from it with --resume"
+  ),
+  (.badState(file: "/a/trainer_state.json", reason: "not a state"), "/a/trainer_state.json: not a state"),
+  (
+    .noTokenizer(folder: "/m"),
+    "/m has no tokenizer.json; set tokenizer_name_or_path to a folder that has one"
+  ),
+  (
+    .sequenceTooLong(key: "max_seq_length", value: 2048, maximum: 1024),
+    "max_seq_length is 2048, but the model has 1024 positions: lower it to 1024 or less"
+  ),
+])
+func aRunErrorSaysWhatIsWrongAndWhatToDo(error: RunError, text: String) { #expect(error.description == text) }

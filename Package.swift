@@ -39,7 +39,8 @@ let package = Package(
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .target(
-      name: "ModelTestSupport", dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport", "Training"],
+      name: "ModelTestSupport",
+      dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport", "Training"],
       path: "Tests/ModelTestSupport"),
     .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
     .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors"]),

@@ -57,7 +57,10 @@ struct AdapterConfigurationTests {
     (#"{"peft_type": "LORA", "r": "eight"}"#, "r must be a number, not eight"),
     (#"{"peft_type": "LORA", "use_rslora": "no"}"#, "use_rslora must be true or false, not no"),
     (#"{"peft_type": "LORA", "rank_pattern": [1]}"#, "rank_pattern must be a map of patterns to numbers, not "),
-    (#"{"peft_type": "LORA", "target_modules": 3}"#, "target_modules must be a list of names or a regular expression, not 3"),
+    (
+      #"{"peft_type": "LORA", "target_modules": 3}"#,
+      "target_modules must be a list of names or a regular expression, not 3"
+    ),
     (#"{"peft_type": "LORA", "modules_to_save": "ln_f"}"#, "modules_to_save must be a list of names, not ln_f"),
   ])
   func aFaultNamesFileAndKey(text: String, expected: String) {
@@ -70,8 +73,8 @@ struct AdapterConfigurationTests {
     #expect(
       json.keys.sorted() == [
         "alpha_pattern", "base_model_name_or_path", "bias", "fan_in_fan_out", "inference_mode", "init_lora_weights",
-        "lora_alpha", "lora_dropout", "modules_to_save", "peft_type", "r", "rank_pattern", "target_modules", "task_type",
-        "use_rslora",
+        "lora_alpha", "lora_dropout", "modules_to_save", "peft_type", "r", "rank_pattern", "target_modules",
+        "task_type", "use_rslora",
       ])
     #expect(json["peft_type"] as? String == "LORA" && json["r"] as? Int == 3 && json["lora_alpha"] as? Int == 5)
     #expect(json["fan_in_fan_out"] as? Bool == true && json["modules_to_save"] as? [String] == ["ln_f"])

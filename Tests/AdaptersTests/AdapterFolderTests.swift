@@ -17,7 +17,8 @@ struct AdapterFolderTests {
       $0.modulesToSave = ["ln_f"]
       $0.baseModel = "some/model"
     },
-    lora { $0.targetModules = .expression(#".*\.c_(attn|fc)"#) }, ia3(["c_attn", "mlp.c_proj"], feedforward: ["mlp.c_proj"]),
+    lora { $0.targetModules = .expression(#".*\.c_(attn|fc)"#) },
+    ia3(["c_attn", "mlp.c_proj"], feedforward: ["mlp.c_proj"]),
   ]
 
   @Test(arguments: 0..<3) func aFolderHoldsTheWholeAdapter(index: Int) throws {
@@ -80,7 +81,8 @@ struct AdapterFolderTests {
     let a0 = a0
     #expect(
       try text { $0.removeAll { $0.name == a0 } }
-        == "FILE: 1 tensor(s) of the adapter are missing: \(a0); was it made for another model or other target_modules?")
+        == "FILE: 1 tensor(s) of the adapter are missing: \(a0); "
+        + "was it made for another model or other target_modules?")
   }
 
   @Test func surplusTensorsAreNamed() throws {

@@ -56,6 +56,9 @@ struct ModuleMatchingTests {
       text(ambiguous)
         == "rank_pattern or alpha_pattern: \"h.0.attn.c_attn\" and \"c_attn\" both fit transformer.h.0.attn.c_attn "
         + "with different values; make them exclude each other")
-    #expect(text(lora { $0.rankPattern = [.init(pattern: "h.0.*", value: 2), .init(pattern: ".*c_attn", value: 2)] }) == "")
+    let agreeing = lora {
+      $0.rankPattern = [.init(pattern: "h.0.*", value: 2), .init(pattern: ".*c_attn", value: 2)]
+    }
+    #expect(text(agreeing) == "")
   }
 }

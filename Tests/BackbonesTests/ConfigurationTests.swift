@@ -72,7 +72,9 @@ struct ConfigurationTests {
     _ change: (inout [SafetensorsWriter.ArrayTensor]) -> Void, _ body: (SafetensorsFile) throws -> Void
   ) throws {
     let configuration = TestModel.smallConfiguration, arrays = TestModel.arrays(configuration)
-    var tensors: [SafetensorsWriter.ArrayTensor] = configuration.parameterShapes.map { ($0.name, $0.shape, arrays[$0.name]!) }
+    var tensors: [SafetensorsWriter.ArrayTensor] = configuration.parameterShapes.map {
+      ($0.name, $0.shape, arrays[$0.name]!)
+    }
     change(&tensors)
     try withTemporaryFolder { folder in
       let url = folder.appending(path: "model.safetensors")

@@ -99,10 +99,11 @@ struct TrainEvaluationTests {
       #expect(stopped.exitCode == 75, "\(stopped.standardError)")
       #expect(folder.exists("run/checkpoint-0") && !folder.exists("run/evaluation") && folder.steps().isEmpty)
 
-      let resumed = try folder.train(["tasks.0.max_test_examples=3"], options: ["--resume"])
+      let few = ["tasks.0.max_test_examples=3"]
+      let resumed = try folder.train(few, options: ["--resume"])
       #expect(resumed.exitCode == 0, "\(resumed.standardError)")
       #expect(folder.exists("run/evaluation/0.json"))
-      #expect(try folder.weights(of: "run") == folder.trained(ranks: 1, as: "unbroken", ["tasks.0.max_test_examples=3"]))
+      #expect(try folder.weights(of: "run") == folder.trained(ranks: 1, as: "unbroken", few))
     }
   }
 }

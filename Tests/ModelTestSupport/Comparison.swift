@@ -18,8 +18,9 @@ public func relativeDistance(_ found: some Collection<Float>, _ expected: some C
 /// Where a model's backward pass parts from central differences of the double-precision reference: a line for each
 /// parameter, empty when all agree.
 ///
-/// Of each parameter up to `sampleCount` numbers are tried, spread over it. The model computes in single precision, whose
-/// rounding of 6e-8 grows through a few dozen operations to about 1e-5 of a tensor's largest slope; the tolerance is 1e-4.
+/// Of each parameter about `sampleCount` numbers are tried, spread over it. The model computes in single precision; its
+/// rounding of 6e-8 grows through a few dozen operations to about 1e-5 of a tensor's largest slope; the tolerance is
+/// 1e-4.
 public func slopeDisagreements(
   _ model: AdapterModel, _ reference: ReferenceGPT2, _ sequences: [TestSequence],
   randomKey: RandomKey = RandomKey(seed: 0), sampleCount: Int = 4
@@ -28,7 +29,8 @@ public func slopeDisagreements(
   model.parameters.zeroGradients()
   Objective(model).addGradient(of: PackedBatch(sequences), randomKey: randomKey, to: &sums)
   let expectedLoss = reference.loss(sequences)
-  var lines = abs(sums.lossSum - expectedLoss) < 1e-5 * expectedLoss ? [] : ["loss: \(sums.lossSum), not \(expectedLoss)"]
+  let isNear = abs(sums.lossSum - expectedLoss) < 1e-5 * expectedLoss
+  var lines = isNear ? [] : ["loss: \(sums.lossSum), not \(expectedLoss)"]
   for entry in model.parameters.entries {
     let bare = entry.name.replacing("base_model.model.", with: "", maxReplacements: 1)
     let name = reference.values[bare] == nil ? entry.name : bare
@@ -52,7 +54,7 @@ extension AdapterModel {
     }
   }
 
-  /// Numbers far from an adapter's start, such as zeros: N(0, 0.3) in every parameter, plus one where it starts at ones.
+  /// Numbers far from an adapter's start, such as zeros: N(0, 0.3) in every parameter, plus one if that is the start.
   public func scatterValues(seed: UInt64 = 5) {
     for entry in parameters.entries where !backbone.parameters.contains(where: { entry.name.hasSuffix($0.name) }) {
       let startsAtOnes = parameters.values(entry.name).allSatisfy { $0 == 1 }

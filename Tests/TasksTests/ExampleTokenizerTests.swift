@@ -113,14 +113,14 @@ private func lines(
   let examples = try lines(
     """
     {"input_ids": [1, 2, 3, 4], "labels": [-100, -100, 3, 4], "task": "two", "id": "x"}
-    {"input_ids": [5, 6], "labels": [5, 6], "task": 7}
+    {"input_ids": [5, 6], "labels": [5, 6], "task": 0}
     {"input_ids": [5, 6]}
     """)
   #expect(Array(examples[0].inputIds) == [1, 2, 3, 4])
   #expect(Array(examples[0].labels) == [none, none, 3, 4])
   #expect(examples[0].promptLength == 2)
   #expect(examples[0].id == "x")
-  #expect(examples.map(\.task) == [1, 7, nil])
+  #expect(examples.map(\.task) == [1, 0, nil])
   #expect(examples.map { $0.labelCount(.causal) } == [2, 1, 0])
   #expect(examples[2].promptLength == 2)
 }
@@ -163,4 +163,15 @@ private func lines(
   #expect(
     message("{\"input_ids\": [1], \"task\": \"three\"}")
       == "lines.jsonl:1 names the task three; the tasks are one, two. Correct the line.")
+  #expect(message("{\"input_ids\": [1], \"task\": 2}").hasPrefix("lines.jsonl:1 names the task 2; the tasks are one"))
+}
+
+@Test func textsWhoseTokensTheModelLacksAreNamed() throws {
+  let options = TokenizationOptions(kind: .causal, vocabularySize: 98)
+  let tokenizer = try ExampleTokenizer(encoding: ByteEncoding(), options: options)
+  let example = Example(id: "1", source: "ab", references: ["a"])
+  #expect(
+    errorText { _ = try tokenizer.tokenize(example, task: "rte") }
+      == "The tokenizer gives a text of rte the token id 98, but the model has ids from 0 to 97. "
+      + "Set tokenizer_name_or_path to the model's own tokenizer.")
 }

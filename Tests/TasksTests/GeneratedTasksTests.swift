@@ -136,9 +136,8 @@ func answersOfATaskAreRight(_ name: String) throws {
 @Test func anUnknownGeneratedTaskIsNamedWithThoseThereAre() {
   #expect(
     errorText { _ = try GeneratedTasks.lines(name: "reversed", split: .train) }
-      == "There is no generated task reversed. Choose one of builtin:alternate, builtin:common, builtin:consonants, "
-      + "builtin:dash, builtin:double, builtin:halves, builtin:last, builtin:length, builtin:next, builtin:pretrain, "
-      + "builtin:reverse, builtin:rotate, builtin:sort, builtin:unique, builtin:upper.")
+      == "builtin:reversed is no built-in task; there are "
+      + GeneratedTasks.names.joined(separator: ", ") + ".")
 }
 
 @Test func aTaskReadsAGeneratedSetByItsName() throws {

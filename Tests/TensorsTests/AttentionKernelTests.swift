@@ -9,9 +9,9 @@ struct AttentionKernelTests {
     let rows, columns, first: Int
     var stride: Int { columns + 2 }
     static let awkward = [
-      Block(rows: 1, columns: 1, first: 0), Block(rows: 5, columns: 5, first: 0), Block(rows: 17, columns: 17, first: 0),
-      Block(rows: 3, columns: 131, first: 128), Block(rows: 128, columns: 128, first: 0),
-      Block(rows: 2, columns: 40, first: 7),
+      Block(rows: 1, columns: 1, first: 0), Block(rows: 5, columns: 5, first: 0),
+      Block(rows: 17, columns: 17, first: 0), Block(rows: 3, columns: 131, first: 128),
+      Block(rows: 128, columns: 128, first: 0), Block(rows: 2, columns: 40, first: 7),
     ]
 
     /// The probabilities of a row, zeros behind the diagonal, and the log of the sum of exponentials.

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Sizes around the width of vector registers: empty, one number, one short of a register, one register, one more, many.
+/// Sizes around the width of vector registers: none, one number, one short of a register, one register, one more, many.
 let awkwardSizes = [0, 1, 15, 16, 17, 31, 33, 1000]
 
 /// `count` different numbers between -3 and 3, the same at each call.

@@ -18,12 +18,17 @@ extension AdapterConfiguration {
     modulesToSave = try reader.names("modules_to_save")
     baseModel = try reader.text("base_model_name_or_path")
     taskType = try reader.text("task_type")
-    adapterRank = try reader.number("r").map(Int.init) ?? adapterRank
-    guard adapterRank > 0 else { throw AdapterError.invalidOption("r", reason: "must be at least 1", source: source) }
+    adapterRank = try reader.number("r").map { try reader.rank($0, "r") } ?? adapterRank
     loraAlpha = try reader.number("lora_alpha") ?? loraAlpha
     loraDropout = try reader.number("lora_dropout") ?? 0
+    guard (0..<1).contains(loraDropout) else {
+      throw AdapterError.invalidOption(
+        "lora_dropout", reason: "must be at least 0 and below 1, not \(loraDropout)", source: source)
+    }
     useRSLoRA = try reader.flag("use_rslora")
-    rankPattern = try reader.patterns("rank_pattern").map { PatternValue(pattern: $0.pattern, value: Int($0.value)) }
+    rankPattern = try reader.patterns("rank_pattern").map {
+      PatternValue(pattern: $0.pattern, value: try reader.rank($0.value, "rank_pattern of \"\($0.pattern)\""))
+    }
     alphaPattern = try reader.patterns("alpha_pattern")
   }
 
@@ -40,7 +45,7 @@ extension AdapterConfiguration {
     switch peftType {
     case .lora:
       json["r"] = adapterRank
-      json["lora_alpha"] = loraAlpha == loraAlpha.rounded() ? Int(loraAlpha) : loraAlpha
+      json["lora_alpha"] = Int(exactly: loraAlpha).map { $0 as Any } ?? loraAlpha
       json["lora_dropout"] = loraDropout
       json["use_rslora"] = useRSLoRA
       json["bias"] = "none"
@@ -84,8 +89,21 @@ private struct OptionReader {
 
   func number(_ key: String) throws -> Double? {
     guard let value = value(key) else { return nil }
-    guard let number = value as? Double, number.isFinite, abs(number) < 1e9 else { throw wrong(key, "a number") }
+    guard let number = value as? Double, Self.isSensible(number) else { throw wrong(key, "a number") }
     return number
+  }
+
+  /// Whether a number and its products with others stay finite as 32-bit floats.
+  private static func isSensible(_ number: Double) -> Bool { abs(number) < 1e9 }
+
+  func rank(_ number: Double, _ name: String) throws -> Int {
+    let ranks = AdapterConfiguration.possibleRanks
+    guard let rank = Int(exactly: number), ranks.contains(rank) else {
+      throw AdapterError.invalidOption(
+        name, reason: "must be a whole number from \(ranks.lowerBound) to \(ranks.upperBound), not \(number)",
+        source: source)
+    }
+    return rank
   }
 
   func flag(_ key: String) throws -> Bool {
@@ -109,7 +127,9 @@ private struct OptionReader {
 
   func patterns(_ key: String) throws -> [PatternValue<Double>] {
     guard let value = value(key) else { return [] }
-    guard let map = value as? [String: Double] else { throw wrong(key, "a map of patterns to numbers") }
+    guard let map = value as? [String: Double], map.values.allSatisfy(Self.isSensible) else {
+      throw wrong(key, "a map of patterns to numbers")
+    }
     return map.sorted { $0.key < $1.key }.map { PatternValue(pattern: $0.key, value: $0.value) }
   }
 

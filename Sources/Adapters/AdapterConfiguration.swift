@@ -27,6 +27,8 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public var peftType: PEFTType
   /// nil: the family's default.
   public var targetModules: ModulePattern?
+  /// What r can be.
+  public static let possibleRanks = 1...65536
   /// LoRA's r.
   public var adapterRank = 8
   public var loraAlpha: Double = 8

@@ -4,6 +4,7 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable {
   case unsupportedOption(String, value: String, source: String)
   case invalidOption(String, reason: String, source: String)
   case noMatch(pattern: String, examples: [String])
+  case unusedPattern(key: String, pattern: String, examples: [String])
   case invalidPattern(String, reason: String)
   case ambiguousPatterns(String, String, module: String)
   case noModuleToSave(String, examples: [String])
@@ -22,6 +23,9 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable {
     case .invalidOption(let key, let reason, let source): return "\(source): \(key) \(reason)"
     case .noMatch(let pattern, let examples):
       return "target_modules: \"\(pattern)\" matches no linear map of the model, whose modules are named like "
+        + Self.list(examples)
+    case .unusedPattern(let key, let pattern, let examples):
+      return "\(key): \"\(pattern)\" fits no module that target_modules selects; these are named like "
         + Self.list(examples)
     case .invalidPattern(let pattern, let reason):
       return "target_modules: \"\(pattern)\" is not a regular expression: \(reason)"

@@ -24,7 +24,7 @@ public enum AdapterFolder {
   ///
   /// - Throws: ``AdapterError`` or `SafetensorsError`.
   public static func load(_ folder: URL, into backbone: any Backbone) throws -> AdapterModel {
-    let model = try AdapterModel(configuration(folder), backbone: backbone, seed: 0)
+    let model = try AdapterModel(configuration(folder), backbone: backbone, seed: 0, isFresh: false)
     try loadValues(of: model, from: folder)
     return model
   }

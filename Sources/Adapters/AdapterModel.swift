@@ -22,8 +22,12 @@ public final class AdapterModel {
   ///
   /// Initial values depend on the seed and each parameter's name alone, so every rank starts with the same.
   ///
+  /// - Parameter isFresh: Whether the configuration is the user's own. One from a saved adapter may, as in PEFT, carry
+  ///   patterns beside target_modules that change nothing.
   /// - Throws: ``AdapterError`` when a pattern matches nothing or an option does not fit.
-  public init(_ configuration: AdapterConfiguration, backbone: any Backbone, seed: UInt64) throws {
+  public init(
+    _ configuration: AdapterConfiguration, backbone: any Backbone, seed: UInt64, isFresh: Bool = true
+  ) throws {
     let configuration = configuration.withDefaults(family: backbone.family)
     (self.configuration, self.backbone) = (configuration, backbone)
     // PEFT trains a copy of a saved module, so a tied output projection and embedding part: one trains, or each alone.
@@ -32,6 +36,7 @@ public final class AdapterModel {
       backbone.untieHead()
     }
     let plan = try AdapterPlan(configuration, backbone: backbone)
+    if isFresh { try plan.requireUse(ofPatterns: configuration) }
     parameters = TrainableParameters(plan.declarations)
     matches = plan.matches
     let key = RandomKey(seed: seed).child("initial values")
@@ -110,6 +115,25 @@ struct AdapterPlan {
       let count = sites.filter { modules.contains($0.linear.path) }
         .reduce(0) { $0 + $1.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) } }
       matches.append(.init(pattern: part, modules: modules, parameterCount: count))
+    }
+  }
+
+  /// Throws for a pattern beside target_modules that fits none of the modules these select.
+  func requireUse(ofPatterns configuration: AdapterConfiguration) throws {
+    let paths = sites.map(\.linear.path)
+    func require(_ key: String, _ pattern: String, _ isUsed: Bool) throws {
+      guard isUsed else { throw AdapterError.unusedPattern(key: key, pattern: pattern, examples: paths) }
+    }
+    if let feedforward = configuration.feedforwardModules {
+      for part in feedforward.parts {
+        try require("feedforward_modules", part, try !feedforward.matches(part: part, paths).isEmpty)
+      }
+    }
+    for entry in configuration.rankPattern {
+      try require("rank_pattern", entry.pattern, try paths.contains { try entry.fits($0) })
+    }
+    for entry in configuration.alphaPattern {
+      try require("alpha_pattern", entry.pattern, try paths.contains { try entry.fits($0) })
     }
   }
 

@@ -41,6 +41,15 @@ extension NSRegularExpression {
   }
 }
 
+extension PatternValue {
+  /// Whether the pattern is the end of a module's path, after a dot.
+  ///
+  /// - Throws: ``AdapterError/invalidPattern(_:reason:)``.
+  func fits(_ path: String) throws -> Bool {
+    try ModulePattern.compile("^(?:.*\\.)?(?:\(pattern))$", shown: pattern).matches(path)
+  }
+}
+
 /// The value of the pattern that fits a module's path: PEFT's rank_pattern and alpha_pattern, whose keys are regular
 /// expressions for the end of the path.
 ///
@@ -49,9 +58,7 @@ extension NSRegularExpression {
 ///
 /// - Throws: ``AdapterError/invalidPattern(_:reason:)`` or ``AdapterError/ambiguousPatterns(_:_:module:)``.
 func patternValue<Value: Equatable>(_ patterns: [PatternValue<Value>], path: String) throws -> Value? {
-  let fitting = try patterns.filter {
-    try ModulePattern.compile("^(?:.*\\.)?(?:\($0.pattern))$", shown: $0.pattern).matches(path)
-  }
+  let fitting = try patterns.filter { try $0.fits(path) }
   guard let first = fitting.first else { return nil }
   if let other = fitting.first(where: { $0.value != first.value }) {
     throw AdapterError.ambiguousPatterns(first.pattern, other.pattern, module: path)

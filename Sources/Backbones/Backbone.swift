@@ -14,8 +14,11 @@ public protocol Backbone: AnyObject {
   var parameters: [Parameter] { get }
   /// The output projection.
   var head: LanguageModelHead { get }
-  /// Multiply-adds of the frozen products for one token, output projection left out.
-  var multiplyAddsPerToken: Int { get }
+
+  /// Floating-point operations of the frozen products of one sequence, forward and backward, adapters left out.
+  ///
+  /// Two a multiply-add; only what the mathematics asks for, not what is computed again to save memory.
+  func trainingOperations(tokenCount: Int, labelCount: Int) -> Double
 
   /// Makes the output projection a parameter of its own, so that it can be trained apart from the embedding.
   func untieHead()

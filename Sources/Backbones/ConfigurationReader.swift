@@ -30,17 +30,23 @@ struct ConfigurationReader {
   let json: [String: Any]
   let file: String
 
-  func integer(_ key: String) throws -> Int {
-    guard let value = try optionalInteger(key) else {
+  /// What one dimension can be: products of two, and bytes of them, fit 64 bits by far.
+  static let dimensionLimit = 1 << 24
+
+  func integer(_ key: String, upTo limit: Int = dimensionLimit) throws -> Int {
+    guard let value = try optionalInteger(key, upTo: limit) else {
       throw BackboneError.configuration(file: file, "\(key) is missing")
     }
     return value
   }
 
-  func optionalInteger(_ key: String) throws -> Int? {
+  func optionalInteger(_ key: String, upTo limit: Int = dimensionLimit) throws -> Int? {
     guard let value = json[key], !(value is NSNull) else { return nil }
     guard let integer = value as? Int, integer > 0 else {
       throw BackboneError.configuration(file: file, "\(key) must be a positive integer, not \(value)")
+    }
+    guard integer <= limit else {
+      throw BackboneError.configuration(file: file, "\(key) must be at most \(limit), not \(integer)")
     }
     return integer
   }

@@ -10,7 +10,7 @@ public final class GPT2: Backbone {
   public private(set) var parameters: [Parameter]
   public private(set) var head: LanguageModelHead
   private let tokenTable, positionTable: Parameter
-  private let blocks: [GPT2Block]
+  let blocks: [GPT2Block]
   private let finalNorm: LayerNorm
   private var finalState: (x: Matrix, statistics: LayerNorm.Statistics)?
 
@@ -47,7 +47,6 @@ public final class GPT2: Backbone {
 
   public var maximumLength: Int { configuration.positionCount }
   public var linears: [Linear] { blocks.flatMap(\.linears) }
-  public var multiplyAddsPerToken: Int { linears.reduce(0) { $0 + $1.weight.count } }
 
   public func untieHead() {
     guard head.weight === tokenTable else { return }

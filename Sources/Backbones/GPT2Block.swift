@@ -105,6 +105,10 @@ final class GPT2Block {
     backwardFeedForward(d, saved.middle, saved.expanded, saved.statistics2, after)
 
     // m = x + c_proj(attended)
+    guard needsInputGradient || norm1.isTrained || attentionInput.isTrained else {
+      attentionOutput.backward(d, x: saved.outputAttended, into: nil, after)
+      return nil
+    }
     let total = selection == nil ? d : pass.scratch.matrix(saved.x.rows, d.columns)
     let mark = pass.scratch.mark()
     let dContext = pass.scratch.matrix(d.rows, attentionOutput.inputs)
@@ -114,24 +118,28 @@ final class GPT2Block {
     let dqkv = pass.scratch.matrix(saved.x.rows, saved.qkv.columns)
     attention.backward(
       dAttended, y: saved.attended, logSumExp: saved.logSumExp, inputs(saved.qkv), into: inputs(dqkv), pass)
-    // qkv = c_attn(ln_1(x))
+    let dNormed = backwardAttentionInput(dqkv, saved, needsInputGradient: needsInputGradient, pass)
+    if let dNormed {
+      if selection != nil { total.copy(from: scatter(d, selection, rows: saved.x.rows, pass)) }
+      norm1.backward(dNormed, x: saved.x, saved.statistics1, addingTo: total)
+    }
+    pass.scratch.release(to: mark)
+    return needsInputGradient ? total : nil
+  }
+
+  /// Backward of qkv = c_attn(ln_1(x)): the gradient of the normalised x, if anything asks for it.
+  private func backwardAttentionInput(
+    _ dqkv: Matrix, _ saved: Activations, needsInputGradient: Bool, _ pass: Pass
+  ) -> Matrix? {
+    let dNormed =
+      needsInputGradient || norm1.isTrained ? pass.scratch.matrix(saved.x.rows, saved.x.columns) : nil
     var normed: Matrix?
     if attentionInput.needsInput {
       normed = pass.scratch.matrix(saved.x.rows, saved.x.columns)
       norm1.again(saved.x, saved.statistics1, into: normed!)
     }
-    let needsNorm = needsInputGradient || norm1.isTrained
-    let dNormed = needsNorm ? pass.scratch.matrix(saved.x.rows, saved.x.columns) : nil
     attentionInput.backward(dqkv, x: normed, into: dNormed, pass)
-    if let dNormed {
-      if let selection {
-        total.fill(0)
-        ck_scatter_add_rows(d.rows, d.columns, selection.rows, d.base, d.stride, total.base)
-      }
-      norm1.backward(dNormed, x: saved.x, saved.statistics1, addingTo: total)
-    }
-    pass.scratch.release(to: mark)
-    return needsInputGradient ? total : nil
+    return dNormed
   }
 
   private func scatter(_ d: Matrix, _ selection: Selection?, rows: Int, _ pass: Pass) -> Matrix {

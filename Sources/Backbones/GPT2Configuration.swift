@@ -28,7 +28,7 @@ public struct GPT2Configuration: Sendable, Equatable {
     vocabularySize = try reader.integer("vocab_size")
     positionCount = try reader.integer("n_positions")
     width = try reader.integer("n_embd")
-    layerCount = try reader.integer("n_layer")
+    layerCount = try reader.integer("n_layer", upTo: 10_000)
     headCount = try reader.integer("n_head")
     innerWidth = try reader.optionalInteger("n_inner") ?? 4 * width
     epsilon = Float(try reader.number("layer_norm_epsilon", default: 1e-5))
@@ -41,7 +41,14 @@ public struct GPT2Configuration: Sendable, Equatable {
     guard width % headCount == 0 else {
       throw BackboneError.configuration(file: file, "n_embd \(width) does not divide into n_head \(headCount) heads")
     }
+    let count = parameterShapes.reduce(0.0) { $0 + $1.shape.reduce(1.0) { $0 * Double($1) } }
+    guard count < Self.countLimit else {
+      throw BackboneError.configuration(file: file, "its dimensions make a model of more numbers than any memory holds")
+    }
   }
+
+  /// Models have fewer numbers than this, so that their bytes can be counted.
+  private static let countLimit = 0x1p48
 
   /// The arrays of the model's file and their shapes, in order, without an output projection that is tied.
   public var parameterShapes: [(name: String, shape: [Int])] {

@@ -68,11 +68,6 @@ public final class BatchPlan: Sendable {
   /// The steps of one epoch, the last of which may be a partial batch.
   public var stepsPerEpoch: Int { (mixture.epochSize + trainBatchSize - 1) / trainBatchSize }
 
-  /// The steps of `epochs` epochs, which may end within one; rounded up.
-  public func totalSteps(epochs: Double) -> Int {
-    max(Int((epochs * Double(stepsPerEpoch)).rounded(.up)), 0)
-  }
-
   /// The batch of step `step`, counted from 0.
   public func step(_ step: Int) -> StepPlan {
     precondition(step >= 0, "step \(step) is below 0")

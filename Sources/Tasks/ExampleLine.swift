@@ -14,6 +14,24 @@ public enum TaskSelector: Sendable, Equatable, Decodable {
       self = .name(try container.decode(String.self))
     }
   }
+
+  /// The task's number among tasks of these names; nil if there is none such.
+  ///
+  /// Without names nothing is routed by one: any number stands for itself, any name for task 0.
+  public func place(among names: [String]) -> Int? {
+    switch self {
+    case .index(let index): (0..<(names.isEmpty ? Int(Int32.max) : names.count)).contains(index) ? index : nil
+    case .name(let name): names.isEmpty ? 0 : names.firstIndex(of: name)
+    }
+  }
+
+  /// As a line or a user states it.
+  public var text: String {
+    switch self {
+    case .index(let index): String(index)
+    case .name(let name): name
+    }
+  }
 }
 
 /// A line of a pre-tokenized task, or of what `score` and `generate` read: `input_ids` with `labels` or `label`, or
@@ -60,7 +78,7 @@ public struct ExampleLine: Sendable, Decodable {
 /// Reads ``ExampleLine``s and turns them into checked token ids.
 public struct ExampleLineReader: Sendable {
   private let tokenizer: ExampleTokenizer
-  /// The names a line's `task` may have, in the recipe's order; empty: a `task` is any number.
+  /// The names a line's `task` may have, in the recipe's order; see ``TaskSelector/place(among:)``.
   private let taskNames: [String]
 
   public init(tokenizer: ExampleTokenizer, taskNames: [String] = []) {
@@ -143,15 +161,10 @@ public struct ExampleLineReader: Sendable {
   }
 
   private func place(of task: TaskSelector, file: String, line: Int) throws -> Int {
-    switch task {
-    case .index(let index) where (0..<(taskNames.isEmpty ? Int(Int32.max) : taskNames.count)).contains(index):
-      return index
-    case .index(let index):
-      throw TaskError.unknownTask(file: file, line: line, task: String(index), known: taskNames)
-    case .name(let name):
-      if let place = taskNames.firstIndex(of: name) { return place }
-      throw TaskError.unknownTask(file: file, line: line, task: name, known: taskNames)
+    guard let place = task.place(among: taskNames) else {
+      throw TaskError.unknownTask(file: file, line: line, task: task.text, known: taskNames)
     }
+    return place
   }
 }
 

@@ -132,7 +132,7 @@ public struct TaskPreparation: Sendable {
     return Self.hex(SHA256.hash(data: try encoder.encode(key)))
   }
 
-  private static func hex(_ digest: SHA256.Digest) -> String {
+  static func hex(_ digest: SHA256.Digest) -> String {
     digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
   }
 }

@@ -10,7 +10,7 @@ public struct TaskReader: Sendable {
   ///
   /// - Parameter limit: The largest number to read; nil: the specification's own.
   /// - Throws: ``TaskError`` with the file and line at fault. `pretokenized` tasks have no text: see
-  ///   ``PretokenizedReader``.
+  ///   ``ExampleLineReader``.
   public func read(_ split: DataSplit, limit: Int? = nil) throws -> [Example] {
     try read(try TextFile(specification, split: split), limit: limit ?? specification.exampleLimit(split))
   }

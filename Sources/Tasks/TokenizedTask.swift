@@ -1,3 +1,5 @@
+import Crypto
+
 /// A task's examples of one split as token ids, in a few flat arrays: a million examples are no more objects than one.
 public struct TokenizedTask: Sendable {
   /// The task's name.
@@ -51,6 +53,23 @@ public struct TokenizedTask: Sendable {
       guard kind == .sequenceToSequence else { return inputs }
       return inputs + labelEnds[index] - (index == 0 ? 0 : labelEnds[index - 1])
     }
+  }
+
+  /// What training sees of the examples and their order, as a SHA-256 in hexadecimal digits.
+  public var digest: String {
+    var hash = SHA256()
+    func add<Number>(_ numbers: [Number]) {
+      withUnsafeBytes(of: UInt64(numbers.count).littleEndian) { hash.update(bufferPointer: $0) }
+      numbers.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    }
+    add(tokens)
+    add(labels)
+    add(tokenEnds)
+    add(labelEnds)
+    add(promptLengths)
+    add(routes)
+    add(classLabels)
+    return TaskPreparation.hex(hash.finalize())
   }
 
   mutating func rename(_ name: String) {

@@ -6,23 +6,21 @@ public enum MatrixLibrary {
   /// The name of OpenBLAS's kernels in use, such as "SkylakeX".
   public static var coreName: String { String(cString: openblas_get_corename()) }
 
-  /// OpenBLAS's own description of its build.
-  public static var configuration: String { String(cString: openblas_get_config()) }
-
-  /// The processors this process may use: its affinity mask's.
-  public static var processorCount: Int { Int(openblas_get_num_procs()) }
-
   /// Sets the threads a product uses.
   public static func setThreadCount(_ count: Int) { openblas_set_num_threads(CInt(count)) }
 
-  /// Starts this program again with OPENBLAS_CORETYPE set where OpenBLAS missed that the processor has AVX-512.
+  /// Starts this program again with OPENBLAS_CORETYPE set where OpenBLAS uses kernels that leave AVX-512 idle: because it
+  /// does not know the processor, or because the variable asks for lesser kernels, as some machines' profiles do.
   ///
   /// OpenBLAS reads the variable while it is loaded, so it must be in the environment of a fresh process; call this
-  /// before MPI starts. It happens at most once, and never when the user has set the variable.
+  /// before MPI starts. It happens at most once. POLYAD_CORETYPE names other kernels to use, or `keep` to leave
+  /// OpenBLAS's own choice alone.
   public static func restartWithBetterKernelsIfAny() {
     let variable = "OPENBLAS_CORETYPE"
-    guard getenv(variable) == nil, processorHasAVX512, !knowsAVX512(coreName) else { return }
-    setenv(variable, "SKYLAKEX", 1)
+    let environment = ProcessInfo.processInfo.environment
+    let wanted = environment["POLYAD_CORETYPE"] ?? (processorHasAVX512 && !knowsAVX512(coreName) ? "SKYLAKEX" : "keep")
+    guard wanted != "keep", environment[variable] != wanted else { return }
+    setenv(variable, wanted, 1)
     var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
     arguments.append(nil)
     execv("/proc/self/exe", arguments)  // returns only when it failed: then the slower kernels serve

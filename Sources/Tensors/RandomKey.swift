@@ -15,11 +15,7 @@ public struct RandomKey: Hashable, Sendable {
   public func child(_ index: UInt64) -> RandomKey { RandomKey(value: Self.mix(value &+ Self.mix(index &+ 1))) }
 
   /// The key of a named child (FNV-1a of the name's UTF-8 bytes).
-  public func child(_ name: String) -> RandomKey {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    return child(hash)
-  }
+  public func child(_ name: String) -> RandomKey { child(FNV1a.hash(name.utf8)) }
 
   /// The finaliser of SplitMix64 (Steele et al. 2014).
   private static func mix(_ x: UInt64) -> UInt64 {

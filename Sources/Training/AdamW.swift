@@ -38,8 +38,8 @@ public final class AdamW {
     guard parameters.count > 0 else { return }
     updateCount += 1
     ck_adamw(
-      parameters.count, Float(learningRate), Float(options.beta1), Float(options.beta2), Float(options.epsilon),
-      Float(options.weightDecay), Float(1 - pow(options.beta1, Double(updateCount))),
+      parameters.count, Float(learningRate), Float(1 - options.beta1), Float(options.beta2), Float(1 - options.beta2),
+      Float(options.epsilon), Float(options.weightDecay), Float(1 - pow(options.beta1, Double(updateCount))),
       Float(1 - pow(options.beta2, Double(updateCount))), Float(gradientScale),
       parameters.gradients.baseAddress!, firstMoments.baseAddress!, secondMoments.baseAddress!,
       parameters.values.baseAddress!)

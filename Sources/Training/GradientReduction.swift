@@ -3,10 +3,11 @@ import Tensors
 
 /// Sums the gradients of a batch's parts over all ranks.
 ///
-/// Per step: `add(part:)` for each part of this rank's span in rising order, its gradient lying in `gradients`, which is
-/// zero again afterwards; then `finish()`, collective, after which `gradients` holds the sum over all parts on every rank.
+/// Per step, from gradients of zero: `add(part:)` for each part of this rank's span in rising order, right after its
+/// gradient was added to `gradients`; then `finish()`, collective, after which `gradients` holds the sum over all parts
+/// on every rank. What `gradients` holds in between is the reduction's own affair: parts may gather there.
 public protocol GradientReduction: AnyObject {
-  /// Takes the gradient of one part out of the buffer.
+  /// Takes note that one part's gradient is complete.
   func add(part: Int)
   /// Puts the sum over all parts of all ranks into the buffer.
   func finish() throws

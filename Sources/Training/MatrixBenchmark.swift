@@ -1,6 +1,6 @@
 import Tensors
 
-/// Measures the rate of fp32 matrix products on this core, all ranks at once.
+/// Measures the rate of fp32 matrix products on this rank, all ranks at once.
 public enum MatrixBenchmark {
   /// A product's shape: y (rows, columns) += x (rows, inner) W (inner, columns).
   public struct Shape: Sendable {

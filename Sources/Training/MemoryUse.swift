@@ -5,9 +5,6 @@ public enum MemoryUse {
   /// The largest resident size so far, in MiB, shared pages included.
   public static var peakResidentMiB: Int { kibibytes("VmHWM") >> 10 }
 
-  /// Resident pages now that map files or shared memory, in MiB: the shared weights, and program code.
-  public static var sharedResidentMiB: Int { (kibibytes("RssFile") + kibibytes("RssShmem")) >> 10 }
-
   private static func kibibytes(_ key: String) -> Int {
     guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
     let line = status.split(separator: "\n").first { $0.hasPrefix(key + ":") }

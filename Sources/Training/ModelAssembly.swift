@@ -17,8 +17,12 @@ public struct ModelAssembly {
   /// Finds the folder of `model_name_or_path`; `builtin:tiny` is the model that comes with the program.
   public static func folder(_ name: String) throws -> ModelFolder {
     guard name == "builtin:tiny" else { return try ModelFolder.resolve(name) }
-    guard let resources = Bundle.module.resourceURL else {
-      throw RunError.badState(file: name, reason: "the program's resource folder is missing beside it; build it again")
+    // SwiftPM's Bundle.module ends the program where the folder is missing.
+    let program = URL(filePath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+    let resources = program.deletingLastPathComponent().appending(path: "polyad_Training.resources")
+    guard FileSystem.isFolder(resources) else {
+      throw RunError.badState(
+        file: name, reason: "the program's folder \(resources.path) is missing; copy it there from where it was built")
     }
     return try ModelFolder(resources.appending(path: "tiny"))
   }
@@ -34,19 +38,18 @@ public struct ModelAssembly {
   }
 
   /// Builds what a recipe asks for. Collective over the node.
-  public init(_ recipe: Recipe, ranks: Ranks) throws {
+  ///
+  /// - Parameter checkpoint: The checkpoint whose values will take the place of the start's, if there is one.
+  public init(_ recipe: Recipe, resuming checkpoint: CheckpointFolder? = nil, ranks: Ranks) throws {
     folder = try Self.folder(recipe.modelNameOrPath)
     loaded =
       recipe.initWeights == .random
       ? try BackboneLoader.random(folder, seed: UInt64(bitPattern: Int64(recipe.initSeed)), node: ranks.node)
       : try BackboneLoader.load(folder, node: ranks.node)
-    model = try recipe.makeAdapterModel(loaded.backbone)
+    model = try recipe.makeAdapterModel(loaded.backbone, resuming: checkpoint)
     tokenizer = try Self.tokenizer(
       recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath, beside: folder)
-    if recipe.maxSeqLength > loaded.backbone.maximumLength {
-      throw RunError.sequenceTooLong(
-        key: "max_seq_length", value: recipe.maxSeqLength, maximum: loaded.backbone.maximumLength)
-    }
+    try recipe.requireFit(positions: loaded.backbone.maximumLength)
   }
 
   private static func tokenizer(_ name: String?, beside folder: ModelFolder) throws -> Tokenizer? {
@@ -76,15 +79,27 @@ public struct ModelAssembly {
 }
 
 extension Recipe {
+  /// Checks max_seq_length against a model's positions.
+  ///
+  /// - Throws: ``RunError/sequenceTooLong(key:value:maximum:)``.
+  public func requireFit(positions: Int) throws {
+    guard maxSeqLength <= positions else {
+      throw RunError.sequenceTooLong(key: "max_seq_length", value: maxSeqLength, maximum: positions)
+    }
+  }
+
   /// The recipe's adapter set into a backbone: fresh, or from `init_from`.
-  public func makeAdapterModel(_ backbone: any Backbone) throws -> AdapterModel {
+  ///
+  /// - Parameter checkpoint: A checkpoint whose values will be read later. Its configuration then stands for that of
+  ///   `init_from`, whose folder may be gone.
+  func makeAdapterModel(_ backbone: any Backbone, resuming checkpoint: CheckpointFolder?) throws -> AdapterModel {
     var adapter = adapter
-    let folder = adapter.initFrom.map { URL(filePath: $0) }
+    let folder = adapter.initFrom.map { checkpoint?.url ?? URL(filePath: $0) }
     if let folder { adapter = try adapter.reconciled(with: AdapterFolder.configuration(folder)) }
     adapter.configuration.baseModel = modelNameOrPath
     let model = try AdapterModel(
-      adapter.configuration, backbone: backbone, seed: UInt64(bitPattern: Int64(initSeed)))
-    if let folder { try AdapterFolder.loadValues(of: model, from: folder) }
+      adapter.configuration, backbone: backbone, seed: UInt64(bitPattern: Int64(initSeed)), isFresh: folder == nil)
+    if let folder, checkpoint == nil { try AdapterFolder.loadValues(of: model, from: folder) }
     return model
   }
 }

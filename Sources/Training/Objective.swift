@@ -44,9 +44,6 @@ public final class Objective {
     self.phases = phases
   }
 
-  /// Bytes of activation memory held.
-  public var workspaceByteCount: Int { saved.byteCount + scratch.byteCount }
-
   /// Adds the gradient of the batch's summed loss to the model's gradient buffer, and the losses to `sums`.
   ///
   /// - Parameter randomKey: Key of dropout and noise.

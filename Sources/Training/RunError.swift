@@ -4,6 +4,8 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case holdsRun(folder: String)
   case unwritable(folder: String, reason: String)
   case resumeDiffers(folder: String, differences: [String])
+  case dataChanged(folder: String, tasks: [String])
+  case holdsInput(folder: String, key: String)
   case notFinite(step: Int, count: Int, checkpoint: String?)
   case ranksDiffer(step: Int)
   case parametersNotFinite(step: Int, checkpoint: String?)
@@ -11,6 +13,7 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case badState(file: String, reason: String)
   case noTokenizer(folder: String)
   case sequenceTooLong(key: String, value: Int, maximum: Int)
+  case tooFewExamples(found: Int, needed: Int)
 
   public var description: String {
     switch self {
@@ -25,6 +28,11 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     case .resumeDiffers(let folder, let differences):
       return "cannot resume \(folder), whose recipe differs: \(differences.joined(separator: "; ")). "
         + "Use the old recipe (recipe.yaml there), or another output_dir"
+    case .dataChanged(let folder, let tasks):
+      return "cannot resume \(folder): the training data of \(tasks.joined(separator: ", ")) is not what it was. "
+        + "Put the old data back, or choose another output_dir"
+    case .holdsInput(let folder, let key):
+      return "output_dir \(folder) holds what \(key) names, which the run would overwrite: choose another output_dir"
     case .notFinite(let step, let count, let checkpoint):
       return "stopped at step \(step): \(count) steps in a row had a loss or gradient that is NaN or infinite; "
         + "lower learning_rate or look at the data. "
@@ -42,6 +50,9 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
       return "\(folder) has no tokenizer.json; set tokenizer_name_or_path to a folder that has one"
     case .sequenceTooLong(let key, let value, let maximum):
       return "\(key) is \(value), but the model has \(maximum) positions: lower it to \(maximum) or less"
+    case .tooFewExamples(let found, let needed):
+      return "the data holds \(found) examples, but one batch of all ranks needs \(needed): lower --batch, start fewer "
+        + "ranks or give more data"
     }
   }
 

@@ -12,17 +12,21 @@ struct RunFolder {
 
   static let recipeName = "recipe.yaml"
   private static let weightsName = "model.safetensors"
-  private static let modelNames = ["config.json", "generation_config.json"]
+  private static let configurationName = "config.json"
+  private static let modelNames = [configurationName, "generation_config.json"]
   private static let tokenizerNames = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
 
   /// Makes the folder ready for a run: fresh, or with a checkpoint to go on from.
   ///
-  /// - Parameter remark: Called with what the user should know, such as a checkpoint that is damaged.
+  /// - Parameters:
+  ///   - dataDigests: Every training set's digest, in the recipe's order.
+  ///   - remark: Called with what the user should know, such as a checkpoint that is damaged.
   /// - Returns: With `resume`, the newest good checkpoint, if there is one.
   /// - Throws: ``RunError``; the folder is then as it was.
   func open(
-    for recipe: Recipe, resume: Bool, overwrite: Bool, remark: (String) -> Void
+    for recipe: Recipe, dataDigests: [String], resume: Bool, overwrite: Bool, remark: (String) -> Void
   ) throws -> CheckpointFolder? {
+    try requireInputsElsewhere(recipe)
     try preparing {
       try FileSystem.createFolder(url)
       try AtomicFolder.recover(in: url)
@@ -38,7 +42,28 @@ struct RunFolder {
       return nil
     }
     try requireSettings(of: recipe, in: newest)
+    let old = try TrainerState(of: newest.url).dataDigests
+    let changed = recipe.tasks.indices.filter { !old.indices.contains($0) || old[$0] != dataDigests[$0] }
+    guard changed.isEmpty else {
+      throw RunError.dataChanged(folder: url.path, tasks: changed.map { recipe.tasks[$0].name })
+    }
     return newest
+  }
+
+  /// Throws if the run would remove or replace a folder it reads from: its own, or one of its checkpoints.
+  private func requireInputsElsewhere(_ recipe: Recipe) throws {
+    func parts(_ folder: URL) -> [String] { folder.resolvingSymlinksInPath().standardizedFileURL.pathComponents }
+    let own = parts(url)
+    let inputs = [
+      ("model_name_or_path", modelFolder.url), ("tokenizer_name_or_path", tokenizerFolder),
+      ("adapter.init_from", recipe.adapter.initFrom.map { URL(filePath: $0) }),
+    ]
+    for (key, folder) in inputs {
+      guard let input = folder.map(parts), input.starts(with: own) else { continue }
+      if input.count == own.count || input[own.count].hasPrefix("checkpoint-") {
+        throw RunError.holdsInput(folder: url.path, key: key)
+      }
+    }
   }
 
   /// Runs `body`; what it throws becomes a fault of output_dir.
@@ -103,7 +128,7 @@ struct RunFolder {
 
   private func copy(_ name: String, from source: URL, to folder: URL) throws {
     let file = source.appending(path: name)
-    guard FileSystem.isFile(file) else { return }
+    guard name == Self.configurationName || FileSystem.isFile(file) else { return }
     try FileSystem.atomicWrite(FileSystem.read(file), to: folder.appending(path: name))
   }
 }

@@ -11,6 +11,7 @@ final class RunReporter {
   private let console: ProgressLine
   private let totalSteps, stepsPerEpoch: Int
   private let taskNames: [String]
+  private let echoesLastScores: Bool
   /// Steps and their tokens that this process made since the last reported one, and when the first of them began.
   private var windowSteps = 0
   private var windowTokens = 0
@@ -21,10 +22,10 @@ final class RunReporter {
 
   init(
     _ folder: URL, console: ProgressLine, resumingAfter step: Int?, totalSteps: Int, stepsPerEpoch: Int,
-    taskNames: [String]
+    taskNames: [String], echoesLastScores: Bool
   ) throws {
     (self.folder, self.console, self.totalSteps, self.stepsPerEpoch) = (folder, console, totalSteps, stepsPerEpoch)
-    self.taskNames = taskNames
+    (self.taskNames, self.echoesLastScores) = (taskNames, echoesLastScores)
     log = try RunLog(folder: folder, console: console, isNew: step == nil)
     metrics = try MetricsLog(folder: folder, resumingAfter: step)
     events = try EventFile(folder: folder, resumingAfter: step)
@@ -84,7 +85,7 @@ final class RunReporter {
     try FileSystem.atomicWrite(
       Data((record.json.text + "\n").utf8), to: Self.evaluationFile(step: record.step, in: folder))
     console.clear()
-    try log.append(record.table)
+    try log.append(record.table, isEchoed: echoesLastScores || record.step < totalSteps)
     // The time an evaluation takes is no step's.
     windowStart += .seconds(record.seconds)
   }

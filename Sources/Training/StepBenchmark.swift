@@ -45,6 +45,7 @@ public struct StepBenchmark {
   private let model: AdapterModel
 
   /// - Parameter taskFiles: Super-NaturalInstructions files.
+  /// - Throws: ``RunError/tooFewExamples(found:needed:)``, or an error of the data.
   public init(
     _ model: AdapterModel, tokenizer: Tokenizer, taskFiles: [URL], options: Options, ranks: Ranks
   ) throws {
@@ -58,12 +59,16 @@ public struct StepBenchmark {
       encoding: tokenizer, tokenizerFile: tokenizer.file,
       options: TokenizationOptions(
         kind: .causal, maxSequenceLength: options.maximumLength, maxTargetLength: options.maximumTargetLength,
-        vocabularySize: nil))
+        vocabularySize: model.backbone.head.vocabularySize))
     tasks = try taskFiles.map { file in
       try preparation.prepare(
         TaskSpecification(
           name: file.deletingPathExtension().lastPathComponent, format: .superNaturalInstructions, train: file,
           positiveExamples: 0, maxTrainExamples: options.examplesPerTask), split: .train)
+    }
+    let found = tasks.reduce(0) { $0 + $1.count }
+    guard found >= recipe.trainBatchSize else {
+      throw RunError.tooFewExamples(found: found, needed: recipe.trainBatchSize)
     }
     plans = Self.plans(tasks, recipe: recipe, count: options.steps + 1)
   }

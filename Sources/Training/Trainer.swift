@@ -60,7 +60,21 @@ public final class Trainer {
     folder = RunFolder(
       url: URL(filePath: recipe.outputDir), modelFolder: assembly.folder,
       tokenizerFolder: assembly.tokenizer?.file.deletingLastPathComponent())
-    state = TrainerState(fingerprint: recipe.fingerprint, taskCount: recipe.tasks.count)
+    // Rank 0 alone writes and compares checkpoints.
+    state = TrainerState(
+      fingerprint: recipe.fingerprint, dataDigests: ranks.isMain ? tasks.training.map(\.digest) : [],
+      taskCount: recipe.tasks.count)
+  }
+
+  /// The checkpoint that a resumed run will take up, where the recipe's model cannot be built without knowing: nil if
+  /// it starts from no other adapter, or there is none. Collective.
+  public static func checkpointToResume(_ recipe: Recipe, _ ranks: Ranks) throws -> CheckpointFolder? {
+    guard recipe.adapter.initFrom != nil else { return nil }
+    let folder = URL(filePath: recipe.outputDir)
+    // A damaged checkpoint is spoken of when the run folder is opened.
+    let newest = ranks.isMain ? try CheckpointFolder.newestGood(in: folder) { _ in } : nil
+    let step = try ranks.world.broadcast(Int64(newest?.step ?? -1))
+    return step < 0 ? nil : CheckpointFolder(in: folder, step: Int(step))
   }
 
   public var stepsPerEpoch: Int { plan.stepsPerEpoch }
@@ -78,11 +92,16 @@ public final class Trainer {
 
   /// Prepares the run folder and, with `resume`, takes up the newest good checkpoint. Collective.
   ///
-  /// - Parameter introduction: Lines for the start of the run's log.
-  public func open(resume: Bool, overwrite: Bool, introduction: [String], console: ProgressLine) throws {
+  /// - Parameters:
+  ///   - introduction: Lines for the start of the run's log.
+  ///   - echoesLastScores: Whether the console shows the table of the last step's scores as well.
+  public func open(
+    resume: Bool, overwrite: Bool, introduction: [String], console: ProgressLine, echoesLastScores: Bool
+  ) throws {
     var step = Int64(-1)
     if ranks.isMain {
-      step = Int64(try openFolder(resume: resume, overwrite: overwrite, introduction, console)?.step ?? -1)
+      let checkpoint = try openFolder(resume: resume, overwrite: overwrite, introduction, console, echoesLastScores)
+      step = Int64(checkpoint?.step ?? -1)
     }
     step = try ranks.world.broadcast(step)
     if step >= 0 {
@@ -96,16 +115,18 @@ public final class Trainer {
   }
 
   private func openFolder(
-    resume: Bool, overwrite: Bool, _ introduction: [String], _ console: ProgressLine
+    resume: Bool, overwrite: Bool, _ introduction: [String], _ console: ProgressLine, _ echoesLastScores: Bool
   ) throws -> CheckpointFolder? {
     var remarks: [String] = []
-    let checkpoint = try folder.open(for: recipe, resume: resume, overwrite: overwrite) { remarks.append($0) }
+    let checkpoint = try folder.open(
+      for: recipe, dataDigests: state.dataDigests, resume: resume, overwrite: overwrite
+    ) { remarks.append($0) }
     try folder.preparing {
       try FileSystem.atomicWrite(
         Data(recipe.resolvedYAML().utf8), to: folder.url.appending(path: RunFolder.recipeName))
       let reporter = try RunReporter(
         folder.url, console: console, resumingAfter: checkpoint?.step, totalSteps: totalSteps,
-        stepsPerEpoch: plan.stepsPerEpoch, taskNames: recipe.tasks.map(\.name))
+        stepsPerEpoch: plan.stepsPerEpoch, taskNames: recipe.tasks.map(\.name), echoesLastScores: echoesLastScores)
       for line in introduction + remarks { try reporter.say(line) }
       self.reporter = reporter
     }
@@ -212,9 +233,7 @@ public final class Trainer {
     guard values.isEmpty || ck_sum_of_squares(values.count, values.baseAddress!).isFinite else {
       throw RunError.parametersNotFinite(step: state.step, checkpoint: newestCheckpoint?.url.path)
     }
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a
-    for value in values { hash = (hash ^ UInt64(value.bitPattern)) &* 0x100_0000_01B3 }
-    let all = try ranks.world.allGather(Int64(bitPattern: hash))
+    let all = try ranks.world.allGather(Int64(bitPattern: FNV1a.hash(values.lazy.map(\.bitPattern))))
     guard all.allSatisfy({ $0 == all[0] }) else { throw RunError.ranksDiffer(step: state.step) }
   }
 

@@ -21,6 +21,8 @@ public struct TrainerState: Codable, Sendable, Equatable {
   public var unreportedTokens = 0
   /// The recipe's ``Recipe/fingerprint``.
   public var fingerprint = ""
+  /// Every training set's digest, in the recipe's order.
+  public var dataDigests: [String] = []
 
   static let fileName = "trainer_state.json"
   static let optimizerName = "optimizer.safetensors"
@@ -28,13 +30,14 @@ public struct TrainerState: Codable, Sendable, Equatable {
   public init() {}
 
   /// The start of a run.
-  init(fingerprint: String, taskCount: Int) {
-    self.fingerprint = fingerprint
+  init(fingerprint: String, dataDigests: [String], taskCount: Int) {
+    (self.fingerprint, self.dataDigests) = (fingerprint, dataDigests)
     unreported = LossSums(taskCount: taskCount)
   }
 
   enum CodingKeys: String, CodingKey {
     case step, unreported, fingerprint
+    case dataDigests = "data_digests"
     case skippedSteps = "skipped_steps"
     case skippedInARow = "skipped_in_a_row"
     case updateCount = "update_count"

@@ -18,7 +18,7 @@ struct BenchMatmul: RankedCommand {
     }
     guard ranks.isMain else { return false }
     if json {
-      CommandOutput.result([
+      try CommandOutput.result([
         "ranks": .int(ranks.count), "threads": .int(try ThreadPlan().threadCount), "precision": "fp32",
         "kernels": .string(MatrixLibrary.coreName),
         "products": .array(
@@ -34,8 +34,8 @@ struct BenchMatmul: RankedCommand {
       for (shape, rate) in rates {
         table.append(["\(shape.rows) × \(shape.columns) × \(shape.inner)", Formatting.number(rate)])
       }
-      CommandOutput.result("\(ranks.count) rank(s), OpenBLAS kernels: \(MatrixLibrary.coreName)")
-      CommandOutput.result(table)
+      try CommandOutput.result("\(ranks.count) rank(s), OpenBLAS kernels: \(MatrixLibrary.coreName)")
+      try CommandOutput.result(table)
     }
     return false
   }

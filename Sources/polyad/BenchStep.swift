@@ -36,8 +36,8 @@ struct BenchStep: RankedCommand {
 
   func validate() throws {
     guard preset == "gpt2" else { throw ValidationError("unknown preset \"\(preset)\"; known: gpt2") }
-    guard batch > 0, microBatches > 0, steps > 0, adapterRank > 0, maxLength > 1, maxLength <= 1024 else {
-      throw ValidationError("--batch, --micro-batches, --steps and --r must be above 0, --max-length from 2 to 1024")
+    guard batch > 0, microBatches > 0, steps > 0, adapterRank > 0, maxLength > 1 else {
+      throw ValidationError("--batch, --micro-batches, --steps and --r must be above 0, --max-length at least 2")
     }
   }
 
@@ -46,6 +46,11 @@ struct BenchStep: RankedCommand {
     let loaded =
       try model.map { try BackboneLoader.load(ModelAssembly.folder($0), node: ranks.node) }
       ?? BackboneLoader.random(GPT2Configuration(), seed: 0, node: ranks.node)
+    let positions = loaded.backbone.maximumLength
+    guard maxLength <= positions else {
+      throw UsageError(
+        "--max-length is \(maxLength), but the model has \(positions) positions: lower it to \(positions) or less")
+    }
     var configuration = AdapterConfiguration(peftType: .lora)
     configuration.adapterRank = adapterRank
     configuration.loraAlpha = 16
@@ -63,13 +68,13 @@ struct BenchStep: RankedCommand {
     let memory = try ranks.world.allReduce(Int64(MemoryUse.peakResidentMiB), .max)
     try loaded.weights.free()
     guard ranks.isMain else { return false }
-    report(
+    try report(
       result, ranks, peak: max(peakBefore, peakAfter), memory: Int(memory), loadSeconds: loadSeconds,
       sharedMiB: loaded.weights.byteCount >> 20)
     return false
   }
 
-  /// The matmul rate a core, all ranks at once: the slowest rank's.
+  /// The matmul rate a rank, all ranks at once: the slowest rank's.
   private func peak(_ ranks: Ranks) throws -> Double {
     try ranks.world.barrier()
     return try ranks.world.allReduce(MatrixBenchmark.peak(), .min)
@@ -84,12 +89,12 @@ struct BenchStep: RankedCommand {
 
   private func report(
     _ result: StepBenchmark.Result, _ ranks: Ranks, peak: Double, memory: Int, loadSeconds: Double, sharedMiB: Int
-  ) {
+  ) throws {
     let utilization = result.flopsPerSecondPerRank * 1e-9 / peak
     let phases = PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, result.phases[$0] ?? 0) }
     let threads = (try? ThreadPlan().threadCount) ?? 1
     if json {
-      CommandOutput.result([
+      try CommandOutput.result([
         "preset": .string(model ?? preset), "method": "LORA", "ranks": .int(ranks.count), "threads": .int(threads),
         "precision": "fp32", "tokens_per_second": .double(result.tokensPerSecond),
         "seconds_per_step": .double(result.secondsPerStep), "phase_seconds": .object(phases),
@@ -105,11 +110,11 @@ struct BenchStep: RankedCommand {
     table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
     table.append(["seconds a step", Formatting.number(result.secondsPerStep)])
     for phase in phases { table.append(["  \(phase.name)", Formatting.number(phase.value)]) }
-    table.append(["measured matmul peak, GFLOP/s a core", Formatting.number(peak)])
+    table.append(["measured matmul peak, GFLOP/s a rank", Formatting.number(peak)])
     table.append(["share of that peak", Formatting.percent(utilization)])
     table.append(["peak resident MiB a rank, shared weights included", Formatting.count(memory)])
     table.append(["shared weights, MiB a node", Formatting.count(sharedMiB)])
     table.append(["load, first step (seconds)", "\(Formatting.number(loadSeconds)), \(Formatting.number(result.firstStepSeconds))"])
-    CommandOutput.result(table)
+    try CommandOutput.result(table)
   }
 }

@@ -30,6 +30,7 @@ struct Evaluate: RankedCommand {
     guard recipe.tasks.contains(where: { $0.test != nil }) else {
       throw CommandError.noTestSet(recipe: recipeOptions.recipe)
     }
+    if ranks.isMain { try OutputTarget.requireWritable(predictions, option: "--predictions") }
     let assembly = try CommandError.loadingModel { try load(recipe, ranks) }
     let backbone = assembly.model.backbone
     try recipe.requireFit(positions: backbone.maximumLength)
@@ -55,8 +56,8 @@ struct Evaluate: RankedCommand {
   private func conclude(_ result: Evaluator.Result, seconds: Double, _ recipe: Recipe) throws {
     if let predictions { try FileSystem.atomicWrite(result.predictionLines(), to: URL(filePath: predictions)) }
     let record = EvaluationRecord(step: 0, epoch: 0, tasks: result.tasks, seconds: seconds)
-    guard json else { return CommandOutput.result(record.table) }
-    CommandOutput.result([
+    guard json else { return try CommandOutput.result(record.table) }
+    try CommandOutput.result([
       "model": .string(recipe.modelNameOrPath), "adapter": isBare ? .null : .string(folder(recipe).path),
       "mean": .object(record.means),
       "tasks": .object(record.tasks.map { JSONValue.Member($0.name, .object($0.scores)) }),
@@ -89,16 +90,5 @@ struct Evaluate: RankedCommand {
     }
     return try ModelAssembly(
       model: folder.path, adapter: nil, tokenizer: recipe.tokenizerNameOrPath, ranks: ranks)
-  }
-}
-
-extension Recipe {
-  /// Checks max_seq_length against a model's positions.
-  ///
-  /// - Throws: `RunError.sequenceTooLong`.
-  func requireFit(positions: Int) throws {
-    guard maxSeqLength <= positions else {
-      throw RunError.sequenceTooLong(key: "max_seq_length", value: maxSeqLength, maximum: positions)
-    }
   }
 }

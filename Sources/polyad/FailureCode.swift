@@ -22,6 +22,7 @@ enum FailureCode: Int32 {
       is CheckpointError:
       self = .model
     case is MPIError: self = .rank
+    case is OutputError: self = .rank
     case let error as CommandError: self = error.code
     case let error as RunError: self = Self.code(error)
     default: return nil
@@ -33,7 +34,9 @@ enum FailureCode: Int32 {
 
   private static func code(_ error: RunError) -> FailureCode {
     switch error {
-    case .tooManyRanks, .holdsRun, .resumeDiffers, .sequenceTooLong, .unwritable: .usage
+    case .tooManyRanks, .holdsRun, .holdsInput, .resumeDiffers, .dataChanged, .sequenceTooLong, .tooFewExamples,
+      .unwritable:
+      .usage
     case .notFinite, .parametersNotFinite, .badState, .noTokenizer: .model
     case .ranksDiffer, .saveFailed: .rank
     }

@@ -40,8 +40,8 @@ struct Generate: RankedCommand {
     func require(_ condition: Bool, _ message: String) throws {
       if !condition { throw ValidationError(message) }
     }
-    try require((1...Int(Int32.max)).contains(maxNewTokens), "--max-new-tokens must be at least 1")
-    try require(batchSize >= 1, "--batch-size must be at least 1")
+    try require((1...1 << 20).contains(maxNewTokens), "--max-new-tokens must be from 1 to \(1 << 20)")
+    try require((1...4096).contains(batchSize), "--batch-size must be from 1 to 4096")
     try require(eosTokenId.allSatisfy { $0 >= 0 }, "--eos-token-id must be 0 or more")
     try require((1...1024).contains(numBeams), "--num-beams must be from 1 to 1024")
     try require(temperature.map { $0 > 0 && $0.isFinite } ?? true, "--temperature must be above 0")
@@ -67,7 +67,7 @@ struct Generate: RankedCommand {
       maximumCount: maxNewTokens, endIds: try endIds(assembly), strategy: strategy)
     let answers = try Generator(assembly.model).generate(prompts, options, batchSize: batchSize, ranks: ranks)
     for ids in answers ?? [] {
-      CommandOutput.result([
+      try CommandOutput.result([
         "ids": .array(ids.map { .int(Int($0)) }),
         "text": .string(assembly.tokenizer?.decode(ids, skipSpecialTokens: true) ?? ""),
       ])

@@ -7,11 +7,14 @@ import Training
 struct InputOptions: ParsableArguments {
   @Option(help: "JSON lines: input_ids and labels, or source and target.", completion: .file(extensions: ["jsonl"]))
   var input: String
-  @Option(help: "The task that routes every line, by its number from 0; otherwise each line's own task, or 0.")
-  var task: Int?
+  @Option(help: "The task that routes every line: its number from 0, or its name. Default: each line's own, or 0.")
+  var task: TaskSelector?
+
+  /// No adapter carries the names of its tasks.
+  private static let taskNames: [String] = []
 
   func validate() throws {
-    if let task, !(0..<Int(Int32.max)).contains(task) { throw ValidationError("--task must be 0 or more") }
+    if let task, task.place(among: Self.taskNames) == nil { throw ValidationError("--task must be 0 or more") }
   }
 
   /// The examples, checked to fit the model, and each one's task.
@@ -24,7 +27,8 @@ struct InputOptions: ParsableArguments {
     let options = TokenizationOptions(
       kind: .causal, maxSequenceLength: Int(Int32.max), maxTargetLength: Int(Int32.max),
       vocabularySize: backbone.head.vocabularySize)
-    let reader = ExampleLineReader(tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options))
+    let reader = ExampleLineReader(
+      tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options), taskNames: Self.taskNames)
     let examples = promptsOnly ? try reader.readPrompts(url) : try reader.read(url)
     for (place, example) in examples.enumerated() {
       let count = example.inputIds.count
@@ -34,6 +38,11 @@ struct InputOptions: ParsableArguments {
           file: url.path, number: place + 1, tokens: count, positions: backbone.maximumLength)
       }
     }
-    return (examples, examples.map { task ?? $0.task ?? 0 })
+    let route = task?.place(among: Self.taskNames)
+    return (examples, examples.map { route ?? $0.task ?? 0 })
   }
+}
+
+extension TaskSelector: ExpressibleByArgument {
+  public init(argument: String) { self = Int(argument).map(TaskSelector.index) ?? .name(argument) }
 }

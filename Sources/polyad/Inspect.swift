@@ -16,9 +16,9 @@ struct Inspect: SingleCommand {
   func runAlone() throws {
     let inspection = try CommandError.loadingModel { try FolderInspection(URL(filePath: folder)) }
     if json {
-      CommandOutput.result(inspection.json)
+      try CommandOutput.result(inspection.json)
     } else {
-      for table in inspection.tables { CommandOutput.result(table.lines.joined(separator: "\n") + "\n") }
+      for table in inspection.tables { try CommandOutput.result(table.lines.joined(separator: "\n") + "\n") }
     }
     if let fault = inspection.fault { throw fault }
   }

@@ -18,7 +18,7 @@ struct Metrics: SingleCommand {
 
   func runAlone() throws {
     let results = try MetricLines.collect(URL(filePath: input)).results()
-    CommandOutput.result(
+    try CommandOutput.result(
       .object(
         Metric.allCases.compactMap { metric in
           results[metric].map { JSONValue.Member(metric.rawValue, .double($0)) }

@@ -41,11 +41,11 @@ struct Prepare: RankedCommand {
     for (task, set) in sets {
       let examples = try PreparedExamples(set, tasks.specifications[task], tokenizer: tokenizer)
       for example in examples.prefix(show ?? (json ? set.count : 0)) {
-        CommandOutput.result(json ? example.json.text : example.text)
+        try CommandOutput.result(json ? example.json.text : example.text)
       }
     }
     let table = table(tasks.reports)
-    json ? CommandOutput.message(table.lines.joined(separator: "\n")) : CommandOutput.result(table)
+    try json ? CommandOutput.message(table.lines.joined(separator: "\n")) : CommandOutput.result(table)
     return false
   }
 

@@ -19,13 +19,14 @@ struct Score: RankedCommand {
   var logits: String?
 
   func run(on ranks: Ranks) throws -> Bool {
+    if ranks.isMain { try OutputTarget.requireWritable(logits, option: "--logits") }
     let assembly = try modelOptions.load(on: ranks)
     let (examples, tasks) = try inputOptions.read(for: assembly, promptsOnly: false)
     let scorer = Scorer(assembly.model, ranks: ranks)
     let scores = try scorer.losses(examples, tasks: tasks)
     if let logits { try scorer.writeLogits(examples, tasks: tasks, to: URL(filePath: logits)) }
     for score in scores ?? [] {
-      CommandOutput.result(["loss_sum": .double(score.lossSum), "label_count": .int(score.labelCount)])
+      try CommandOutput.result(["loss_sum": .double(score.lossSum), "label_count": .int(score.labelCount)])
     }
     try assembly.free()
     return false

@@ -1,5 +1,4 @@
 import Foundation
-import Tensors
 
 /// How many threads a rank's matrix products use: one, unless POLYAD_THREADS says otherwise.
 ///
@@ -7,11 +6,8 @@ import Tensors
 /// other places, so the last bits of a result would depend on the number of threads; with one they never do.
 struct ThreadPlan {
   let threadCount: Int
-  /// Cores this process may use.
-  let coreCount: Int
 
   init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
-    coreCount = MatrixLibrary.processorCount
     guard let text = environment["POLYAD_THREADS"] else {
       threadCount = 1
       return

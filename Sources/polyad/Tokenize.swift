@@ -36,7 +36,7 @@ struct Tokenize: SingleCommand {
           file: "standard input", line: number, reason: "it is not an object with a text under \"text\"")
       }
       let ids = tokenizer.encode(line.text, addSpecialTokens: !noSpecialTokens)
-      CommandOutput.result([
+      try CommandOutput.result([
         "ids": .array(ids.map { .int(Int($0)) }), "decoded": .string(tokenizer.decode(ids)),
       ])
     }

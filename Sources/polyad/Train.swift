@@ -29,7 +29,9 @@ struct Train: RankedCommand {
   func run(on ranks: Ranks) throws -> Bool {
     StopSignal.install()
     let recipe = try recipeOptions.load()
-    let assembly = try CommandError.loadingModel { try ModelAssembly(recipe, ranks: ranks) }
+    let assembly = try CommandError.loadingModel {
+      try ModelAssembly(recipe, resuming: resume ? Trainer.checkpointToResume(recipe, ranks) : nil, ranks: ranks)
+    }
     let trainer = try Trainer(recipe, assembly: assembly, ranks: ranks)
     let isStopped = try dryRun ? show(trainer, ranks) : train(trainer, ranks)
     try assembly.free()
@@ -38,21 +40,25 @@ struct Train: RankedCommand {
 
   /// Whether the training was stopped by a signal.
   private func train(_ trainer: Trainer, _ ranks: Ranks) throws -> Bool {
-    try trainer.open(
-      resume: resume, overwrite: overwrite, introduction: introduction(trainer, ranks), console: .standardError())
+    // What cannot be read here is a checkpoint's. The last scores come on standard output, unless it takes JSON.
+    try CommandError.loadingModel {
+      try trainer.open(
+        resume: resume, overwrite: overwrite, introduction: introduction(trainer, ranks), console: .standardError(),
+        echoesLastScores: json)
+    }
     let ending = try trainer.run()
-    if ranks.isMain { conclude(trainer, ending) }
+    if ranks.isMain { try conclude(trainer, ending) }
     return ending == .stopped
   }
 
   /// Shows what would be trained.
-  private func show(_ trainer: Trainer, _ ranks: Ranks) -> Bool {
+  private func show(_ trainer: Trainer, _ ranks: Ranks) throws -> Bool {
     guard ranks.isMain else { return false }
     for line in introduction(trainer, ranks) { CommandOutput.message(line) }
     if json {
-      CommandOutput.result(summary(trainer, ranks))
+      try CommandOutput.result(summary(trainer, ranks))
     } else {
-      CommandOutput.result(summaryTable(trainer))
+      try CommandOutput.result(summaryTable(trainer))
     }
     return false
   }
@@ -98,18 +104,18 @@ struct Train: RankedCommand {
     return table
   }
 
-  private func conclude(_ trainer: Trainer, _ ending: Trainer.Ending) {
+  private func conclude(_ trainer: Trainer, _ ending: Trainer.Ending) throws {
     let folder = trainer.recipe.outputDir
     if json {
-      CommandOutput.result([
+      try CommandOutput.result([
         "output_dir": .string(folder), "steps": .int(trainer.finishedSteps),
         "completed": .bool(ending == .completed), "skipped_steps": .int(trainer.skippedSteps),
         "evaluation": trainer.lastEvaluation?.json ?? .null,
       ])
     } else if ending == .completed {
-      if let record = trainer.lastEvaluation { CommandOutput.result(record.table) }
+      if let record = trainer.lastEvaluation { try CommandOutput.result(record.table) }
       let isModel = trainer.assembly.model.configuration?.peftType == .full
-      CommandOutput.result("The trained \(isModel ? "model" : "adapter") lies in \(folder)")
+      try CommandOutput.result("The trained \(isModel ? "model" : "adapter") lies in \(folder)")
     }
   }
 }

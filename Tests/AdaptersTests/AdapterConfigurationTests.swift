@@ -53,8 +53,18 @@ struct AdapterConfigurationTests {
     (#"{"peft_type": "VERA"}"#, "peft_type \"VERA\" is not supported; supported: "),
     (#"{"r": 8}"#, "peft_type \"(none)\" is not supported; supported: "),
     (#"{"peft_type": "FULL"}"#, "peft_type \"FULL\" is not supported; supported: "),
-    (#"{"peft_type": "LORA", "r": 0}"#, "r must be at least 1"),
+    (#"{"peft_type": "LORA", "r": 0}"#, "r must be a whole number from 1 to 65536, not 0"),
     (#"{"peft_type": "LORA", "r": "eight"}"#, "r must be a number, not eight"),
+    (#"{"peft_type": "LORA", "r": 8.5}"#, "r must be a whole number from 1 to 65536, not 8.5"),
+    (#"{"peft_type": "LORA", "r": 900000000}"#, "r must be a whole number from 1 to 65536, not 9"),
+    (#"{"peft_type": "LORA", "r": 1e300}"#, "r must be a number, not "),
+    (
+      #"{"peft_type": "LORA", "rank_pattern": {"c_fc": -3}}"#,
+      #"rank_pattern of "c_fc" must be a whole number from 1 to 65536, not -3"#
+    ),
+    (#"{"peft_type": "LORA", "rank_pattern": {"c_fc": 1e300}}"#, "rank_pattern must be a map of patterns to numbers"),
+    (#"{"peft_type": "LORA", "lora_dropout": 1}"#, "lora_dropout must be at least 0 and below 1, not 1"),
+    (#"{"peft_type": "LORA", "lora_dropout": -0.5}"#, "lora_dropout must be at least 0 and below 1, not -0.5"),
     (#"{"peft_type": "LORA", "use_rslora": "no"}"#, "use_rslora must be true or false, not no"),
     (#"{"peft_type": "LORA", "rank_pattern": [1]}"#, "rank_pattern must be a map of patterns to numbers, not "),
     (

@@ -42,6 +42,17 @@ struct ModuleMatchingTests {
     #expect(text(lora([])) == "target_modules: \"\" \(examples)")
   }
 
+  @Test func aPatternThatChangesNothingIsAnErrorInAFreshAdapter() throws {
+    let end = " fits no module that target_modules selects; these are named like transformer.h.0.attn.c_attn, "
+      + "transformer.h.1.attn.c_attn"
+    #expect(text(ia3(["c_attn"], feedforward: ["c_fc"])) == "feedforward_modules: \"c_fc\"" + end)
+    let ranked = lora { $0.rankPattern = [.init(pattern: "h.2.*", value: 2)] }
+    #expect(text(ranked) == "rank_pattern: \"h.2.*\"" + end)
+    #expect(text(lora { $0.alphaPattern = [.init(pattern: "c_fc", value: 2)] }) == "alpha_pattern: \"c_fc\"" + end)
+    // PEFT loads such an adapter, and it means the same there.
+    _ = try AdapterModel(ranked, backbone: TestModel.random(), seed: 0, isFresh: false)
+  }
+
   @Test func aBrokenExpressionIsAnError() {
     #expect(
       text(lora { $0.targetModules = .expression("(c_attn") })

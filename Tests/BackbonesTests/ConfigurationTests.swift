@@ -34,6 +34,8 @@ struct ConfigurationTests {
   @Test(arguments: [
     ("n_embd", nil, "config.json: n_embd is missing"),
     ("n_layer", 0, "config.json: n_layer must be a positive integer, not 0"),
+    ("n_layer", 1_000_000_000, "config.json: n_layer must be at most 10000, not 1000000000"),
+    ("n_embd", 4_611_686_018_427_387_904, "config.json: n_embd must be at most 16777216, not 4611686018427387904"),
     ("n_head", "two", "config.json: n_head must be a positive integer, not two"),
     ("n_head", 3, "config.json: n_embd 8 does not divide into n_head 3 heads"),
     ("layer_norm_epsilon", -1, "config.json: layer_norm_epsilon must be a positive number, not -1"),
@@ -47,6 +49,14 @@ struct ConfigurationTests {
   func aFaultNamesItsKey(key: String, value: (any Sendable)?, text: String) {
     let error = #expect(throws: BackboneError.self) { try configuration([key: value]) }
     #expect(error?.description == text)
+  }
+
+  @Test func aModelBeyondAnyMemoryIsRefused() {
+    let error = #expect(throws: BackboneError.self) {
+      try configuration(["n_embd": 1 << 24, "n_layer": 10_000, "n_inner": 1 << 24])
+    }
+    #expect(
+      error?.description == "config.json: its dimensions make a model of more numbers than any memory holds")
   }
 
   private func folder(_ body: (ModelFolder) throws -> Void, json: [String: any Sendable] = complete) throws {

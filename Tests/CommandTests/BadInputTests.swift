@@ -33,6 +33,7 @@ struct BadInputTests {
     Fault("output_dir below a file", 2, "output_dir ", "add.jsonl/run cannot be written", "Not a directory",
       settings: ["output_dir=add.jsonl/run"], ranks: 2),
     Fault("output_dir is a file", 2, "add.jsonl cannot be written", settings: ["output_dir=add.jsonl"]),
+    Fault("output_dir is the model", 2, "model holds what model_name_or_path names", settings: ["output_dir=model"]),
     Fault("max_seq_length", 2, "max_seq_length is 49, but the model has 48 positions", settings: ["max_seq_length=49"]),
     Fault("test file alone", 3, "Task add has no train file") {
       $0.recipe["tasks"] = "[{name: add, format: jsonl, test: add.jsonl}]"
@@ -177,6 +178,28 @@ struct BadInputRunFolderTests {
     }
   }
 
+  @Test func changedTrainingDataForbidsToResume() throws {
+    try TrainFolder.with { folder in
+      _ = try folder.trained(ranks: 1, as: "run")
+      try folder.write((0..<6).map { ["text": "Say \($0): ", "answer": "\($0)"] }, to: "copy.jsonl")
+      let outcome = try folder.train(ranks: 2, options: ["--resume"])
+      #expect(outcome.exitCode == 2 && outcome.messages.count == 1, "\(outcome.standardError)")
+      #expect(outcome.messages.first?.contains("the training data of copy is not what it was") == true)
+    }
+  }
+
+  @Test(arguments: ["run", "run/checkpoint-5"]) func aRunIsNotReplacedByOneThatStartsFromIt(start: String) throws {
+    try TrainFolder.with { folder in
+      _ = try folder.trained(ranks: 1, as: "run")
+      let before = try files(below: folder.file("run"))
+      folder.recipe["adapter"] = "{init_from: \(start)}"
+      let outcome = try folder.train(options: ["--overwrite"])
+      #expect(outcome.exitCode == 2 && outcome.messages.count == 1, "\(outcome.standardError)")
+      #expect(outcome.messages.first?.contains("run holds what adapter.init_from names") == true)
+      #expect(try files(below: folder.file("run")) == before)
+    }
+  }
+
   @Test func aRunWithoutItsRecipeResumesOnlyWithTheSameSettings() throws {
     try TrainFolder.with { folder in
       let whole = try folder.trained(ranks: 1, as: "run")
@@ -186,6 +209,24 @@ struct BadInputRunFolderTests {
       #expect(other.messages.first?.contains("the checkpoint was made with other settings") == true)
       #expect(try folder.train(options: ["--resume"]).exitCode == 0)
       #expect(try folder.weights(of: "run") == whole)
+    }
+  }
+
+  @Test func aCheckpointResumesWithoutTheAdapterThatTheRunStartedFrom() throws {
+    try TrainFolder.with { folder in
+      _ = try folder.trained(ranks: 1, as: "first", ["max_steps=3"])
+      folder.recipe["adapter"] = "{init_from: first}"
+      let whole = try folder.trained(ranks: 1, as: "unbroken")
+      _ = try folder.trained(ranks: 1, as: "run", ["max_steps=5"])
+      try FileManager.default.removeItem(at: folder.file("first"))
+      let outcome = try folder.train(ranks: 2, options: ["--resume"])
+      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      #expect(try folder.weights(of: "run") == whole)
+
+      try FileManager.default.removeItem(at: folder.file("run"))
+      let fresh = try folder.train(ranks: 2, options: ["--resume"])
+      #expect(fresh.exitCode == 4 && fresh.messages.count == 1, "\(fresh.standardError)")
+      #expect(fresh.messages.first?.contains("first/adapter_config.json") == true)
     }
   }
 

@@ -132,7 +132,9 @@ struct GenerateTests {
   }
 
   @Test(arguments: [
-    (["--max-new-tokens", "0"], "--max-new-tokens must be at least 1"),
+    (["--max-new-tokens", "0"], "--max-new-tokens must be from 1 to 1048576"),
+    (["--max-new-tokens", "2000000"], "--max-new-tokens must be from 1 to 1048576"),
+    (["--max-new-tokens", "4", "--batch-size", "9223372036854775807"], "--batch-size must be from 1 to 4096"),
     (["--max-new-tokens", "4", "--seed", "1"], "--seed needs --do-sample"),
     (["--max-new-tokens", "4", "--top-k", "9"], "--top-k needs --do-sample"),
     (["--max-new-tokens", "4", "--length-penalty", "2"], "--length-penalty needs --num-beams 2 or more"),

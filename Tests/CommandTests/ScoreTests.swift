@@ -65,6 +65,21 @@ struct ScoreTests {
     }
   }
 
+  /// Nothing is routed by task here, so that a name is as good as a number.
+  @Test func tasksMayBeNamed() throws {
+    try TrainFolder.with { folder in
+      let line: [String: any Sendable] = ["input_ids": [1, 2], "labels": [-100, 2]]
+      try folder.write([line, line.merging(["task": "rte"]) { $1 }], to: "lines.jsonl")
+      let command = ["score", "--model", "model", "--input", "lines.jsonl"]
+      let plain = try PolyadProcess.run(command, in: folder.url)
+      #expect(plain.exitCode == 0, "\(plain.standardError)")
+      let scores = try CommandFixture.decode(Line.self, lines: plain.standardOutput)
+      #expect(scores.count == 2 && scores[0] == scores[1])
+      let named = try PolyadProcess.run(command + ["--task", "rte"], in: folder.url)
+      #expect(named.exitCode == 0 && named.standardOutput == plain.standardOutput)
+    }
+  }
+
   @Test func examplesThatDoNotFitTheModelAreNamed() throws {
     try withTemporaryFolder { folder in
       func run(_ line: String) throws -> PolyadProcess.Outcome {

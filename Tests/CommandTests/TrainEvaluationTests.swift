@@ -21,14 +21,27 @@ struct TrainEvaluationTests {
     }
   }
 
-  @Test func answersLongerThanTheModelLeaveThePromptOneToken() throws {
+  @Test func answersAsLongAsTheModelLeaveThePromptOneToken() throws {
     try TrainFolder.with { folder in
       folder.recipe["tasks"] = Self.task
       try folder.write([["text": "2 + 2 = ", "answer": "4"]], to: "test.jsonl")
-      let outcome = try folder.train(["max_new_tokens=500", "max_steps=1"])
+      let outcome = try folder.train(["max_new_tokens=47", "max_steps=1"])
       #expect(outcome.exitCode == 0, "\(outcome.standardError)")
       #expect(outcome.standardError.contains("add (test): 1 of 1 prompts are cut to 1 tokens"))
       #expect(folder.lines(of: "run/predictions.jsonl").count == 1)
+    }
+  }
+
+  /// Standard output has it, so standard error need not; train.log keeps it all the same.
+  @Test func theLastScoresAreShownOnce() throws {
+    try TrainFolder.with { folder in
+      folder.recipe["tasks"] = Self.task
+      try folder.write([["text": "2 + 2 = ", "answer": "4"]], to: "test.jsonl")
+      func count(_ text: String) -> Int { text.components(separatedBy: "perplexity").count - 1 }
+      let outcome = try folder.train(["max_new_tokens=4", "max_steps=2", "eval_steps=1"])
+      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      #expect(count(outcome.standardOutput) == 1 && count(outcome.standardError) == 1)
+      #expect(try count(String(contentsOf: folder.file("run/train.log"), encoding: .utf8)) == 2)
     }
   }
 

@@ -98,8 +98,7 @@ struct TrainFolder {
   func start(
     ranks: Int = 1, _ settings: [String] = [], options: [String] = [], shell: String? = nil
   ) throws -> PolyadProcess {
-    let text = recipe.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\n" }.joined()
-    try Data(text.utf8).write(to: file("recipe.yaml"))
+    try writeRecipe()
     return try PolyadProcess(
       ["train", "recipe.yaml"] + settings.flatMap { ["--set", $0] } + options, ranks: ranks, in: url, shell: shell)
   }
@@ -109,6 +108,12 @@ struct TrainFolder {
     let outcome = try train(ranks: ranks, settings + ["output_dir=\(output)"])
     try #require(outcome.exitCode == 0, "\(outcome.standardError)")
     return try weights(of: output)
+  }
+
+  /// Writes recipe.yaml.
+  func writeRecipe() throws {
+    let text = recipe.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\n" }.joined()
+    try Data(text.utf8).write(to: file("recipe.yaml"))
   }
 
   /// The bytes of a run's adapter, or of its model.

@@ -69,6 +69,40 @@ struct UsageTests {
     }
   }
 
+  @Test(arguments: [["score", "--logits"], ["evaluate", "--predictions"]])
+  func anUnwritableTargetIsCodeTwoBeforeTheWorkStarts(verb: [String]) throws {
+    try TrainFolder.with { folder in
+      folder.recipe["tasks"] = TrainEvaluationTests.task
+      try folder.writeRecipe()
+      try folder.write([["text": "a", "answer": "b"]], to: "test.jsonl")
+      let arguments = verb[0] == "score" ? ["--model", "model", "--input", "none"] : ["recipe.yaml", "--base"]
+      let missing = try PolyadProcess.run(
+        [verb[0]] + arguments + [verb[1], "none/file"], ranks: 2, in: folder.url)
+      #expect(missing.exitCode == 2)
+      #expect(missing.messages.count == 1)
+      #expect(missing.messages.first?.contains("\(verb[1]) none/file: there is no folder ") == true)
+      let isFolder = try PolyadProcess.run([verb[0]] + arguments + [verb[1], "model"], in: folder.url)
+      #expect(isFolder.exitCode == 2)
+      #expect(isFolder.messages == ["polyad: \(verb[1]) model is a folder; name a file in it"])
+    }
+  }
+
+  @Test func resultsThatStandardOutputDoesNotTakeAreCodeFive() throws {
+    try TrainFolder.with { folder in
+      let text = "cannot write the results to standard output: No space left on device"
+      let tokenize = try PolyadProcess.run(
+        ["tokenize", "--tokenizer", "model"], in: folder.url, input: #"{"text": "a"}"# + "\n",
+        shell: "exec > /dev/full")
+      #expect(tokenize.exitCode == 5)
+      #expect(tokenize.messages == ["polyad: \(text)"])
+      try folder.write([["input_ids": [1, 2], "labels": [-100, 2]]], to: "lines.jsonl")
+      let score = try PolyadProcess.run(
+        ["score", "--model", "model", "--input", "lines.jsonl"], in: folder.url, shell: "exec > /dev/full")
+      #expect(score.exitCode == 5)
+      #expect(score.messages == ["polyad: \(text)"])
+    }
+  }
+
   @Test func underMpirunAFaultIsSaidOnce() throws {
     let outcome = try run(["score", "--modl", "x"], ranks: 2)
     #expect(outcome.exitCode == 2)

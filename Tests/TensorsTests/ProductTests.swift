@@ -86,7 +86,5 @@ struct ProductTests {
 struct MatrixLibraryTests {
   @Test func theLibrarySaysWhatItIs() {
     #expect(!MatrixLibrary.coreName.isEmpty)
-    #expect(MatrixLibrary.configuration.contains("OpenBLAS"))
-    #expect(MatrixLibrary.processorCount >= 1)
   }
 }

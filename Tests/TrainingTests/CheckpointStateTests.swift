@@ -18,6 +18,7 @@ struct CheckpointStateTests {
     var state = TrainerState()
     (state.step, state.skippedSteps, state.skippedInARow, state.updateCount) = (12, 2, 1, 10)
     (state.tokenCount, state.fingerprint) = (12_345_678_901, "abc")
+    state.dataDigests = ["def", "123"]
     return state
   }
 
@@ -55,8 +56,8 @@ struct CheckpointStateTests {
       let keys = try #require(json as? [String: Any]).keys.sorted()
       #expect(
         keys == [
-          "fingerprint", "skipped_in_a_row", "skipped_steps", "step", "token_count", "unreported", "unreported_tokens",
-          "update_count",
+          "data_digests", "fingerprint", "skipped_in_a_row", "skipped_steps", "step", "token_count", "unreported",
+          "unreported_tokens", "update_count",
         ])
     }
   }

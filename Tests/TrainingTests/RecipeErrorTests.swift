@@ -80,18 +80,23 @@ import Testing
 
   @Test(arguments: [
     ("seed=-1", "`seed` is -1 (--set); it must be 0 or above"),
-    ("adapter.r=0", "`adapter.r` is 0 (--set); it must be 1 or more"),
+    ("adapter.r=0", "`adapter.r` is 0 (--set); it must be from 1 to 65536"),
     ("adapter.lora_dropout=1", "`adapter.lora_dropout` is 1 (--set); it must be at least 0 and below 1"),
     ("adapter.lora_alpha=0", "`adapter.lora_alpha` is 0 (--set); it must be above 0"),
     (
       "adapter.rank_pattern={a: 0}",
-      "`adapter.rank_pattern` is {a: 0} (--set); it must be a mapping to ranks of 1 or more"
+      "`adapter.rank_pattern` is {a: 0} (--set); it must be a mapping to ranks from 1 to 65536"
     ),
     ("learning_rate=-1e-4", "`learning_rate` is -1e-4 (--set); it must be 0 or above"),
     ("warmup_ratio=1.5", "`warmup_ratio` is 1.5 (--set); it must be between 0 and 1"),
-    ("max_steps=0", "`max_steps` is 0 (--set); it must be 1 or more, or -1 for num_train_epochs"),
-    ("max_seq_length=1", "`max_seq_length` is 1 (--set); it must be 2 or more"),
-    ("train_batch_size=0", "`train_batch_size` is 0 (--set); it must be 1 or more"),
+    ("max_steps=0", "`max_steps` is 0 (--set); it must be from 1 to 1000000000, or -1 for num_train_epochs"),
+    ("num_train_epochs=1e20", "`num_train_epochs` is 1e20 (--set); it must be above 0 and at most 1000000"),
+    ("max_seq_length=1", "`max_seq_length` is 1 (--set); it must be from 2 to 16777216"),
+    ("train_batch_size=0", "`train_batch_size` is 0 (--set); it must be from 1 to 1000000"),
+    (
+      "max_new_tokens=1024",
+      "`max_new_tokens` is 1024 (--set); it must be below max_seq_length, which is 1024, so that a prompt fits too"
+    ),
     ("micro_batches=64", "`micro_batches` is 64 (--set); it must be at most train_batch_size, which is 32"),
     ("tasks=[]", "`tasks` is [] (--set); it must be not empty"),
     ("init_weights=random", "`init_weights` is random (--set); it must be pretrained for every peft_type but FULL"),

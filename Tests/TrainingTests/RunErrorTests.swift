@@ -22,6 +22,15 @@ import Training
       + "(recipe.yaml there), or another output_dir"
   ),
   (
+    .dataChanged(folder: "/a", tasks: ["add", "copy"]),
+    "cannot resume /a: the training data of add, copy is not what it was. Put the old data back, or choose another "
+      + "output_dir"
+  ),
+  (
+    .holdsInput(folder: "/a", key: "adapter.init_from"),
+    "output_dir /a holds what adapter.init_from names, which the run would overwrite: choose another output_dir"
+  ),
+  (
     .notFinite(step: 12, count: 10, checkpoint: "/a/checkpoint-2"),
     "stopped at step 12: 10 steps in a row had a loss or gradient that is NaN or infinite; lower learning_rate or look "
       + "at the data. The last good checkpoint is /a/checkpoint-2; continue from it with --resume"
@@ -49,6 +58,10 @@ import Training
   (
     .sequenceTooLong(key: "max_seq_length", value: 2048, maximum: 1024),
     "max_seq_length is 2048, but the model has 1024 positions: lower it to 1024 or less"
+  ),
+  (
+    .tooFewExamples(found: 3, needed: 8),
+    "the data holds 3 examples, but one batch of all ranks needs 8: lower --batch, start fewer ranks or give more data"
   ),
 ])
 func aRunErrorSaysWhatIsWrongAndWhatToDo(error: RunError, text: String) { #expect(error.description == text) }

@@ -101,11 +101,11 @@ void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, const flo
 
 // Optimizer (Optimizer.c)
 
-/// One AdamW step as PyTorch's: decoupled decay, bias correction by the two factors 1 - beta^t.
-/// The gradient is multiplied by gradientScale first.
-void ck_adamw(long count, float learningRate, float beta1, float beta2, float epsilon, float weightDecay,
-              float correction1, float correction2, float gradientScale, const float *gradient, float *first,
-              float *second, float *values);
+/// One AdamW step as PyTorch's: decoupled decay, bias correction by the two factors 1 - beta^t. The weights 1 - beta1 and
+/// 1 - beta2 come from the caller, who forms them in double precision. The gradient is multiplied by gradientScale first.
+void ck_adamw(long count, float learningRate, float firstWeight, float beta2, float secondWeight, float epsilon,
+              float weightDecay, float correction1, float correction2, float gradientScale, const float *gradient,
+              float *first, float *second, float *values);
 
 #pragma clang assume_nonnull end
 #endif

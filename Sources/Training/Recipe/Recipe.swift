@@ -70,7 +70,8 @@ public struct Recipe: Sendable, Equatable {
   public var evalOnStart = false
   /// `eval_batch_size`: sequences that one rank decodes together. Default: 8.
   public var evalBatchSize = 8
-  /// `max_new_tokens`: tokens generated per test example at most. Default: max_target_length.
+  /// `max_new_tokens`: tokens generated per test example at most, fewer than max_seq_length. Default:
+  /// max_target_length, but no more than half of max_seq_length.
   public var maxNewTokens = 128
   /// `save_steps`: a checkpoint is written every so many steps. null: at the end of the run only. Default: 500.
   public var saveSteps: Int? = 500

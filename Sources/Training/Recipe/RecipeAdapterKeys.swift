@@ -10,6 +10,7 @@ extension Recipe.Adapter: RecipeSection {
         return adapter.initFrom != nil || types.contains(peftType) ? nil : "peft_type \(peftType.rawValue)"
       }
     }
+    let ranks = AdapterConfiguration.possibleRanks
     return [
       .init("init_from", \.initFrom, mustBe: .notEmpty),
       .init("peft_type", \.configuration.peftType),
@@ -17,13 +18,15 @@ extension Recipe.Adapter: RecipeSection {
       .init("target_modules", \.configuration.targetModules, conflict: only(.lora, .ia3)),
       .init("feedforward_modules", \.configuration.feedforwardModules, conflict: only(.ia3)),
       .init("modules_to_save", \.configuration.modulesToSave, conflict: only(.lora, .ia3)),
-      .init("r", \.configuration.adapterRank, mustBe: .atLeastOne, conflict: only(.lora)),
+      .init("r", \.configuration.adapterRank, mustBe: .within(ranks), conflict: only(.lora)),
       .init("lora_alpha", \.configuration.loraAlpha, mustBe: .positive, conflict: only(.lora)),
       .init("lora_dropout", \.configuration.loraDropout, mustBe: .properShare, conflict: only(.lora)),
       .init("use_rslora", \.configuration.useRSLoRA, conflict: only(.lora)),
       .init(
         "rank_pattern", \.rankPattern,
-        mustBe: .init("a mapping to ranks of 1 or more") { $0.patterns.allSatisfy { $0.value >= 1 } },
+        mustBe: .init("a mapping to ranks from 1 to \(ranks.upperBound)") {
+          $0.patterns.allSatisfy { ranks.contains($0.value) }
+        },
         conflict: only(.lora)),
       .init(
         "alpha_pattern", \.alphaPattern,

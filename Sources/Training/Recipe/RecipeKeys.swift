@@ -3,6 +3,9 @@ import Tasks
 import Yams
 
 extension Recipe: RecipeSection {
+  // Far beyond any run, and small enough for products of them to fit 64 bits.
+  private static let lengthLimit = 1 << 24, batchLimit = 1_000_000, epochLimit = 1_000_000, stepLimit = 1_000_000_000
+
   static var fields: [RecipeField<Recipe>] {
     [
       .init("model_name_or_path", \.modelNameOrPath, isRequired: true, mustBe: .notEmpty),
@@ -14,19 +17,25 @@ extension Recipe: RecipeSection {
       .init("adapter", \.adapter, isRequired: true),
       .init("tasks", \.tasks, isRequired: true, mustBe: .notEmpty),
       .init("mixing", \.mixing),
-      .init("max_seq_length", \.maxSeqLength, mustBe: .init("2 or more") { $0 >= 2 }),
-      .init("max_target_length", \.maxTargetLength, mustBe: .atLeastOne),
-      .init("train_batch_size", \.trainBatchSize, mustBe: .atLeastOne),
-      .init("micro_batches", \.microBatches, mustBe: .atLeastOne),
-      .init("num_train_epochs", \.numTrainEpochs, mustBe: .positive),
-      .init("max_steps", \.maxSteps, mustBe: .init("1 or more, or -1 for num_train_epochs") { $0 >= 1 || $0 == -1 }),
+      .init("max_seq_length", \.maxSeqLength, mustBe: .within(2...Self.lengthLimit)),
+      .init("max_target_length", \.maxTargetLength, mustBe: .within(1...Self.lengthLimit)),
+      .init("train_batch_size", \.trainBatchSize, mustBe: .within(1...Self.batchLimit)),
+      .init("micro_batches", \.microBatches, mustBe: .within(1...Self.batchLimit)),
+      .init(
+        "num_train_epochs", \.numTrainEpochs,
+        mustBe: .init("above 0 and at most \(Self.epochLimit)") { $0 > 0 && $0 <= Double(Self.epochLimit) }),
+      .init(
+        "max_steps", \.maxSteps,
+        mustBe: .init("from 1 to \(Self.stepLimit), or -1 for num_train_epochs") {
+          (1...Self.stepLimit).contains($0) || $0 == -1
+        }),
       .init("learning_rate", \.learningRate, mustBe: .notNegative),
       .init(
         "router_learning_rate", \.routerLearningRate,
         conflict: { "peft_type \($0.adapter.configuration.peftType.rawValue)" }),
       .init("lr_scheduler_type", \.lrSchedulerType),
       .init("warmup_ratio", \.warmupRatio, mustBe: .share),
-      .init("warmup_steps", \.warmupSteps, mustBe: .notNegative),
+      .init("warmup_steps", \.warmupSteps, mustBe: .within(0...Self.stepLimit)),
       .init("weight_decay", \.weightDecay, mustBe: .notNegative),
       .init("adam_beta1", \.adamBeta1, mustBe: .properShare),
       .init("adam_beta2", \.adamBeta2, mustBe: .properShare),
@@ -35,7 +44,7 @@ extension Recipe: RecipeSection {
       .init("reduction", \.reduction),
       .init("eval_steps", \.evalSteps, mustBe: .atLeastOne),
       .init("eval_on_start", \.evalOnStart),
-      .init("eval_batch_size", \.evalBatchSize, mustBe: .atLeastOne),
+      .init("eval_batch_size", \.evalBatchSize, mustBe: .within(1...Self.batchLimit)),
       .init("max_new_tokens", \.maxNewTokens, mustBe: .atLeastOne),
       .init("save_steps", \.saveSteps, mustBe: .atLeastOne),
       .init("save_total_limit", \.saveTotalLimit, mustBe: .atLeastOne),
@@ -45,7 +54,7 @@ extension Recipe: RecipeSection {
 
   mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
     if !reader.states("tokenizer_name_or_path") { tokenizerNameOrPath = modelNameOrPath }
-    if !reader.states("max_new_tokens") { maxNewTokens = maxTargetLength }
+    if !reader.states("max_new_tokens") { maxNewTokens = min(maxTargetLength, maxSeqLength / 2) }
     if !reader.states("micro_batches") { microBatches = min(microBatches, trainBatchSize) }
     if maxSteps == -1 { maxSteps = nil }
 
@@ -55,6 +64,9 @@ extension Recipe: RecipeSection {
     try require(
       microBatches <= trainBatchSize, "micro_batches", String(microBatches),
       "at most train_batch_size, which is \(trainBatchSize)")
+    try require(
+      maxNewTokens < maxSeqLength, "max_new_tokens", String(maxNewTokens),
+      "below max_seq_length, which is \(maxSeqLength), so that a prompt fits too")
     try require(
       lrSchedulerType != .polynomial || learningRate > LearningRateSchedule.polynomialEnd, "learning_rate",
       learningRate.description, "above \(LearningRateSchedule.polynomialEnd), where a polynomial schedule ends")

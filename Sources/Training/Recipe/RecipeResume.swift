@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import Yams
 
 extension Recipe {
@@ -17,11 +18,8 @@ extension Recipe {
   /// Sixteen hexadecimal digits that are equal for recipes whose runs give the same result: a hash (FNV-1a, 64 bits) of
   /// every setting that a resumed run must share.
   public var fingerprint: String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in bindingSettings.map({ "\($0.key)=\($0.value)\n" }).joined().utf8 {
-      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
-    }
-    return String(repeating: "0", count: 16 - String(hash, radix: 16).count) + String(hash, radix: 16)
+    let digits = String(FNV1a.hash(bindingSettings.map { "\($0.key)=\($0.value)\n" }.joined().utf8), radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
   }
 
   /// The settings that forbid to resume this recipe's run with `new`: empty if it may go on.

@@ -148,6 +148,9 @@ extension RecipeLimit where Value: Comparable & ExpressibleByIntegerLiteral {
 
 extension RecipeLimit where Value == Int {
   static var atLeastOne: Self { Self("1 or more") { $0 >= 1 } }
+  static func within(_ range: ClosedRange<Int>) -> Self {
+    Self("from \(range.lowerBound) to \(range.upperBound)", range.contains)
+  }
 }
 
 extension RecipeLimit where Value: Collection {

@@ -33,15 +33,19 @@ public final class RunLog {
   }
 
   /// Logs and echoes a line; one with line breaks becomes several.
-  public func append(_ text: String) throws(ReportingError) {
+  public func append(_ text: String) throws(ReportingError) { try append(text, isEchoed: true) }
+
+  /// Logs a table, and echoes it if `isEchoed`.
+  public func append(_ table: Table, isEchoed: Bool = true) throws(ReportingError) {
+    try append(table.lines.joined(separator: "\n"), isEchoed: isEchoed)
+  }
+
+  private func append(_ text: String, isEchoed: Bool) throws(ReportingError) {
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      console.print(String(line))
+      if isEchoed { console.print(String(line)) }
       try record(String(line))
     }
   }
-
-  /// Logs and echoes a table.
-  public func append(_ table: Table) throws(ReportingError) { try append(table.lines.joined(separator: "\n")) }
 
   /// Shows how far the run is: always on a live line; in the log, and on what is no terminal, only if `isReported`.
   public func progress(_ progress: RunProgress, isReported: Bool) throws(ReportingError) {

@@ -14,7 +14,7 @@ public struct StepBenchmark {
   public struct Options: Sendable {
     public var sequencesPerRank = 4
     /// Parts that a rank's share of a batch is cut in.
-    public var partsPerRank = 2
+    public var partsPerRank = 1
     public var maximumLength = 512
     public var maximumTargetLength = 128
     /// Measured steps; one more goes before, to warm up.

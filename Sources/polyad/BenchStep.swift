@@ -26,7 +26,7 @@ struct BenchStep: RankedCommand {
   @Option(help: "Sequences a rank and step.")
   var batch = 4
   @Option(help: "Parts that a rank's sequences are cut in.")
-  var microBatches = 2
+  var microBatches = 1
   @Option(help: "Tokens a sequence at most.")
   var maxLength = 512
   @Option(help: "Measured steps, after one that warms up.")

@@ -39,9 +39,9 @@ import Testing
       let folder = folder.resolvingSymlinksInPath()
       let file = folder.appending(path: "recipe.yaml")
       try smallRecipe().write(to: file, atomically: true, encoding: .utf8)
-      let recipe = try Recipe.load(file, workingDirectory: URL(filePath: "/work"))
+      let recipe = try Recipe.load(file, workingDirectory: URL(filePath: "/home/user"))
       #expect(recipe.tasks[0].train?.path == folder.appending(path: "copy.jsonl").path)
-      #expect(recipe.outputDir == "/work/runs/small")
+      #expect(recipe.outputDir == "/home/user/runs/small")
     }
   }
 }

@@ -22,7 +22,7 @@ func smallRecipe(_ more: String = "", adapter: String = "{peft_type: LORA}") -> 
 
 func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Recipe {
   try Recipe.parse(
-    yaml, folder: URL(filePath: "/recipes"), overrides: overrides, workingDirectory: URL(filePath: "/work"))
+    yaml, folder: URL(filePath: "/recipes"), overrides: overrides, workingDirectory: URL(filePath: "/home/user"))
 }
 
 @Suite struct RecipeTests {
@@ -45,7 +45,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     let recipe = try parse(Self.full)
     #expect(recipe.modelNameOrPath == "/models/gpt2")
     #expect(recipe.tokenizerNameOrPath == "gpt2")
-    #expect(recipe.outputDir == "/work/runs/x")
+    #expect(recipe.outputDir == "/home/user/runs/x")
     #expect(recipe.adapter.initSeed == 7)
     #expect(recipe.initSeed == 7)
     let configuration = recipe.adapter.configuration

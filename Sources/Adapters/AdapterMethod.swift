@@ -9,12 +9,29 @@ public struct SiteParameter: Sendable {
     case ones
     /// U(-1/√n, 1/√n): Kaiming-uniform with a = √5, as PyTorch's Linear and PEFT's lora_A.
     case kaimingUniform(inputs: Int)
+    /// U(-bound, bound).
+    case uniform(bound: Float)
+    /// N(0, standardDeviation²).
+    case normal(standardDeviation: Float)
+    /// Given numbers, in the order of the shape's last axis first.
+    case values([Float])
   }
 
   /// The name behind the module's path, such as `lora_A.weight`.
   public let suffix: String
   public let shape: [Int]
   public let initialization: Initialization
+  public let role: TrainableParameters.Role
+  /// Which rows belong to one task alone; nil: none.
+  public let taskRows: TrainableParameters.TaskRows?
+
+  public init(
+    suffix: String, shape: [Int], initialization: Initialization, role: TrainableParameters.Role = .weight,
+    taskRows: TrainableParameters.TaskRows? = nil
+  ) {
+    (self.suffix, self.shape, self.initialization) = (suffix, shape, initialization)
+    (self.role, self.taskRows) = (role, taskRows)
+  }
 }
 
 /// An adapter method: the parameters it adds at a linear map, and the rule by which they act.

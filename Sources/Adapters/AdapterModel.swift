@@ -92,7 +92,9 @@ struct AdapterPlan {
 
   var declarations: [TrainableParameters.Declaration] {
     sites.flatMap { site in
-      site.parameters.map { .init(name: Self.name(site.linear.path, $0.suffix), shape: $0.shape) }
+      site.parameters.map {
+        .init(name: Self.name(site.linear.path, $0.suffix), shape: $0.shape, role: $0.role, taskRows: $0.taskRows)
+      }
     } + trained.map { .init(name: $0.name, shape: $0.parameter.shape) }
   }
 
@@ -173,6 +175,11 @@ extension SiteParameter.Initialization {
     case .kaimingUniform(let inputs):
       let bound = 1 / Float(inputs).squareRoot()
       key.fillUniform(values, low: -bound, high: bound)
+    case .uniform(let bound): key.fillUniform(values, low: -bound, high: bound)
+    case .normal(let standardDeviation): key.fillNormal(values, standardDeviation: standardDeviation)
+    case .values(let given):
+      precondition(given.count == values.count, "\(given.count) initial numbers for \(values.count)")
+      _ = values.update(from: given)
     }
   }
 }

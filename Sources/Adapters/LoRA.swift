@@ -14,7 +14,7 @@ public struct LoRA: AdapterMethod {
     return [
       SiteParameter(
         suffix: "lora_A.weight", shape: [rank, site.inputs], initialization: .kaimingUniform(inputs: site.inputs)),
-      SiteParameter(suffix: "lora_B.weight", shape: [site.outputs, rank], initialization: .zeros),
+      SiteParameter(suffix: "lora_B.weight", shape: [site.outputs, rank], initialization: .zeros, role: .upProjection),
     ]
   }
 

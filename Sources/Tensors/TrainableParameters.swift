@@ -3,22 +3,47 @@
 /// The layout is the order of declaration; names are those of the adapter or model file. The gradient buffer is what the
 /// ranks reduce.
 public final class TrainableParameters {
-  /// How a parameter's learning rate and decay are set.
+  /// What kind of parameter it is, as far as learning rates and weight decay tell kinds apart.
+  public enum Role: Sendable, Equatable {
+    case weight
+    /// The second factor of a low-rank product, LoRA's B.
+    case upProjection
+    /// Decides how much experts or skills count.
+    case router
+  }
+
+  /// Rows of a parameter's first axis that belong to one task alone: task t's are first + t · perTask and on, up to
+  /// first + (t + 1) · perTask. The rows before `first` are shared by all tasks.
+  public struct TaskRows: Sendable, Equatable {
+    public let first: Int
+    public let perTask: Int
+
+    public init(first: Int, perTask: Int) { (self.first, self.perTask) = (first, perTask) }
+  }
+
+  /// A parameter to make room for.
   public struct Declaration: Sendable {
     public let name: String
     public let shape: [Int]
+    public let role: Role
+    /// nil: shared by all tasks.
+    public let taskRows: TaskRows?
     public var count: Int { shape.reduce(1, *) }
 
-    public init(name: String, shape: [Int]) {
+    public init(name: String, shape: [Int], role: Role = .weight, taskRows: TaskRows? = nil) {
       self.name = name
       self.shape = shape
+      self.role = role
+      self.taskRows = taskRows
     }
   }
 
   /// One parameter's place in the flat arrays.
-  public struct Entry {
+  public struct Entry: Sendable {
     public let name: String
     public let shape: [Int]
+    public let role: Role
+    public let taskRows: TaskRows?
     public let range: Range<Int>
   }
 
@@ -34,7 +59,10 @@ public final class TrainableParameters {
     var entries: [Entry] = []
     var offset = 0
     for declaration in declarations {
-      entries.append(Entry(name: declaration.name, shape: declaration.shape, range: offset..<offset + declaration.count))
+      entries.append(
+        Entry(
+          name: declaration.name, shape: declaration.shape, role: declaration.role, taskRows: declaration.taskRows,
+          range: offset..<offset + declaration.count))
       offset += declaration.count
     }
     self.entries = entries

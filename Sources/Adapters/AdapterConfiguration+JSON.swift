@@ -14,22 +14,18 @@ extension AdapterConfiguration {
     self.init(peftType: type)
     try reader.refuseUnsupported()
     targetModules = try reader.modules("target_modules")
-    feedforwardModules = try reader.modules("feedforward_modules")
     modulesToSave = try reader.names("modules_to_save")
     baseModel = try reader.text("base_model_name_or_path")
     taskType = try reader.text("task_type")
-    adapterRank = try reader.number("r").map { try reader.rank($0, "r") } ?? adapterRank
-    loraAlpha = try reader.number("lora_alpha") ?? loraAlpha
-    loraDropout = try reader.number("lora_dropout") ?? 0
-    guard (0..<1).contains(loraDropout) else {
+    for key in AdapterKey.all where type.reads(key) { try reader.read(key, into: &self) }
+    taskNames = type.method?.routing == .task ? try reader.names("task_names") : []
+    if type.reads(.taskCount), taskCount == 0 {
+      throw AdapterError.invalidOption("n_tasks", reason: "is missing", source: source)
+    }
+    guard taskNames.isEmpty || taskNames.count == taskCount && Set(taskNames).count == taskCount else {
       throw AdapterError.invalidOption(
-        "lora_dropout", reason: "must be at least 0 and below 1, not \(loraDropout)", source: source)
+        "task_names", reason: "must be \(taskCount) names that differ, as many as n_tasks", source: source)
     }
-    useRSLoRA = try reader.flag("use_rslora")
-    rankPattern = try reader.patterns("rank_pattern").map {
-      PatternValue(pattern: $0.pattern, value: try reader.rank($0.value, "rank_pattern of \"\($0.pattern)\""))
-    }
-    alphaPattern = try reader.patterns("alpha_pattern")
   }
 
   /// The keys and values of a PEFT adapter_config.json.
@@ -42,22 +38,29 @@ extension AdapterConfiguration {
       "fan_in_fan_out": storesInputsFirst, "target_modules": targetModules?.json ?? NSNull(),
       "modules_to_save": modulesToSave.isEmpty ? NSNull() : modulesToSave,
     ]
-    switch peftType {
-    case .lora:
-      json["r"] = adapterRank
-      json["lora_alpha"] = Int(exactly: loraAlpha).map { $0 as Any } ?? loraAlpha
-      json["lora_dropout"] = loraDropout
-      json["use_rslora"] = useRSLoRA
-      json["bias"] = "none"
-      json["init_lora_weights"] = true
-      json["rank_pattern"] = Dictionary(rankPattern.map { ($0.pattern, $0.value) }) { first, _ in first }
-      json["alpha_pattern"] = Dictionary(alphaPattern.map { ($0.pattern, $0.value) }) { first, _ in first }
-    case .ia3:
-      json["feedforward_modules"] = feedforwardModules?.json ?? [String]()
-      json["init_ia3_weights"] = true
-    case .full: break
-    }
+    for (key, value) in peftType.method?.constants ?? [:] { json[key] = value }
+    for key in AdapterKey.all where peftType.reads(key) { json[key.name] = key.json(of: self) }
+    if !taskNames.isEmpty { json["task_names"] = taskNames }
     return json
+  }
+}
+
+extension AdapterKey {
+  /// The value as JSON.
+  func json(of configuration: AdapterConfiguration) -> Any {
+    func patterns<Value>(_ patterns: [PatternValue<Value>]) -> [String: Value] {
+      Dictionary(patterns.map { ($0.pattern, $0.value) }) { first, _ in first }
+    }
+    switch storage {
+    case .integer(let path, _): return configuration[keyPath: path]
+    case .flag(let path): return configuration[keyPath: path]
+    case .number(let path, _):
+      let number = configuration[keyPath: path]
+      return Int(exactly: number).map { $0 as Any } ?? number
+    case .modules(let path): return configuration[keyPath: path]?.json ?? [String]()
+    case .ranks(let path, _): return patterns(configuration[keyPath: path])
+    case .numbers(let path): return patterns(configuration[keyPath: path])
+    }
   }
 }
 
@@ -96,14 +99,37 @@ private struct OptionReader {
   /// Whether a number and its products with others stay finite as 32-bit floats.
   private static func isSensible(_ number: Double) -> Bool { abs(number) < 1e9 }
 
-  func rank(_ number: Double, _ name: String) throws -> Int {
-    let ranks = AdapterConfiguration.possibleRanks
-    guard let rank = Int(exactly: number), ranks.contains(rank) else {
+  /// Reads a key, if it is there.
+  func read(_ key: AdapterKey, into configuration: inout AdapterConfiguration) throws {
+    let name = key.name
+    guard value(name) != nil else { return }
+    switch key.storage {
+    case .integer(let path, let range):
+      configuration[keyPath: path] = try integer(number(name) ?? 0, within: range, name)
+    case .number(let path, let limit):
+      let number = try number(name) ?? 0
+      guard limit.contains(number) else {
+        throw AdapterError.invalidOption(name, reason: "must be \(limit.text), not \(number)", source: source)
+      }
+      configuration[keyPath: path] = number
+    case .flag(let path): configuration[keyPath: path] = try flag(name)
+    case .modules(let path): configuration[keyPath: path] = try modules(name)
+    case .ranks(let path, let range):
+      configuration[keyPath: path] = try patterns(name).map {
+        let value = try integer($0.value, within: range, "\(name) of \"\($0.pattern)\"")
+        return PatternValue(pattern: $0.pattern, value: value)
+      }
+    case .numbers(let path): configuration[keyPath: path] = try patterns(name)
+    }
+  }
+
+  private func integer(_ number: Double, within range: ClosedRange<Int>, _ name: String) throws -> Int {
+    guard let integer = Int(exactly: number), range.contains(integer) else {
       throw AdapterError.invalidOption(
-        name, reason: "must be a whole number from \(ranks.lowerBound) to \(ranks.upperBound), not \(number)",
+        name, reason: "must be a whole number from \(range.lowerBound) to \(range.upperBound), not \(number)",
         source: source)
     }
-    return rank
+    return integer
   }
 
   func flag(_ key: String) throws -> Bool {
@@ -135,7 +161,7 @@ private struct OptionReader {
 
   /// Options of PEFT that would change the result and that nothing here computes.
   func refuseUnsupported() throws {
-    for key in ["use_dora", "lora_bias", "use_qalora", "use_bdlora"] where try flag(key) {
+    for key in ["lora_bias", "use_qalora", "use_bdlora"] where try flag(key) {
       throw AdapterError.unsupportedOption(key, value: "true", source: source)
     }
     let absent = [
@@ -148,6 +174,9 @@ private struct OptionReader {
     }
     if let bias = try text("bias"), bias != "none" {
       throw AdapterError.unsupportedOption("bias", value: bias, source: source)
+    }
+    if let type = try text("poly_type"), type != "poly" {
+      throw AdapterError.unsupportedOption("poly_type", value: type, source: source)
     }
     if let start = value("init_lora_weights") as? String, ["pissa", "olora", "corda", "loftq"].contains(where: start.hasPrefix) {
       throw AdapterError.unsupportedOption("init_lora_weights", value: start, source: source)

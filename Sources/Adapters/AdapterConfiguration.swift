@@ -1,8 +1,29 @@
-/// The kinds of adapter, under PEFT's names; FULL fine-tunes the whole model.
+/// The kinds of adapter, under PEFT's names where PEFT has them; FULL fine-tunes the whole model.
 public enum PEFTType: String, CaseIterable, Sendable {
   case lora = "LORA"
   case ia3 = "IA3"
+  case poly = "POLY"
+  case taskLoRA = "TASK_LORA"
+  case moLoRA = "MOLORA"
+  case moLoRASD = "MOLORA_SD"
+  case moDE = "MODE"
+  case cPoly = "C_POLY"
   case full = "FULL"
+
+  /// The method; nil for FULL, which adds nothing to the model.
+  public var method: (any AdapterMethod.Type)? {
+    switch self {
+    case .lora: LoRA.self
+    case .ia3: IA3.self
+    case .poly: Poly.self
+    case .taskLoRA: TaskLoRA.self
+    case .moLoRA: MoLoRA.self
+    case .moLoRASD: MoLoRASD.self
+    case .moDE: MoDE.self
+    case .cPoly: CPoly.self
+    case .full: nil
+    }
+  }
 }
 
 /// Which modules an adapter sits on: name endings, or one regular expression for the whole path.
@@ -27,15 +48,15 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public var peftType: PEFTType
   /// nil: the family's default.
   public var targetModules: ModulePattern?
-  /// What r can be.
-  public static let possibleRanks = 1...65536
-  /// LoRA's r.
+  /// r of one low-rank product.
   public var adapterRank = 8
   public var loraAlpha: Double = 8
-  /// Share of the inputs that LoRA's branch drops while training.
+  /// Share of the inputs that the low-rank branch drops while training.
   public var loraDropout: Double = 0
   /// Scale α / √r in place of α / r.
   public var useRSLoRA = false
+  /// LoRA's DoRA: direction and magnitude apart.
+  public var useDoRA = false
   /// r and α of modules whose path ends with a pattern.
   public var rankPattern: [PatternValue<Int>] = []
   public var alphaPattern: [PatternValue<Double>] = []
@@ -43,6 +64,28 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public var modulesToSave: [String] = []
   /// (IA)³: those of the target modules whose input is scaled, not their output.
   public var feedforwardModules: ModulePattern?
+  /// T: the tasks a task-routed method tells apart. 0 in a recipe: as many as the recipe has.
+  public var taskCount = 0
+  /// The tasks' names, in the order of their numbers; empty if unknown.
+  public var taskNames: [String] = []
+  /// m: the experts of a token-routed method.
+  public var expertCount = 4
+  /// MoDE's p: rank dimensions that share a router.
+  public var routerBlock = 1
+  /// Poly's S.
+  public var skillCount = 4
+  /// MHR's h; 1 is Poly.
+  public var splitCount = 1
+  /// C-Poly's A.
+  public var commonSkillCount = 3
+  /// C-Poly's B.
+  public var taskSkillCount = 1
+  /// Whether C-Poly divides the weights of the common skills by their sum.
+  public var normalizesRouter = true
+  /// Whether a task of C-Poly uses its own skills alone, and not those of others.
+  public var exclusiveSkills = true
+  /// The noise on task routers while training; no part of the file.
+  public var routerNoise = RouterNoise()
   /// The model's name, as a hint for loaders.
   public var baseModel: String?
   /// PEFT's task_type, such as CAUSAL_LM.
@@ -50,17 +93,20 @@ public struct AdapterConfiguration: Sendable, Equatable {
 
   public init(peftType: PEFTType) { self.peftType = peftType }
 
+  /// What decides how much each expert or skill counts.
+  public var routing: Routing { peftType.method?.routing ?? .none }
+
   /// The configuration with null targets replaced by PEFT's defaults for the family.
   public func withDefaults(family: String) -> AdapterConfiguration {
     var result = self
     guard family == "gpt2" else { return result }
     switch peftType {
-    case .lora: result.targetModules = targetModules ?? .endings(["c_attn"])
+    case .full: break
     case .ia3:
       result.targetModules = targetModules ?? .endings(["c_attn", "mlp.c_proj"])
       result.feedforwardModules =
         feedforwardModules ?? (targetModules == nil ? .endings(["mlp.c_proj"]) : .endings([]))
-    case .full: break
+    default: result.targetModules = targetModules ?? .endings(["c_attn"])
     }
     return result
   }

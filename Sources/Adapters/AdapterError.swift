@@ -8,6 +8,8 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable {
   case invalidPattern(String, reason: String)
   case ambiguousPatterns(String, String, module: String)
   case noModuleToSave(String, examples: [String])
+  case indivisible(String, Int, by: String, Int, module: String?)
+  case noSkills
   case missingTensors([String], file: String)
   case surplusTensors([String], file: String)
   case wrongShape(name: String, found: [Int], expected: [Int], file: String)
@@ -35,6 +37,9 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable {
     case .noModuleToSave(let name, let examples):
       return "modules_to_save: \"\(name)\" is no module of the model, whose modules are named like "
         + Self.list(examples)
+    case .indivisible(let what, let value, let by, let divisor, let module):
+      return "\(module.map { "\($0): " } ?? "")\(what), \(value), is not divisible by \(by), \(divisor); choose another \(by)"
+    case .noSkills: return "n_common_skills and n_task_skills are both 0: one of them must be above"
     case .missingTensors(let names, let file):
       return "\(file): \(names.count) tensor(s) of the adapter are missing: \(Self.list(names)); "
         + "was it made for another model or other target_modules?"

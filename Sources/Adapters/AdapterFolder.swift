@@ -22,9 +22,14 @@ public enum AdapterFolder {
 
   /// Sets the adapter saved in `folder` into a backbone.
   ///
+  /// - Parameter routerNoise: The noise of further training.
   /// - Throws: ``AdapterError`` or `SafetensorsError`.
-  public static func load(_ folder: URL, into backbone: any Backbone) throws -> AdapterModel {
-    let model = try AdapterModel(configuration(folder), backbone: backbone, seed: 0, isFresh: false)
+  public static func load(
+    _ folder: URL, into backbone: any Backbone, routerNoise: RouterNoise = RouterNoise()
+  ) throws -> AdapterModel {
+    var configuration = try configuration(folder)
+    configuration.routerNoise = routerNoise
+    let model = try AdapterModel(configuration, backbone: backbone, seed: 0, isFresh: false)
     try loadValues(of: model, from: folder)
     return model
   }

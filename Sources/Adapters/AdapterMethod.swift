@@ -13,7 +13,7 @@ public struct SiteParameter: Sendable {
     case uniform(bound: Float)
     /// N(0, standardDeviation²).
     case normal(standardDeviation: Float)
-    /// Given numbers, in the order of the shape's last axis first.
+    /// Given numbers, in row order.
     case values([Float])
   }
 
@@ -22,7 +22,7 @@ public struct SiteParameter: Sendable {
   public let shape: [Int]
   public let initialization: Initialization
   public let role: TrainableParameters.Role
-  /// Which rows belong to one task alone; nil: none.
+  /// Which rows of the first axis belong to one task alone; nil: none.
   public let taskRows: TrainableParameters.TaskRows?
 
   public init(
@@ -32,28 +32,46 @@ public struct SiteParameter: Sendable {
     (self.suffix, self.shape, self.initialization) = (suffix, shape, initialization)
     (self.role, self.taskRows) = (role, taskRows)
   }
+
+  /// Numbers in it.
+  public var count: Int { shape.reduce(1, *) }
 }
+
+/// What decides how much a method's experts or skills count.
+public enum Routing: Sendable {
+  case none
+  /// The sequence's task: the adapter is one plain LoRA a task.
+  case task
+  /// Each token: nothing can be folded into the model's weights.
+  case token
+}
+
+/// The memory of one parameter, and of its gradient, as matrices of its first axis by the rest.
+public typealias ParameterPair = (values: Matrix, gradient: Matrix)
 
 /// An adapter method: the parameters it adds at a linear map, and the rule by which they act.
 ///
-/// A method is one file. Backbones, training and commands know only this protocol.
+/// A method is one file, named in ``PEFTType``. Backbones, training and commands know only this protocol.
 public protocol AdapterMethod {
-  /// The parameters at one map.
+  /// The keys it reads beside target_modules and modules_to_save.
+  static var keys: [AdapterKey] { get }
+  static var routing: Routing { get }
+  /// What PEFT's own types need in adapter_config.json beside the keys, the same in every adapter.
+  static var constants: [String: any Sendable] { get }
+
+  /// - Parameter sites: The paths of all adapted maps.
+  init(_ configuration: AdapterConfiguration, sites: [String]) throws
+
+  /// The parameters at one map. Neighbours lie side by side in memory.
   ///
   /// - Throws: ``AdapterError`` when the configuration does not fit the map.
   func parameters(at site: Linear) throws -> [SiteParameter]
 
   /// The adapter for one map, working on the memory of its parameters (in the order of ``parameters(at:)``).
-  func makeAdapter(at site: Linear, _ parameters: [(values: Matrix, gradient: Matrix)]) throws -> any LinearAdapter
+  func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) throws -> any LinearAdapter
 }
 
-extension AdapterConfiguration {
-  /// The method this configuration asks for; nil for FULL, which adds nothing to the model.
-  public func method(sites: [String]) throws -> (any AdapterMethod)? {
-    switch peftType {
-    case .lora: return LoRA(configuration: self)
-    case .ia3: return try IA3(configuration: self, sites: sites)
-    case .full: return nil
-    }
-  }
+extension AdapterMethod {
+  public static var routing: Routing { .none }
+  public static var constants: [String: any Sendable] { [:] }
 }

@@ -62,6 +62,13 @@ public final class AdapterModel {
     matches = []
   }
 
+  /// The token routers and the paths of their maps, in the model's order.
+  public var tokenRouters: [(path: String, router: TokenRouter)] {
+    backbone.linears.compactMap { linear in
+      ((linear.adapter as? ProductMixture)?.gates as? TokenRouter).map { (linear.path, $0) }
+    }
+  }
+
   /// All numbers of the model without its adapter.
   public var backboneParameterCount: Int { backbone.parameters.reduce(0) { $0 + $1.count } }
 }
@@ -107,7 +114,7 @@ struct AdapterPlan {
       throw AdapterError.noMatch(pattern: "", examples: Array(paths.prefix(4)))
     }
     let selected = try pattern.matches(paths)
-    method = try configuration.method(sites: paths.filter(selected.contains))
+    method = try configuration.peftType.method?.init(configuration, sites: paths.filter(selected.contains))
     for linear in linears where selected.contains(linear.path) {
       sites.append(Site(linear: linear, parameters: try method?.parameters(at: linear) ?? []))
     }

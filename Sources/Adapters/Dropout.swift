@@ -20,6 +20,17 @@ struct Dropout {
   /// Drops elements of x itself.
   func applyInPlace(_ x: Matrix, _ pass: Pass) { drop(x, into: x, pass) }
 
+  /// dx += the gradient of the input of dropout(x) Aᵀ. Shapes: dz (tokens, r), a (r, inputs).
+  func addBackward(_ dz: Matrix, _ a: Matrix, to dx: Matrix, _ pass: Pass) {
+    guard isActive(pass) else { return dx.accumulate(dz.N, a.N) }
+    let mark = pass.scratch.mark()
+    let dropped = pass.scratch.matrix(dx.rows, dx.columns)
+    dropped.set(dz.N, a.N)
+    applyInPlace(dropped, pass)
+    dx.add(dropped)
+    pass.scratch.release(to: mark)
+  }
+
   private func drop(_ x: Matrix, into y: Matrix, _ pass: Pass) {
     guard let key = pass.randomKey?.child("dropout").child(site) else { return }
     precondition(x.isContiguous && y.isContiguous, "dropout works on whole rows")

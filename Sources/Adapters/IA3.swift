@@ -7,10 +7,12 @@ import Tensors
 ///     y = l ∘ (x W + b)          an attention map: l has as many numbers as outputs, stored (outputs, 1)
 ///     y = (l ∘ x) W + b          a feed-forward map: as many as inputs, stored (1, inputs)
 public struct IA3: AdapterMethod {
+  public static let keys: [AdapterKey] = [.feedforwardModules]
+  public static let constants: [String: any Sendable] = ["init_ia3_weights": true]
+
   private let feedforward: Set<String>
 
-  /// - Parameter sites: The paths of all adapted maps.
-  init(configuration: AdapterConfiguration, sites: [String]) throws {
+  public init(_ configuration: AdapterConfiguration, sites: [String]) throws {
     feedforward = try configuration.feedforwardModules?.matches(sites) ?? []
   }
 
@@ -19,9 +21,7 @@ public struct IA3: AdapterMethod {
     return [SiteParameter(suffix: "ia3_l", shape: shape, initialization: .ones)]
   }
 
-  public func makeAdapter(
-    at site: Linear, _ parameters: [(values: Matrix, gradient: Matrix)]
-  ) -> any LinearAdapter {
+  public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     let (l, dl) = (parameters[0].values.base, parameters[0].gradient.base)
     return feedforward.contains(site.path)
       ? InputScaling(scale: l, gradient: dl) : OutputScaling(scale: l, gradient: dl)

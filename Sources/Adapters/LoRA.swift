@@ -5,27 +5,43 @@ import Tensors
 ///
 ///     y = x W + b + s (dropout(x) Aᵀ) Bᵀ        s = α / r, or α / √r (rsLoRA, Kalajdzievski 2023)
 ///
-/// Shapes: A (r, inputs), Kaiming-uniform at first; B (outputs, r), zero at first.
+/// Shapes: A (r, inputs), Kaiming-uniform at first; B (outputs, r), zero at first. With `use_dora` see ``DoRAAdapter``.
 public struct LoRA: AdapterMethod {
+  public static let keys: [AdapterKey] = [
+    .rank, .alpha, .dropout, .rankStabilized, .decomposed, .rankPattern, .alphaPattern,
+  ]
+  public static let constants: [String: any Sendable] = ["bias": "none", "init_lora_weights": true]
+
   let configuration: AdapterConfiguration
+
+  public init(_ configuration: AdapterConfiguration, sites: [String]) { self.configuration = configuration }
 
   public func parameters(at site: Linear) throws -> [SiteParameter] {
     let rank = try adapterRank(at: site)
-    return [
+    let factors = [
       SiteParameter(
         suffix: "lora_A.weight", shape: [rank, site.inputs], initialization: .kaimingUniform(inputs: site.inputs)),
-      SiteParameter(suffix: "lora_B.weight", shape: [site.outputs, rank], initialization: .zeros, role: .upProjection),
+      SiteParameter(
+        suffix: "lora_B.weight", shape: [site.outputs, rank], initialization: .zeros, role: .upProjection),
+    ]
+    guard configuration.useDoRA else { return factors }
+    return factors + [
+      SiteParameter(
+        suffix: "lora_magnitude_vector", shape: [site.outputs],
+        initialization: .values(site.matrix.outputSquares().map { $0.squareRoot() }))
     ]
   }
 
-  public func makeAdapter(
-    at site: Linear, _ parameters: [(values: Matrix, gradient: Matrix)]
-  ) throws -> any LinearAdapter {
+  public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) throws -> any LinearAdapter {
     let alpha = try patternValue(configuration.alphaPattern, path: site.path) ?? configuration.loraAlpha
     let rank = Double(try adapterRank(at: site))
-    return LoRAAdapter(
-      a: parameters[0], b: parameters[1], scale: Float(alpha / (configuration.useRSLoRA ? rank.squareRoot() : rank)),
-      dropout: Dropout(rate: Float(configuration.loraDropout), site: site.path))
+    let scale = Float(alpha / (configuration.useRSLoRA ? rank.squareRoot() : rank))
+    let dropout = Dropout(rate: Float(configuration.loraDropout), site: site.path)
+    guard configuration.useDoRA else {
+      return LoRAAdapter(a: parameters[0], b: parameters[1], scale: scale, dropout: dropout)
+    }
+    return DoRAAdapter(
+      at: site, a: parameters[0], b: parameters[1], magnitude: parameters[2], scale: scale, dropout: dropout)
   }
 
   private func adapterRank(at site: Linear) throws -> Int {
@@ -35,15 +51,13 @@ public struct LoRA: AdapterMethod {
 
 /// LoRA at one linear map.
 final class LoRAAdapter: LinearAdapter {
-  private let a, b: (values: Matrix, gradient: Matrix)
+  private let a, b: ParameterPair
   private let scale: Float
   private let dropout: Dropout
   /// z = dropout(x) Aᵀ of the pass under way.
   private var z: Matrix?
 
-  init(
-    a: (values: Matrix, gradient: Matrix), b: (values: Matrix, gradient: Matrix), scale: Float, dropout: Dropout
-  ) {
+  init(a: ParameterPair, b: ParameterPair, scale: Float, dropout: Dropout) {
     (self.a, self.b, self.scale, self.dropout) = (a, b, scale, dropout)
   }
 
@@ -69,16 +83,7 @@ final class LoRAAdapter: LinearAdapter {
     dz.set(dy.N, b.values.N, alpha: scale)
     // z = dropout(x) Aᵀ
     a.gradient.accumulate(dz.T, dropout.apply(x, pass).N)
-    if let dx {
-      if dropout.isActive(pass) {
-        let dropped = pass.scratch.matrix(dx.rows, dx.columns)
-        dropped.set(dz.N, a.values.N)
-        dropout.applyInPlace(dropped, pass)
-        dx.add(dropped)
-      } else {
-        dx.accumulate(dz.N, a.values.N)
-      }
-    }
+    if let dx { dropout.addBackward(dz, a.values, to: dx, pass) }
     pass.scratch.release(to: mark)
   }
 }

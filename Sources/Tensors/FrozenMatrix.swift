@@ -1,3 +1,5 @@
+import CKernels
+
 /// The weight of a linear map, hiding where and in which precision it lives.
 ///
 ///     y = x W        W (inputs, outputs) in the mathematics
@@ -39,6 +41,17 @@ public struct FrozenMatrix {
   /// Shapes: dy (tokens, outputs), dx (tokens, inputs).
   public func multiplyTransposed(_ dy: Matrix, into dx: Matrix, beta: Float = 1) {
     dx.accumulate(dy.N, layout == .inputsByOutputs ? stored.T : stored.N, beta: beta)
+  }
+
+  /// The sum of squares of the weights into each output.
+  public func outputSquares() -> [Float] {
+    var squares = [Float](repeating: 0, count: outputs)
+    switch layout {
+    case .inputsByOutputs:
+      ck_add_column_products(inputs, outputs, stored.base, stored.stride, stored.base, stored.stride, &squares)
+    case .outputsByInputs: ck_add_row_squares(outputs, inputs, stored.base, stored.stride, &squares)
+    }
+    return squares
   }
 
   /// gradient += xᵀ dy, in the layout of the stored numbers.

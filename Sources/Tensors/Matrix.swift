@@ -30,6 +30,12 @@ public struct Matrix {
     return UnsafeMutableBufferPointer(start: base, count: count)
   }
 
+  /// The numbers of a contiguous view in rows of another length.
+  public func reshaped(columns: Int) -> Matrix {
+    precondition(isContiguous && columns > 0 && count % columns == 0, "\(shape) in rows of \(columns)")
+    return Matrix(base: base, rows: count / columns, columns: columns)
+  }
+
   /// Some of the rows.
   public func rows(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")

@@ -52,6 +52,10 @@ public final class TrainableParameters {
   public let values: UnsafeMutableBufferPointer<Float>
   /// The gradient of the summed loss of the part at hand, in the same layout.
   public let gradients: UnsafeMutableBufferPointer<Float>
+  /// The numbers that train, ascending and merged: at first all of them. The others keep their values, have no part in
+  /// an update and never travel; what their gradients hold is never read.
+  public private(set) var trainedRanges: [Range<Int>]
+  private var isRestricted = false
   private let index: [String: Int]
 
   /// Zeroed storage for `declarations`; names must differ.
@@ -67,6 +71,7 @@ public final class TrainableParameters {
     }
     self.entries = entries
     index = Dictionary(uniqueKeysWithValues: entries.enumerated().map { ($1.name, $0) })
+    trainedRanges = offset > 0 ? [0..<offset] : []
     values = Self.zeros(offset)
     gradients = Self.zeros(offset)
   }
@@ -76,8 +81,17 @@ public final class TrainableParameters {
     gradients.deallocate()
   }
 
-  /// How many numbers are trained.
+  /// How many numbers there are, trained or not.
   public var count: Int { values.count }
+
+  /// Lets nothing train but `ranges`, in any order. At most once, before an optimizer is made.
+  public func restrictTraining(to ranges: [Range<Int>]) {
+    precondition(!isRestricted, "what trains was restricted before")
+    let merged = ranges.merged
+    precondition(
+      merged.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= count }, "ranges \(merged) of \(count) numbers")
+    (trainedRanges, isRestricted) = (merged, true)
+  }
 
   public func entry(_ name: String) -> Entry? { index[name].map { entries[$0] } }
 

@@ -1,18 +1,20 @@
 import CKernels
 import MessagePassing
 
-/// The sum over parts in the order of a ``ReductionTree``: the same bits for any number of ranks.
+/// The sum over parts in the order of a ``ReductionTree``: the same bits for any number of ranks, whether the whole
+/// buffer travels or only the ranges that are not zero.
 ///
-/// Each rank owns a slice of the buffer. MPI_Alltoallv brings it every rank's partial sums of its slice, it adds them in
-/// tree order, and MPI_Allgatherv returns the slices. Bytes moved: those of a ring all-reduce, times the partial sums a
-/// rank holds (one where parts and ranks are powers of two).
+/// Each rank owns a slice of what travels. MPI_Alltoallv brings it every rank's partial sums of its slice, it adds them
+/// in tree order, and MPI_Allgatherv returns the slices. Bytes moved: those of a ring all-reduce, times the partial sums
+/// a rank holds (one where parts and ranks are powers of two).
 public final class OrderedReduction: GradientReduction {
   private let gradients: UnsafeMutableBufferPointer<Float>
   private let communicator: Communicator
   private let tree: ReductionTree
-  /// Nodes complete so far of this rank's span, left to right, and their sums.
-  private var complete: [(node: ReductionTree.Node, sum: UnsafeMutableBufferPointer<Float>)] = []
-  private var spare: [UnsafeMutableBufferPointer<Float>] = []
+  private var carried = GradientRanges([])
+  /// Nodes complete so far of this rank's span, left to right, and their sums over what travels.
+  private var complete: [(node: ReductionTree.Node, sum: UnsafeMutablePointer<Float>)] = []
+  private var spare: [UnsafeMutablePointer<Float>] = []
   private let exchange: Exchange?
 
   public init(
@@ -21,16 +23,25 @@ public final class OrderedReduction: GradientReduction {
     (self.gradients, self.communicator) = (gradients, communicator)
     tree = ReductionTree(partCount: partCount, rankCount: communicator.size)
     exchange = communicator.size == 1
-      ? nil : try Exchange(tree: tree, count: gradients.count, rank: communicator.rank)
+      ? nil : try Exchange(tree: tree, capacity: gradients.count, rank: communicator.rank)
   }
 
   deinit { for buffer in spare + complete.map(\.sum) { buffer.deallocate() } }
 
+  public var reducedByteCount: Int { carried.byteCount }
+
+  public func begin(_ ranges: [Range<Int>]) throws {
+    precondition(complete.isEmpty, "a step begins before the last one is finished")
+    carried = GradientRanges(ranges)
+    try exchange?.fit(carried.count)
+  }
+
   public func add(part: Int) {
     let own = tree.nodes(of: communicator.rank)
-    let buffer = spare.popLast() ?? .allocate(capacity: gradients.count)
-    _ = buffer.update(from: gradients)
-    gradients.update(repeating: 0)
+    // Room for any step; the system gives memory only to what is used.
+    let buffer = spare.popLast() ?? .allocate(capacity: max(gradients.count, 1))
+    carried.gather(gradients, into: buffer)
+    carried.zero(gradients)
     complete.append((ReductionTree.Node(level: 0, index: part), buffer))
     while let last = complete.last, !own.contains(last.node) { guard climb(last.node) else { return } }
   }
@@ -48,7 +59,7 @@ public final class OrderedReduction: GradientReduction {
       return true
     }
     let left = complete.removeLast()
-    ck_add(gradients.count, right.sum.baseAddress!, left.sum.baseAddress!)
+    ck_add(carried.count, right.sum, left.sum)
     spare.append(right.sum)
     complete.append((parent, left.sum))
     return true
@@ -57,12 +68,15 @@ public final class OrderedReduction: GradientReduction {
   public func finish() throws {
     precondition(
       complete.map(\.node) == tree.nodes(of: communicator.rank), "a part of this rank's span was not added")
-    if let exchange {
-      try exchange.run(complete.map { UnsafeBufferPointer($0.sum) }, into: gradients, communicator)
+    let sums = complete.map(\.sum)
+    if let exchange, let piece = carried.piece(of: gradients)?.baseAddress {
+      try exchange.run(sums, into: piece, communicator)
     } else {
-      _ = gradients.update(from: complete[0].sum)
+      // All partial sums have been sent by the time the result comes: the first one's memory can take it.
+      try exchange?.run(sums, into: sums[0], communicator)
+      carried.scatter(sums[0], into: gradients)
     }
-    spare += complete.map(\.sum)
+    spare += sums
     complete.removeAll(keepingCapacity: true)
   }
 }
@@ -70,28 +84,44 @@ public final class OrderedReduction: GradientReduction {
 /// The two collectives of an ordered reduction and their buffers.
 private final class Exchange {
   private let tree: ReductionTree
-  /// Each rank's slice of the buffer.
-  private let slices: BlockLayout
-  private let sendLayout, receiveLayout: BlockLayout
+  private let rank: Int
+  /// The nodes each rank sends.
+  private let nodes: [[ReductionTree.Node]]
+  /// Each node's place among all ranks'.
+  private let positions: [ReductionTree.Node: Int]
   /// Partial sums packed by destination; not needed when there is one.
-  private let packed: UnsafeMutableBufferPointer<Float>?
-  private let received: UnsafeMutableBufferPointer<Float>
-  /// Where each node's numbers start in `received`.
-  private var offsets: [ReductionTree.Node: Int] = [:]
-  private let ownSlice: Range<Int>
+  private let packed: UnsafeMutablePointer<Float>?
+  private let received: UnsafeMutablePointer<Float>
+  private var layout: Layout
 
-  init(tree: ReductionTree, count: Int, rank: Int) throws {
-    self.tree = tree
-    let ranks = tree.rankCount
-    let lengths = (0..<ranks).map { (($0 + 1) * count / ranks) - ($0 * count / ranks) }
-    let nodes = (0..<ranks).map { tree.nodes(of: $0) }
-    slices = try BlockLayout(counts: lengths)
-    ownSlice = slices.range(of: rank)
-    sendLayout = try BlockLayout(counts: lengths.map { $0 * nodes[rank].count })
-    receiveLayout = try BlockLayout(counts: nodes.map { $0.count * lengths[rank] })
-    packed = nodes[rank].count > 1 ? .allocate(capacity: nodes[rank].count * count) : nil
-    received = .allocate(capacity: max(receiveLayout.elementCount, 1))
-    for (position, node) in nodes.joined().enumerated() { offsets[node] = position * lengths[rank] }
+  /// Who sends what, for one count of numbers that travel.
+  private struct Layout {
+    let count: Int
+    /// Each rank's slice of what travels.
+    let slices: BlockLayout
+    let send, receive: BlockLayout
+    let ownSlice: Range<Int>
+
+    init(_ count: Int, _ nodes: [[ReductionTree.Node]], rank: Int) throws {
+      let ranks = nodes.count
+      let lengths = (0..<ranks).map { (($0 + 1) * count / ranks) - ($0 * count / ranks) }
+      self.count = count
+      slices = try BlockLayout(counts: lengths)
+      send = try BlockLayout(counts: lengths.map { $0 * nodes[rank].count })
+      receive = try BlockLayout(counts: nodes.map { $0.count * lengths[rank] })
+      ownSlice = slices.range(of: rank)
+    }
+  }
+
+  /// - Parameter capacity: Numbers that travel at most.
+  init(tree: ReductionTree, capacity: Int, rank: Int) throws {
+    (self.tree, self.rank) = (tree, rank)
+    nodes = (0..<tree.rankCount).map { tree.nodes(of: $0) }
+    positions = Dictionary(uniqueKeysWithValues: nodes.joined().enumerated().map { ($1, $0) })
+    layout = try Layout(0, nodes, rank: rank)
+    packed = nodes[rank].count > 1 ? .allocate(capacity: max(nodes[rank].count * capacity, 1)) : nil
+    let longestSlice = (capacity + tree.rankCount - 1) / tree.rankCount
+    received = .allocate(capacity: max(positions.count * longestSlice, 1))
   }
 
   deinit {
@@ -99,29 +129,31 @@ private final class Exchange {
     received.deallocate()
   }
 
-  func run(
-    _ sums: [UnsafeBufferPointer<Float>], into result: UnsafeMutableBufferPointer<Float>, _ communicator: Communicator
-  ) throws {
-    var outgoing = sums[0]
-    if let packed {
-      pack(sums, into: packed)
-      outgoing = UnsafeBufferPointer(packed)
-    }
-    let incoming = UnsafeMutableBufferPointer(rebasing: received[0..<receiveLayout.elementCount])
-    try communicator.allToAllV(outgoing, sendLayout, into: incoming, receiveLayout)
-    if !ownSlice.isEmpty {
-      let total = add(tree.root)
-      (result.baseAddress! + ownSlice.lowerBound).update(from: total, count: ownSlice.count)
-    }
-    try communicator.allGatherV(inPlace: result, slices)
+  /// Prepares for `count` numbers.
+  func fit(_ count: Int) throws {
+    if layout.count != count { layout = try Layout(count, nodes, rank: rank) }
   }
 
-  private func pack(_ sums: [UnsafeBufferPointer<Float>], into packed: UnsafeMutableBufferPointer<Float>) {
-    var target = packed.baseAddress!
+  /// - Parameter result: May be the memory of the first of `sums`.
+  func run(
+    _ sums: [UnsafeMutablePointer<Float>], into result: UnsafeMutablePointer<Float>, _ communicator: Communicator
+  ) throws {
+    if let packed { pack(sums, into: packed) }
+    let outgoing = UnsafeBufferPointer(start: packed ?? sums[0], count: layout.send.elementCount)
+    let incoming = UnsafeMutableBufferPointer(start: received, count: layout.receive.elementCount)
+    try communicator.allToAllV(outgoing, layout.send, into: incoming, layout.receive)
+    if !layout.ownSlice.isEmpty {
+      (result + layout.ownSlice.lowerBound).update(from: add(tree.root), count: layout.ownSlice.count)
+    }
+    try communicator.allGatherV(inPlace: UnsafeMutableBufferPointer(start: result, count: layout.count), layout.slices)
+  }
+
+  private func pack(_ sums: [UnsafeMutablePointer<Float>], into packed: UnsafeMutablePointer<Float>) {
+    var target = packed
     for rank in 0..<tree.rankCount {
-      let slice = slices.range(of: rank)
+      let slice = layout.slices.range(of: rank)
       for sum in sums {
-        target.update(from: sum.baseAddress! + slice.lowerBound, count: slice.count)
+        target.update(from: sum + slice.lowerBound, count: slice.count)
         target += slice.count
       }
     }
@@ -129,10 +161,10 @@ private final class Exchange {
 
   /// The sum of a node, added in place into its leftmost received partial sum.
   private func add(_ node: ReductionTree.Node) -> UnsafeMutablePointer<Float> {
-    if let offset = offsets[node] { return received.baseAddress! + offset }
+    if let position = positions[node] { return received + position * layout.ownSlice.count }
     let children = tree.children(of: node)
     let left = add(children[0])
-    if children.count == 2 { ck_add(ownSlice.count, add(children[1]), left) }
+    if children.count == 2 { ck_add(layout.ownSlice.count, add(children[1]), left) }
     return left
   }
 }

@@ -14,6 +14,7 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case noTokenizer(folder: String)
   case sequenceTooLong(key: String, value: Int, maximum: Int)
   case tooFewExamples(found: Int, needed: Int)
+  case noParameters(key: String, kind: String, peftType: String)
 
   public var description: String {
     switch self {
@@ -53,6 +54,8 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     case .tooFewExamples(let found, let needed):
       return "the data holds \(found) examples, but one batch of all ranks needs \(needed): lower --batch, start fewer "
         + "ranks or give more data"
+    case .noParameters(let key, let kind, let peftType):
+      return "\(key) is set, but a model with peft_type \(peftType) has no \(kind): remove the key"
     }
   }
 

@@ -53,9 +53,8 @@ final class RunReporter {
       taskLosses: taskNames.indices.filter { sums.counts[$0] > 0 }.map {
         NamedValue(taskNames[$0], sums.losses[$0] / sums.counts[$0])
       },
-      learningRate: learningRate, gradientNorm: outcome.gradientNorm, tokens: state.unreportedTokens,
-      tokensPerSecond: rate,
-      skippedSteps: state.skippedSteps, etaSeconds: eta,
+      learningRate: learningRate, gradientNorm: outcome.gradientNorm, reducedBytes: outcome.reducedBytes,
+      tokens: state.unreportedTokens, tokensPerSecond: rate, skippedSteps: state.skippedSteps, etaSeconds: eta,
       phaseSeconds: PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, phases.seconds[$0] ?? 0) })
     try metrics.append(record.json)
     try events.append(step: state.step, record.scalars)

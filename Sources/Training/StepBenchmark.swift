@@ -36,6 +36,8 @@ public struct StepBenchmark {
     /// From the end of loading to the end of the warm-up step.
     public let firstStepSeconds: Double
     public let lastLoss: Double
+    /// Bytes that each rank puts into the reduction of a step's gradient, the mean over the measured steps.
+    public let reducedBytes: Int
   }
 
   private let step: TrainingStep
@@ -102,11 +104,12 @@ public struct StepBenchmark {
     let firstStep = (ContinuousClock.now - begin) / .seconds(1)
     step.objective.phases.reset()
     try ranks.world.barrier()
-    var tokens = 0, flops = 0.0, loss = 0.0
+    var tokens = 0, reducedBytes = 0, flops = 0.0, loss = 0.0
     let start = ContinuousClock.now
     for plan in plans.dropFirst() {
       let outcome = try step.run(plan, training: tasks, learningRate: 5e-5)
       tokens += outcome.tokenCount
+      reducedBytes += outcome.reducedBytes
       flops += operations(plan)
       loss = outcome.sums.mean
     }
@@ -115,7 +118,8 @@ public struct StepBenchmark {
     return Result(
       tokensPerSecond: Double(tokens) / seconds, secondsPerStep: seconds / count,
       phases: step.objective.phases.seconds.mapValues { $0 / count },
-      flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss)
+      flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss,
+      reducedBytes: reducedBytes / (plans.count - 1))
   }
 
   /// Floating-point operations the products of a step need, forward and backward, for all ranks: what the mathematics

@@ -249,8 +249,12 @@ public final class Trainer {
         Formatting.count(match.parameterCount), Formatting.percent(Double(match.parameterCount) / Double(whole)),
       ])
     }
-    let count = assembly.model.parameters.count
-    table.append(["all", "", "", Formatting.count(count), Formatting.percent(Double(count) / Double(whole))])
+    let parameters = assembly.model.parameters
+    func append(_ name: String, _ count: Int) {
+      table.append([name, "", "", Formatting.count(count), Formatting.percent(Double(count) / Double(whole))])
+    }
+    append("all", parameters.count)
+    if parameters.trainedCount < parameters.count { append("trained", parameters.trainedCount) }
     return table
   }
 }

@@ -13,6 +13,8 @@ public struct TrainerState: Codable, Sendable, Equatable {
   public var skippedInARow = 0
   /// Updates the optimizer has made.
   public var updateCount = 0
+  /// With `sparse_updates`, each task's part of them; nil without.
+  public var taskUpdateCounts: [Int]?
   /// Real tokens trained on.
   public var tokenCount = 0
   /// Losses and labels since the last reported step, skipped steps left out.
@@ -41,6 +43,7 @@ public struct TrainerState: Codable, Sendable, Equatable {
     case skippedSteps = "skipped_steps"
     case skippedInARow = "skipped_in_a_row"
     case updateCount = "update_count"
+    case taskUpdateCounts = "task_update_counts"
     case tokenCount = "token_count"
     case unreportedTokens = "unreported_tokens"
   }
@@ -84,9 +87,11 @@ public struct TrainerState: Codable, Sendable, Equatable {
       (name: $0.name, shape: $0.shape, values: UnsafeBufferPointer($0.values))
     }
     try SafetensorsWriter.write(to: folder.appending(path: Self.optimizerName), tensors: moments)
+    var state = self
+    state.taskUpdateCounts = optimizer.options.isSparse ? optimizer.taskUpdateCounts : nil
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try FileSystem.atomicWrite(encoder.encode(self), to: folder.appending(path: Self.fileName))
+    try FileSystem.atomicWrite(encoder.encode(state), to: folder.appending(path: Self.fileName))
   }
 
   /// Reads state and moments of a checkpoint.
@@ -96,12 +101,19 @@ public struct TrainerState: Codable, Sendable, Equatable {
     _ checkpoint: URL, into optimizer: AdamW, _ parameters: TrainableParameters
   ) throws -> TrainerState {
     let state = try TrainerState(of: checkpoint)
+    let taskUpdateCounts = state.taskUpdateCounts ?? []
+    guard taskUpdateCounts.count == optimizer.taskUpdateCounts.count else {
+      throw RunError.badState(
+        file: checkpoint.appending(path: fileName).path,
+        reason: "update counts of \(taskUpdateCounts.count) tasks, but the adapter keeps those of "
+          + "\(optimizer.taskUpdateCounts.count); remove this checkpoint to use the one before")
+    }
     let file = try SafetensorsFile(checkpoint.appending(path: optimizerName))
     for moment in moments(optimizer, parameters) {
       try file.require(moment.name, shape: moment.shape)
       try file.copyFloats(moment.name, into: moment.values)
     }
-    optimizer.updateCount = state.updateCount
+    (optimizer.updateCount, optimizer.taskUpdateCounts) = (state.updateCount, taskUpdateCounts)
     return state
   }
 

@@ -15,6 +15,8 @@ public final class TrainingStep {
     public let tokenCount: Int
     /// Global norm of the mean loss's gradient, before clipping.
     public let gradientNorm: Double
+    /// Bytes each rank puts into the reduction of the gradient: four a number that the batch's tasks can touch.
+    public let reducedBytes: Int
     /// Whether the parameters were left alone because a loss or gradient was not finite.
     public let wasSkipped: Bool
     /// Whether a rank was asked to stop.
@@ -32,12 +34,16 @@ public final class TrainingStep {
   private var sums: StepSums
   private let taskCount: Int
   private var batch = PackedBatch()
+  /// The tasks of the step before, whose rows still hold its gradients; nil: whatever the buffer holds is not ours.
+  private var lastTasks: [Int]?
 
   /// - Parameter taskCount: Tasks that losses are told apart by.
+  /// - Throws: ``RunError`` when there are too many ranks, or the recipe has keys for parameters the model has none of.
   public init(_ model: AdapterModel, recipe: Recipe, taskCount: Int, ranks: Ranks) throws {
     guard ranks.count <= recipe.microBatches else {
       throw RunError.tooManyRanks(ranks: ranks.count, microBatches: recipe.microBatches)
     }
+    try recipe.requireUse(ofRoles: model)
     (self.model, self.ranks, self.taskCount) = (model, ranks, taskCount)
     optimizer = AdamW(model.parameters, options: recipe.optimizerOptions)
     objective = Objective(model)
@@ -55,8 +61,11 @@ public final class TrainingStep {
 
   /// Makes one step. Collective: every rank passes the same plan and rate.
   public func run(_ plan: StepPlan, training: [TokenizedTask], learningRate: Double) throws -> Outcome {
+    let tasks = plan.routedTasks(of: training), touched = model.parameters.ranges(touchedBy: tasks)
     sums.reset()
-    model.parameters.zeroGradients()
+    zeroGradients()
+    lastTasks = tasks
+    try reduction.begin(touched)
     for part in span {
       objective.phases.measure(.plan) { batch.pack(plan.parts[part], from: training) }
       var loss = LossSums(taskCount: taskCount)
@@ -70,23 +79,32 @@ public final class TrainingStep {
       try sums.reduce(over: ranks.world)
       try reduction.finish()
     }
-    return objective.phases.measure(.update) { update(learningRate: learningRate) }
+    return objective.phases.measure(.update) { update(touched, tasks, learningRate: learningRate) }
   }
 
-  private func update(learningRate: Double) -> Outcome {
+  private func zeroGradients() {
+    if let lastTasks {
+      model.parameters.zeroGradients(touchedBy: lastTasks)
+    } else {
+      model.parameters.zeroGradients()
+    }
+  }
+
+  private func update(_ touched: [Range<Int>], _ tasks: [Int], learningRate: Double) -> Outcome {
     let total = sums.total
     let gradients = model.parameters.gradients
-    // g = (Σ ∂ℓ) / (Σ labels), over every label token of every rank
-    let norm = ck_sum_of_squares(gradients.count, gradients.baseAddress!).squareRoot() / total.labelCount
+    // g = (Σ ∂ℓ) / (Σ labels), over every label token of every rank; zero where nothing was touched
+    let squares = touched.reduce(0.0) { $0 + ck_sum_of_squares($1.count, gradients.baseAddress! + $1.lowerBound) }
+    let norm = squares.squareRoot() / total.labelCount
     let isFinite = norm.isFinite && total.lossSum.isFinite
     if isFinite {
       // torch.nn.utils.clip_grad_norm_
       let clip = maximumNorm > 0 ? min(1, maximumNorm / (norm + 1e-6)) : 1
-      optimizer.update(learningRate: learningRate, gradientScale: clip / total.labelCount)
+      optimizer.update(learningRate: learningRate, gradientScale: clip / total.labelCount, tasks: tasks)
     }
     return Outcome(
-      sums: total, tokenCount: sums.tokenCount, gradientNorm: norm, wasSkipped: !isFinite,
-      stopRequested: sums.stopRequested)
+      sums: total, tokenCount: sums.tokenCount, gradientNorm: norm, reducedBytes: reduction.reducedByteCount,
+      wasSkipped: !isFinite, stopRequested: sums.stopRequested)
   }
 }
 
@@ -98,6 +116,22 @@ extension Recipe {
     options.beta2 = adamBeta2
     options.epsilon = adamEpsilon
     options.weightDecay = weightDecay
+    options.routerWeightDecay = routerWeightDecay
+    // As with torch's LambdaLR, the schedule is a factor on every group's own peak.
+    options.routerRateFactor = routerLearningRate.map { $0 / learningRate } ?? 1
+    options.upProjectionRateFactor = loraplusLrRatio ?? 1
+    options.isSparse = sparseUpdates
     return options
+  }
+
+  /// Throws for a key that sets apart parameters of a kind that the model does not train.
+  func requireUse(ofRoles model: AdapterModel) throws {
+    func require(_ key: String, _ isStated: Bool, _ role: TrainableParameters.Role, _ kind: String) throws {
+      guard isStated, !model.parameters.entries.contains(where: { $0.role == role }) else { return }
+      throw RunError.noParameters(key: key, kind: kind, peftType: model.configuration?.peftType.rawValue ?? "null")
+    }
+    try require("router_learning_rate", routerLearningRate != nil, .router, "routers")
+    try require("router_weight_decay", routerWeightDecay != nil, .router, "routers")
+    try require("loraplus_lr_ratio", loraplusLrRatio != nil, .upProjection, "up-projections (lora_B)")
   }
 }

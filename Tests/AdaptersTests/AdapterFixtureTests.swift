@@ -5,10 +5,13 @@ import Testing
 import Training
 
 @Test(
-  .enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)), arguments: ["lora", "ia3"])
-func anAdapterTrainsAsPEFTTrainsIt(name: String) throws {
+  .enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)),
+  arguments: [
+    "lora", "ia3", "task-lora", "molora", "molora-sd", "mode", "mode-block", "c-poly", "c-poly-raw",
+  ])
+func anAdapterTrainsAsItsReferenceTrainsIt(name: String) throws {
   let fixture = try Fixture("gpt2")
-  let model = try AdapterFolder.load(fixture.adapter(name), into: fixture.backbone())
+  let model = try AdapterFolder.load(fixture.adapter(name), into: fixture.backbone(), routerNoise: .off)
   let disagreements = try fixture.disagreements(model, expectedFolder: fixture.adapter(name))
   #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
 }

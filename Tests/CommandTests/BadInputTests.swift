@@ -35,6 +35,12 @@ struct BadInputTests {
     Fault("output_dir is a file", 2, "add.jsonl cannot be written", settings: ["output_dir=add.jsonl"]),
     Fault("output_dir is the model", 2, "model holds what model_name_or_path names", settings: ["output_dir=model"]),
     Fault("max_seq_length", 2, "max_seq_length is 49, but the model has 48 positions", settings: ["max_seq_length=49"]),
+    Fault("routers of LoRA", 2, "router_learning_rate is set, but a model with peft_type LORA has no routers",
+      settings: ["router_learning_rate=0.1"], ranks: 2),
+    Fault("LoRA+ without LoRA", 2, "loraplus_lr_ratio is set, but a model with peft_type FULL has no up-projections") {
+      $0.recipe["adapter"] = "{peft_type: FULL}"
+      $0.recipe["loraplus_lr_ratio"] = "16"
+    },
     Fault("test file alone", 3, "Task add has no train file") {
       $0.recipe["tasks"] = "[{name: add, format: jsonl, test: add.jsonl}]"
     },

@@ -41,6 +41,39 @@ struct CheckpointStateTests {
     }
   }
 
+  /// Three tasks with a row each, of which a sparse optimizer has seen two.
+  private func sparse(isSparse: Bool = true) -> (TrainableParameters, AdamW) {
+    let parameters = TrainableParameters([.init(name: "a", shape: [3, 2], taskRows: .init(first: 0, perTask: 1))])
+    var options = AdamW.Options()
+    options.isSparse = isSparse
+    return (parameters, AdamW(parameters, options: options))
+  }
+
+  @Test func eachTasksUpdatesAreKept() throws {
+    try withTemporaryFolder { folder in
+      let (parameters, saved) = sparse(), (_, other) = sparse()
+      for tasks in [[0], [0, 2], [2], [0]] { saved.update(learningRate: 0.1, gradientScale: 1, tasks: tasks) }
+      var state = state()
+      state.updateCount = 4
+      try state.write(saved, parameters, to: folder)
+      state.taskUpdateCounts = [3, 0, 2]
+      #expect(try TrainerState.read(folder, into: other, parameters) == state)
+      #expect(other.taskUpdateCounts == [3, 0, 2] && other.updateCount == 4)
+    }
+  }
+
+  @Test func updateCountsOfOtherTasksAreRefused() throws {
+    try withTemporaryFolder { folder in
+      let (parameters, saved) = sparse(isSparse: false), (_, other) = sparse()
+      try state().write(saved, parameters, to: folder)
+      let error = #expect(throws: RunError.self) { try TrainerState.read(folder, into: other, parameters) }
+      #expect(
+        error?.description
+          == "\(folder.path)/trainer_state.json: update counts of 0 tasks, but the adapter keeps those of 3; remove "
+          + "this checkpoint to use the one before")
+    }
+  }
+
   @Test func theFilesUsePlainNames() throws {
     try withTemporaryFolder { folder in
       let parameters = parameters()

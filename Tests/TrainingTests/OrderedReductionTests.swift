@@ -18,17 +18,26 @@ struct OrderedReductionTests {
     #expect(outcome.output.contains("on \(rankCount) ranks every sum was tried"), "\(outcome.output)")
   }
 
+  @Test func whatTasksTouchHasTheBitsOfAWholeReductionOnAnyNumberOfRanks() throws {
+    let files = try (1...4).map { try write("task rows", rankCount: $0) }
+    #expect(files[0].count == 4 * 4 * (8 * 5 + 12 * 3 + 3 * 3 + 6 * 2))
+    #expect(Set(files).count == 1)
+  }
+
   @Test func trainingStepsWriteTheSameBytesOnAnyNumberOfRanks() throws {
+    let files = try (1...4).map { try write("training", rankCount: $0) }
+    #expect(files[0].count == 4 * 2 * (3 * 8 + 24 * 3))
+    #expect(Set(files).count == 1)
+  }
+
+  /// What rank 0 of a job writes.
+  private func write(_ job: String, rankCount: Int) throws -> Data {
     try withTemporaryFolder { folder in
-      let files = try (1...4).map { rankCount in
-        let file = folder.appending(path: "\(rankCount)")
-        let outcome = try RankProcesses.run(
-          "training", of: ranks, rankCount: rankCount, environment: [TrainingRuns.fileVariable: file.path])
-        #expect(outcome.exitCode == 0, "\(outcome.output)")
-        return try Data(contentsOf: file)
-      }
-      #expect(files[0].count == 4 * 2 * (3 * 8 + 24 * 3))
-      #expect(Set(files).count == 1)
+      let file = folder.appending(path: "numbers")
+      let outcome = try RankProcesses.run(
+        job, of: ranks, rankCount: rankCount, environment: [TrainingRuns.fileVariable: file.path])
+      #expect(outcome.exitCode == 0, "\(outcome.output)")
+      return try Data(contentsOf: file)
     }
   }
 }
@@ -54,10 +63,19 @@ struct ReductionRankTests {
     let environment = try MPIEnvironment(threadLevel: .serialized)
     let world = environment.world
     environment.job.run(exitCode: { _ in 5 }) {
-      let values = try TrainingRuns(Ranks(environment)).run()
-      let file = ProcessInfo.processInfo.environment[TrainingRuns.fileVariable]!
-      if world.rank == 0 { try values.withUnsafeBytes { try Data($0).write(to: URL(filePath: file)) } }
+      try write(TrainingRuns(Ranks(environment)).run(), world)
     }
+  }
+
+  @Test(.enabled(if: RankProcesses.ownJob == "task rows")) func rowsOfTasksAreReducedAndUpdated() throws {
+    let environment = try MPIEnvironment(threadLevel: .serialized)
+    let world = environment.world
+    environment.job.run(exitCode: { _ in 5 }) { try write(TaskRowRuns(world: world).run(), world) }
+  }
+
+  private func write(_ values: [Float], _ world: Communicator) throws {
+    let file = ProcessInfo.processInfo.environment[TrainingRuns.fileVariable]!
+    if world.rank == 0 { try values.withUnsafeBytes { try Data($0).write(to: URL(filePath: file)) } }
   }
 
   /// The gradient of one part: numbers of very different size.
@@ -74,6 +92,7 @@ struct ReductionRankTests {
   ) throws -> [[Float]] {
     try (0..<2).map { round in
       buffer.update(repeating: 0)
+      try reduction.begin([buffer.indices])
       for part in parts {
         for (index, value) in gradient(part, count: buffer.count, round: round).enumerated() { buffer[index] += value }
         reduction.add(part: part)

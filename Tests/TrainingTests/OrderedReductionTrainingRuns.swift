@@ -54,6 +54,7 @@ struct TrainingRuns {
     for number in 1..<5 { _ = try step.run(plan.step(number), training: tasks, learningRate: 0.01) }
     try aStepThatIsNotFiniteChangesNothing(step)
     try theNormIsClipped()
+    try onlyWhatTrainsChanges()
     return Array(model.parameters.values)
   }
 
@@ -65,6 +66,7 @@ struct TrainingRuns {
     batch.pack(plan.step(0).parts.flatMap { $0 }, from: tasks)
     Objective(other).addGradient(of: batch, randomKey: RandomKey(seed: 7), to: &sums)
     #expect(outcome.tokenCount == batch.tokenCount)
+    #expect(outcome.reducedBytes == 4 * other.parameters.count)
     #expect(outcome.sums.counts == sums.counts)
     for (found, expected) in zip(outcome.sums.losses, sums.losses) { #expect(abs(found - expected) < 1e-5 * expected) }
     let norm = other.parameters.gradients.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() / sums.labelCount
@@ -85,6 +87,18 @@ struct TrainingRuns {
     values[0] = before[0]
     #expect(Array(values) == before && step.optimizer.updateCount == count)
     #expect(Array(step.optimizer.firstMoments) == moments)
+  }
+
+  private func onlyWhatTrainsChanges() throws {
+    let model = try model(), before = Array(model.parameters.values), trained = model.parameters.entries[1].range
+    model.parameters.restrictTraining(to: [trained])
+    let step = try TrainingStep(model, recipe: recipe, taskCount: tasks.count, ranks: ranks)
+    for number in 0..<2 {
+      let outcome = try step.run(plan.step(number), training: tasks, learningRate: 0.01)
+      #expect(outcome.reducedBytes == 4 * trained.count && outcome.gradientNorm > 0)
+    }
+    let changed = before.indices.filter { model.parameters.values[$0] != before[$0] }
+    #expect(changed.count > trained.count / 2 && changed.allSatisfy(trained.contains))
   }
 
   /// After one update the first moment is a tenth of the gradient used.

@@ -88,6 +88,9 @@ import Testing
       "`adapter.rank_pattern` is {a: 0} (--set); it must be a mapping to ranks from 1 to 65536"
     ),
     ("learning_rate=-1e-4", "`learning_rate` is -1e-4 (--set); it must be 0 or above"),
+    ("router_learning_rate=-1", "`router_learning_rate` is -1 (--set); it must be 0 or above"),
+    ("router_weight_decay=-1", "`router_weight_decay` is -1 (--set); it must be 0 or above"),
+    ("loraplus_lr_ratio=0.5", "`loraplus_lr_ratio` is 0.5 (--set); it must be 1 or more"),
     ("warmup_ratio=1.5", "`warmup_ratio` is 1.5 (--set); it must be between 0 and 1"),
     ("max_steps=0", "`max_steps` is 0 (--set); it must be from 1 to 1000000000, or -1 for num_train_epochs"),
     ("num_train_epochs=1e20", "`num_train_epochs` is 1e20 (--set); it must be above 0 and at most 1000000"),
@@ -103,6 +106,13 @@ import Testing
   ])
   func aValueOutOfRangeIsNamedWithItsRange(override: String, text: String) {
     #expect(fault(smallRecipe(), override) == text)
+  }
+
+  @Test func routersCannotLearnBesideARateOfZero() {
+    #expect(
+      fault(smallRecipe("learning_rate: 0\nrouter_learning_rate: 0.1"))
+        == "`router_learning_rate` is 0.1 (line 9); it must be null where learning_rate is 0, since the schedule "
+        + "multiplies both in the same proportion")
   }
 
   @Test func aPolynomialScheduleCannotStartBelowItsEnd() {
@@ -156,9 +166,6 @@ import Testing
     #expect(
       fault(smallRecipe("mixing: {temperature: 2}"))
         == "`mixing.temperature` (line 8) does not go with strategy proportional; remove it")
-    #expect(
-      fault(smallRecipe("router_learning_rate: 0.1"))
-        == "`router_learning_rate` (line 8) does not go with peft_type LORA; remove it")
   }
 
   @Test func textThatIsNoRecipeIsRefused() {

@@ -33,6 +33,18 @@ import Testing
     #expect(old.fingerprint.count == 16)
   }
 
+  @Test func howParametersAreUpdatedIsBinding() throws {
+    let old = try parse(recipe)
+    let new = try parse(
+      recipe,
+      overrides: ["router_learning_rate=1e-3", "loraplus_lr_ratio=2", "router_weight_decay=0", "sparse_updates=true"])
+    #expect(
+      old.differences(to: new).map(\.description) == [
+        "`router_learning_rate` was null and is 0.001", "`loraplus_lr_ratio` was null and is 2.0",
+        "`router_weight_decay` was null and is 0.0", "`sparse_updates` was false and is true",
+      ])
+  }
+
   @Test func anotherTaskIsADifference() throws {
     let new = try parse(smallRecipe("  - {name: more, format: pretokenized, train: more.jsonl}"))
     let differences = try parse(smallRecipe()).differences(to: new)

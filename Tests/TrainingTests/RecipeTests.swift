@@ -35,6 +35,8 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(recipe.lrSchedulerType == .linear)
     #expect(recipe.seed == 42)
     #expect([recipe.adamBeta1, recipe.adamBeta2, recipe.adamEpsilon, recipe.maxGradNorm] == [0.9, 0.999, 1e-8, 1])
+    #expect(recipe.routerLearningRate == nil && recipe.routerWeightDecay == nil && recipe.loraplusLrRatio == nil)
+    #expect(!recipe.sparseUpdates)
     #expect(recipe.saveSteps == 500)
     #expect(recipe.evalSteps == nil)
     #expect(recipe.adapter.configuration == AdapterConfiguration(peftType: .lora))
@@ -78,6 +80,10 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(recipe.microBatches == 4)
     #expect(recipe.maxSteps == 30)
     #expect(recipe.learningRate == 1e-5)
+    #expect(recipe.routerLearningRate == 3e-5)
+    #expect(recipe.loraplusLrRatio == 16)
+    #expect(recipe.routerWeightDecay == 0)
+    #expect(recipe.sparseUpdates)
     #expect(recipe.lrSchedulerType == .cosine)
     #expect(recipe.reduction == .mpi)
     #expect(recipe.saveSteps == nil)
@@ -222,15 +228,18 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     num_train_epochs: 2
     max_steps: 30
     learning_rate: 1e-5
-    router_learning_rate: null
+    router_learning_rate: 3e-5
+    loraplus_lr_ratio: 16
     lr_scheduler_type: cosine
     warmup_ratio: 0.06
     warmup_steps: 3
     weight_decay: 0.01
+    router_weight_decay: 0
     adam_beta1: 0.8
     adam_beta2: 0.95
     adam_epsilon: 1.0e-6
     max_grad_norm: 0
+    sparse_updates: true
     reduction: mpi
     eval_steps: 10
     eval_on_start: true

@@ -8,8 +8,8 @@ import Testing
   private func record(_ step: Int) -> TrainingRecord {
     TrainingRecord(
       step: step, epoch: 0.25, loss: 1.5, taskLosses: [NamedValue("rte", 2), NamedValue("copy", .nan)],
-      learningRate: 5e-5, gradientNorm: .infinity, tokens: 10, tokensPerSecond: 4, skippedSteps: 1, etaSeconds: 3,
-      phaseSeconds: [NamedValue("forward", 0.5)])
+      learningRate: 5e-5, gradientNorm: .infinity, reducedBytes: 64, tokens: 10, tokensPerSecond: 4, skippedSteps: 1,
+      etaSeconds: 3, phaseSeconds: [NamedValue("forward", 0.5)])
   }
 
   private func text(_ folder: URL, _ name: String) throws -> String {
@@ -23,8 +23,8 @@ import Testing
       #expect(
         try text(folder, "metrics.jsonl")
           == #"{"step": 10, "epoch": 0.25, "loss": 1.5, "task_loss": {"rte": 2.0, "copy": null}, "#
-          + #""learning_rate": 5e-05, "grad_norm": null, "tokens": 10, "tokens_per_second": 4.0, "#
-          + #""skipped_steps": 1, "eta_seconds": 3.0, "phase_seconds": {"forward": 0.5}}"# + "\n")
+          + #""learning_rate": 5e-05, "grad_norm": null, "reduced_bytes": 64, "tokens": 10, "#
+          + #""tokens_per_second": 4.0, "skipped_steps": 1, "eta_seconds": 3.0, "phase_seconds": {"forward": 0.5}}"# + "\n")
     }
   }
 

@@ -63,5 +63,9 @@ import Training
     .tooFewExamples(found: 3, needed: 8),
     "the data holds 3 examples, but one batch of all ranks needs 8: lower --batch, start fewer ranks or give more data"
   ),
+  (
+    .noParameters(key: "router_learning_rate", kind: "routers", peftType: "LORA"),
+    "router_learning_rate is set, but a model with peft_type LORA has no routers: remove the key"
+  ),
 ])
 func aRunErrorSaysWhatIsWrongAndWhatToDo(error: RunError, text: String) { #expect(error.description == text) }

@@ -21,6 +21,8 @@ void ck_add(long count, const float *x, float *y);
 void ck_sum(long count, const float *x, const float *y, float *z);
 /// y[i, :] = bias for every row.
 void ck_fill_rows(long rows, long columns, const float *bias, float *y, long stride);
+/// y[i, :] += bias for every row.
+void ck_add_to_rows(long rows, long columns, const float *bias, float *y, long stride);
 /// total[j] += sum over rows of x[i, j].
 void ck_add_column_sums(long rows, long columns, const float *x, long stride, float *total);
 /// total[j] += sum over rows of x[i, j] y[i, j].
@@ -28,11 +30,18 @@ void ck_add_column_products(long rows, long columns, const float *x, long xStrid
                             float *total);
 /// y[i, j] *= factor[j].
 void ck_scale_columns(long rows, long columns, const float *factor, float *y, long stride);
+/// z[i, j] += x[i, j] factor[j].
+void ck_add_scaled_columns(long rows, long columns, const float *factor, const float *x, long xStride, float *z,
+                           long zStride);
 /// z[i, j] = x[i, j] factor[j].
 void ck_scaled_columns(long rows, long columns, const float *factor, const float *x, long xStride, float *z,
                        long zStride);
 /// Sum of squares in double precision; NaN or infinite when any element is.
 double ck_sum_of_squares(long count, const float *x);
+/// Sum of x[i] y[i].
+float ck_dot(long count, const float *x, const float *y);
+/// total[i] += sum of x[i, :] squared.
+void ck_add_row_squares(long rows, long columns, const float *x, long stride, float *total);
 /// The index of the largest element (the first of equals).
 long ck_argmax(long count, const float *x);
 
@@ -85,6 +94,39 @@ void ck_softmax_backward(long rows, long columns, float scale, const float *p, f
 /// `scores` has room for `length` floats.
 void ck_attend_one(long length, long width, float scale, const float *q, const float *k, const float *v, long stride,
                    float *scores, float *y);
+
+// Mixtures of experts (Mixtures.c)
+//
+// An expert i's up-projection is b[i] (outputs, rank). Gates come in groups, one a block of `block` rank dimensions; a
+// row's gates are [group, expert].
+
+/// packed[q, i rank + j] = b[index[i]][q, j]: the chosen experts' up-projections side by side, (outputs, experts rank).
+void ck_pack_experts(long experts, const int32_t *index, long outputs, long rank, const float *b, float *packed);
+/// b[index[i]][q, j] += packed[q, i rank + j].
+void ck_add_packed_experts(long experts, const int32_t *index, long outputs, long rank, const float *packed, float *b);
+/// h[n, i rank + j] = gates[n, j / block, i] z[n, i zStep + j]; zStep is 0 where the experts share z, else rank.
+void ck_mix_experts(long rows, long experts, long rank, long block, const float *z, long zStride, long zStep,
+                    const float *gates, long gateStride, float *h);
+/// Sets dz and dGates from dh.
+void ck_mix_experts_backward(long rows, long experts, long rank, long block, const float *dh, const float *z,
+                             long zStride, long zStep, const float *gates, long gateStride, float *dz, long dzStride,
+                             float *dGates, long dGateStride);
+/// x[n, g, :] = softmax(x[n, g, :]), in place; logsumexp[n, g] is kept unless it is null.
+void ck_softmax_groups(long rows, long groups, long width, float *x, long stride, float *_Nullable logsumexp);
+/// dp = p (dp - sum(p dp)) in each group, in place.
+void ck_softmax_groups_backward(long rows, long groups, long width, const float *p, long stride, float *dp,
+                                long dStride);
+/// y[n, g, :] += a factor[n, g] p[n, g, :].
+void ck_add_scaled_groups(long rows, long groups, long width, float a, const float *factor, const float *p, long stride,
+                          float *y, long yStride);
+/// Adds up over rows: which expert has the largest gate (chosen[g, i]), the gates (shares[g, i]), and their entropy in
+/// nats (entropy[g]).
+void ck_count_routing(long rows, long groups, long width, const float *p, long stride, double *chosen, double *shares,
+                      double *entropy);
+/// inverse[o] = 1 / sqrt(squares[o] + 2 scale b[o] · aw[:, o] + scale² b[o] · baa[o]), the norms of DoRA.
+/// Shapes: aw (rank, outputs), b and baa (outputs, rank).
+void ck_inverse_norms(long outputs, long rank, float scale, const float *squares, const float *aw, const float *b,
+                      const float *baa, float *inverse);
 
 // Random numbers from a counter: Philox4x32-10 (Salmon et al., SC 2011) (Random.c)
 

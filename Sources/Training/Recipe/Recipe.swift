@@ -44,8 +44,13 @@ public struct Recipe: Sendable, Equatable {
   public var maxSteps: Int?
   /// `learning_rate` at the peak of the schedule. Default: 5e-5.
   public var learningRate = 5e-5
-  /// `router_learning_rate`: null, the same as ``learningRate``, is all that the methods without routers take.
+  /// `router_learning_rate`: what routers learn at, at the peak of a schedule of the same shape. Methods without routers
+  /// refuse it. null (default): the same as ``learningRate``.
   public var routerLearningRate: Double?
+  /// `loraplus_lr_ratio`: LoRA+ (Hayou et al. 2024, arXiv 2402.12354). Up-projections (lora_B) and parameters of one axis
+  /// learn at this multiple, 1 or more, of the rate; routers do not. Methods without up-projections refuse it. As in
+  /// PEFT's `create_loraplus_optimizer`, but that weight decay stays the same for all. null (default): none.
+  public var loraplusLrRatio: Double?
   /// `lr_scheduler_type`. Default: linear.
   public var lrSchedulerType = LearningRateSchedule.Kind.linear
   /// `warmup_ratio`: the share of all steps that warms up; ``warmupSteps`` wins over it. Default: 0.
@@ -54,6 +59,8 @@ public struct Recipe: Sendable, Equatable {
   public var warmupSteps = 0
   /// `weight_decay` of AdamW, decoupled, on every trainable parameter. Default: 0.
   public var weightDecay = 0.0
+  /// `router_weight_decay`: that of routers. Methods without routers refuse it. null (default): ``weightDecay``.
+  public var routerWeightDecay: Double?
   /// `adam_beta1`, the decay of the first moment. Default: 0.9.
   public var adamBeta1 = 0.9
   /// `adam_beta2`, the decay of the second moment. Default: 0.999.
@@ -62,6 +69,9 @@ public struct Recipe: Sendable, Equatable {
   public var adamEpsilon = 1e-8
   /// `max_grad_norm`: gradients of a larger global norm are scaled down to it; 0 is no clipping. Default: 1.
   public var maxGradNorm = 1.0
+  /// `sparse_updates`: whether rows that belong to one task alone stay as they are at a step whose batch has none of
+  /// that task; without effect on other parameters. See ``AdamW``. Default: false, everything is updated at every step.
+  public var sparseUpdates = false
   /// `reduction`: how gradients are summed over ranks. Default: ordered.
   public var reduction = Reduction.ordered
   /// `eval_steps`: test sets are scored every so many steps. null (default): at the end of the run only.

@@ -4,14 +4,18 @@ import Yams
 extension Recipe {
   /// The `adapter` section: what is trained, and from where it starts.
   public struct Adapter: Sendable, Equatable {
-    /// What is trained. Keys: `peft_type`, required unless `init_from` is given; for LORA and IA3 `target_modules` and
-    /// `modules_to_save`; for LORA `r`, `lora_alpha`, `lora_dropout`, `use_rslora`, `rank_pattern` and
-    /// `alpha_pattern`; for IA3 `feedforward_modules`; with the defaults of `AdapterConfiguration`.
+    /// What is trained. Keys: `peft_type`, required unless `init_from` is given; for all but FULL `target_modules` and
+    /// `modules_to_save`; and those of `AdapterKey` that the method reads, with the defaults of `AdapterConfiguration`.
+    /// `n_tasks` defaults to the recipe's tasks, which then name the adapter's.
     public var configuration = AdapterConfiguration(peftType: .lora)
     /// `init_from`: an adapter folder to start from. The other keys may then be left out, and must agree if stated:
     /// ``configuration`` counts only after ``reconciled(with:)``. A relative folder is taken from the recipe's own
     /// folder and is absolute here. null (default): fresh parameters.
     public var initFrom: String?
+    /// `new_tasks`: names of tasks that the adapter of `init_from` gets to know, beside its own. Default: none.
+    public var newTasks: [String] = []
+    /// `train`: what of the adapter of `init_from` is trained. Default: all.
+    public var trainedPart = TrainedPart.all
     /// `init_seed`: the seed of fresh parameters. null (default): the recipe's `seed`. See ``Recipe/initSeed``.
     public var initSeed: Int?
     /// The keys that the recipe states, if `init_from` is given; empty otherwise.

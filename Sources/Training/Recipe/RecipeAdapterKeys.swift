@@ -4,35 +4,22 @@ import Yams
 extension Recipe.Adapter: RecipeSection {
   static var fields: [RecipeField<Self>] {
     // With init_from the saved adapter decides what goes together: see `reconciled(with:)`.
-    func only(_ types: PEFTType...) -> (Self) -> String? {
+    func unless(_ isKnown: @escaping (PEFTType) -> Bool) -> (Self) -> String? {
       { adapter in
         let peftType = adapter.configuration.peftType
-        return adapter.initFrom != nil || types.contains(peftType) ? nil : "peft_type \(peftType.rawValue)"
+        return adapter.initFrom != nil || isKnown(peftType) ? nil : "peft_type \(peftType.rawValue)"
       }
     }
-    let ranks = AdapterConfiguration.possibleRanks
+    let fresh: (Self) -> String? = { $0.initFrom == nil ? "an adapter without init_from" : nil }
     return [
       .init("init_from", \.initFrom, mustBe: .notEmpty),
+      .init("new_tasks", \.newTasks, conflict: fresh),
+      .init("train", \.trainedPart, conflict: fresh),
       .init("peft_type", \.configuration.peftType),
       .init("init_seed", \.initSeed, mustBe: .notNegative, conflict: { $0.initFrom.map { _ in "init_from" } }),
-      .init("target_modules", \.configuration.targetModules, conflict: only(.lora, .ia3)),
-      .init("feedforward_modules", \.configuration.feedforwardModules, conflict: only(.ia3)),
-      .init("modules_to_save", \.configuration.modulesToSave, conflict: only(.lora, .ia3)),
-      .init("r", \.configuration.adapterRank, mustBe: .within(ranks), conflict: only(.lora)),
-      .init("lora_alpha", \.configuration.loraAlpha, mustBe: .positive, conflict: only(.lora)),
-      .init("lora_dropout", \.configuration.loraDropout, mustBe: .properShare, conflict: only(.lora)),
-      .init("use_rslora", \.configuration.useRSLoRA, conflict: only(.lora)),
-      .init(
-        "rank_pattern", \.rankPattern,
-        mustBe: .init("a mapping to ranks from 1 to \(ranks.upperBound)") {
-          $0.patterns.allSatisfy { ranks.contains($0.value) }
-        },
-        conflict: only(.lora)),
-      .init(
-        "alpha_pattern", \.alphaPattern,
-        mustBe: .init("a mapping to numbers above 0") { $0.patterns.allSatisfy { $0.value > 0 } }, conflict: only(.lora)
-      ),
-    ]
+      .init("target_modules", \.configuration.targetModules, conflict: unless { $0 != .full }),
+      .init("modules_to_save", \.configuration.modulesToSave, conflict: unless { $0 != .full }),
+    ] + AdapterKey.all.map { key in RecipeField(key, conflict: unless { $0.reads(key) }) }
   }
 
   static func examine(_ reader: RecipeReader) throws(RecipeError) {
@@ -55,7 +42,35 @@ extension Recipe.Adapter: RecipeSection {
   func writes(_ key: String) -> Bool { initFrom == nil || statedKeys.contains(key) }
 }
 
+extension RecipeField<Recipe.Adapter> {
+  /// A key of the methods' table.
+  init(_ key: AdapterKey, conflict: @escaping (Recipe.Adapter) -> String?) {
+    let configuration: WritableKeyPath<Recipe.Adapter, AdapterConfiguration> = \.configuration
+    switch key.storage {
+    case .integer(let path, let range):
+      self.init(key.name, configuration.appending(path: path), mustBe: .within(range), conflict: conflict)
+    case .number(let path, let limit):
+      self.init(
+        key.name, configuration.appending(path: path), mustBe: .init(limit.text, limit.contains),
+        conflict: conflict)
+    case .flag(let path): self.init(key.name, configuration.appending(path: path), conflict: conflict)
+    case .modules(let path): self.init(key.name, configuration.appending(path: path), conflict: conflict)
+    case .ranks(let path, let range):
+      self.init(
+        key.name, \.[patterns: path],
+        mustBe: .init("a mapping to ranks from \(range.lowerBound) to \(range.upperBound)") {
+          $0.patterns.allSatisfy { range.contains($0.value) }
+        }, conflict: conflict)
+    case .numbers(let path):
+      self.init(
+        key.name, \.[patterns: path],
+        mustBe: .init("a mapping to numbers above 0") { $0.patterns.allSatisfy { $0.value > 0 } }, conflict: conflict)
+    }
+  }
+}
+
 extension PEFTType: RecipeChoice {}
+extension TrainedPart: RecipeChoice {}
 
 extension ModulePattern: RecipeValue {
   static func read(_ node: Node, at location: RecipeLocation) throws(RecipeError) -> Self {
@@ -95,13 +110,10 @@ struct PatternMapping<Value: RecipeValue & Sendable & Equatable>: RecipeValue {
 }
 
 extension Recipe.Adapter {
-  fileprivate var rankPattern: PatternMapping<Int> {
-    get { PatternMapping(patterns: configuration.rankPattern) }
-    set { configuration.rankPattern = newValue.patterns }
-  }
-
-  fileprivate var alphaPattern: PatternMapping<Double> {
-    get { PatternMapping(patterns: configuration.alphaPattern) }
-    set { configuration.alphaPattern = newValue.patterns }
+  fileprivate subscript<Value: RecipeValue & Sendable & Equatable>(
+    patterns path: WritableKeyPath<AdapterConfiguration, [PatternValue<Value>]> & Sendable
+  ) -> PatternMapping<Value> {
+    get { PatternMapping(patterns: configuration[keyPath: path]) }
+    set { configuration[keyPath: path] = newValue.patterns }
   }
 }

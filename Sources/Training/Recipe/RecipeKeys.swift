@@ -30,17 +30,18 @@ extension Recipe: RecipeSection {
           (1...Self.stepLimit).contains($0) || $0 == -1
         }),
       .init("learning_rate", \.learningRate, mustBe: .notNegative),
-      .init(
-        "router_learning_rate", \.routerLearningRate,
-        conflict: { "peft_type \($0.adapter.configuration.peftType.rawValue)" }),
+      .init("router_learning_rate", \.routerLearningRate, mustBe: .notNegative),
+      .init("loraplus_lr_ratio", \.loraplusLrRatio, mustBe: .init("1 or more") { $0 >= 1 }),
       .init("lr_scheduler_type", \.lrSchedulerType),
       .init("warmup_ratio", \.warmupRatio, mustBe: .share),
       .init("warmup_steps", \.warmupSteps, mustBe: .within(0...Self.stepLimit)),
       .init("weight_decay", \.weightDecay, mustBe: .notNegative),
+      .init("router_weight_decay", \.routerWeightDecay, mustBe: .notNegative),
       .init("adam_beta1", \.adamBeta1, mustBe: .properShare),
       .init("adam_beta2", \.adamBeta2, mustBe: .properShare),
       .init("adam_epsilon", \.adamEpsilon, mustBe: .positive),
       .init("max_grad_norm", \.maxGradNorm, mustBe: .notNegative),
+      .init("sparse_updates", \.sparseUpdates),
       .init("reduction", \.reduction),
       .init("eval_steps", \.evalSteps, mustBe: .atLeastOne),
       .init("eval_on_start", \.evalOnStart),
@@ -70,6 +71,9 @@ extension Recipe: RecipeSection {
     try require(
       lrSchedulerType != .polynomial || learningRate > LearningRateSchedule.polynomialEnd, "learning_rate",
       learningRate.description, "above \(LearningRateSchedule.polynomialEnd), where a polynomial schedule ends")
+    try require(
+      learningRate > 0 || routerLearningRate == nil, "router_learning_rate", routerLearningRate?.description ?? "null",
+      "null where learning_rate is 0, since the schedule multiplies both in the same proportion")
     try require(
       initWeights == .pretrained || adapter.configuration.peftType == .full && adapter.initFrom == nil, "init_weights",
       "random",

@@ -30,6 +30,8 @@ public struct TrainingRecord: Sendable, Equatable {
   public var learningRate: Double
   /// The global norm of the last of these steps' gradients, before clipping.
   public var gradientNorm: Double
+  /// Bytes that each rank put into the reduction of the last of these steps' gradients.
+  public var reducedBytes: Int
   /// Real tokens of these steps, all ranks together.
   public var tokens: Int
   /// The same per second of wall time.
@@ -43,7 +45,7 @@ public struct TrainingRecord: Sendable, Equatable {
 
   public init(
     step: Int, epoch: Double, loss: Double, taskLosses: [NamedValue] = [], learningRate: Double,
-    gradientNorm: Double, tokens: Int, tokensPerSecond: Double, skippedSteps: Int = 0, etaSeconds: Double,
+    gradientNorm: Double, reducedBytes: Int, tokens: Int, tokensPerSecond: Double, skippedSteps: Int = 0, etaSeconds: Double,
     phaseSeconds: [NamedValue] = []
   ) {
     self.step = step
@@ -52,6 +54,7 @@ public struct TrainingRecord: Sendable, Equatable {
     self.taskLosses = taskLosses
     self.learningRate = learningRate
     self.gradientNorm = gradientNorm
+    self.reducedBytes = reducedBytes
     self.tokens = tokens
     self.tokensPerSecond = tokensPerSecond
     self.skippedSteps = skippedSteps
@@ -63,8 +66,8 @@ public struct TrainingRecord: Sendable, Equatable {
   public var json: JSONValue {
     [
       "step": .int(step), "epoch": .double(epoch), "loss": .double(loss), "task_loss": .object(taskLosses),
-      "learning_rate": .double(learningRate), "grad_norm": .double(gradientNorm), "tokens": .int(tokens),
-      "tokens_per_second": .double(tokensPerSecond), "skipped_steps": .int(skippedSteps),
+      "learning_rate": .double(learningRate), "grad_norm": .double(gradientNorm),
+      "reduced_bytes": .int(reducedBytes), "tokens": .int(tokens), "tokens_per_second": .double(tokensPerSecond), "skipped_steps": .int(skippedSteps),
       "eta_seconds": .double(etaSeconds), "phase_seconds": .object(phaseSeconds),
     ]
   }

@@ -1,0 +1,118 @@
+import Backbones
+import CKernels
+import Tensors
+
+/// DoRA (Liu et al. 2024, eq. 5): LoRA moves the direction of W's columns, a vector their length.
+///
+///     y = b + c ∘ (x W + s z Bᵀ)        z = x Aᵀ,  c_o = m_o / ‖(W + s Aᵀ Bᵀ)_o‖
+///
+/// The norm counts as a constant in the gradient (their section 4.3). With dropout, as in PEFT, the frozen map of the
+/// whole input stays and everything else sees the dropped one: y = x W + b + (c - 1) ∘ (x̃ W) + c ∘ s z̃ Bᵀ.
+///
+/// Shapes: A and B as LoRA's; m (outputs), the norms of W's columns at first.
+final class DoRAAdapter: LinearAdapter {
+  private let a, b, magnitude: ParameterPair
+  private let scale: Float
+  private let dropout: Dropout
+  /// ‖W_o‖² of the frozen map.
+  private let squares: [Float]
+  private var activations: Activations?
+
+  /// z, u = x̃ W + s z Bᵀ, and c / m = 1 / norm of the pass under way.
+  private struct Activations {
+    let z, u, inverseNorms: Matrix
+  }
+
+  init(
+    at site: Linear, a: ParameterPair, b: ParameterPair, magnitude: ParameterPair, scale: Float, dropout: Dropout
+  ) {
+    (self.a, self.b, self.magnitude, self.scale, self.dropout) = (a, b, magnitude, scale, dropout)
+    squares = site.matrix.outputSquares()
+  }
+
+  let needsInput = true
+
+  func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
+    let z = pass.kept(x.rows, a.values.rows), u = pass.kept(x.rows, y.columns)
+    let inverseNorms = pass.kept(1, y.columns)
+    let mark = pass.scratch.mark()
+    setInverseNorms(inverseNorms, base, pass)
+    let dropped = dropout.apply(x, pass)
+    z.set(dropped.N, a.values.T)
+    base.matrix.multiply(dropped, into: u, beta: 0)
+    if dropout.isActive(pass) {
+      // y = x W + b - x̃ W + c ∘ u
+      base.applyBase(x, into: y)
+      ck_axpy(y.count, -1, u.base, y.base)
+    } else if let bias = base.bias {
+      ck_fill_rows(y.rows, y.columns, bias.values, y.base, y.stride)
+    } else {
+      y.fill(0)
+    }
+    u.accumulate(z.N, b.values.T, alpha: scale)
+    ck_add_scaled_columns(y.rows, y.columns, factors(inverseNorms, pass).base, u.base, u.stride, y.base, y.stride)
+    pass.scratch.release(to: mark)
+    activations = Activations(z: z, u: u, inverseNorms: inverseNorms)
+  }
+
+  func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass) {
+    guard let x, let saved = activations else { preconditionFailure("\(base.path): backward without its forward") }
+    let mark = pass.scratch.mark()
+    // y = … + (m ∘ inverseNorms) ∘ u
+    let sums = pass.scratch.matrix(1, dy.columns)
+    sums.fill(0)
+    ck_add_column_products(dy.rows, dy.columns, dy.base, dy.stride, saved.u.base, saved.u.stride, sums.base)
+    ck_add_column_products(1, dy.columns, sums.base, dy.columns, saved.inverseNorms.base, dy.columns, magnitude.gradient.base)
+    let c = factors(saved.inverseNorms, pass), du = pass.scratch.matrix(dy.rows, dy.columns)
+    ck_scaled_columns(dy.rows, dy.columns, c.base, dy.base, dy.stride, du.base, du.stride)
+    // u = x̃ W + s z Bᵀ
+    b.gradient.accumulate(du.T, saved.z.N, alpha: scale)
+    let dz = pass.scratch.matrix(saved.z.rows, saved.z.columns)
+    dz.set(du.N, b.values.N, alpha: scale)
+    // z = x̃ Aᵀ
+    a.gradient.accumulate(dz.T, dropout.apply(x, pass).N)
+    backwardBase(dy, x, du, dz, into: dx, base, pass)
+    pass.scratch.release(to: mark)
+  }
+
+  /// The frozen map's own gradients, and that of the input.
+  private func backwardBase(
+    _ dy: Matrix, _ x: Matrix, _ du: Matrix, _ dz: Matrix, into dx: Matrix?, _ base: Linear, _ pass: Pass
+  ) {
+    precondition(!base.weight.isTrained, "\(base.path) is trained whole and by DoRA")
+    if let gradient = base.bias?.gradient { ck_add_column_sums(dy.rows, dy.columns, dy.base, dy.stride, gradient) }
+    guard let dx else { return }
+    guard dropout.isActive(pass) else {
+      base.matrix.multiplyTransposed(du, into: dx, beta: 0)
+      return dx.accumulate(dz.N, a.values.N)
+    }
+    // y = x W + b + x̃-part, where d(x̃ W) = du - dy
+    base.matrix.multiplyTransposed(dy, into: dx, beta: 0)
+    ck_axpy(du.count, -1, dy.base, du.base)
+    let dropped = pass.scratch.matrix(dx.rows, dx.columns)
+    base.matrix.multiplyTransposed(du, into: dropped, beta: 0)
+    dropped.accumulate(dz.N, a.values.N)
+    dropout.applyInPlace(dropped, pass)
+    dx.add(dropped)
+  }
+
+  /// c = m / norm, (1, outputs).
+  private func factors(_ inverseNorms: Matrix, _ pass: Pass) -> Matrix {
+    let c = pass.scratch.matrix(1, inverseNorms.columns)
+    ck_scaled_columns(
+      1, c.columns, magnitude.values.base, inverseNorms.base, c.columns, c.base, c.columns)
+    return c
+  }
+
+  /// 1 / ‖(W + s Aᵀ Bᵀ)_o‖ without forming the sum: ‖W_o‖² + 2 s B_o (A W)_o + s² B_o (A Aᵀ) B_oᵀ.
+  private func setInverseNorms(_ result: Matrix, _ base: Linear, _ pass: Pass) {
+    let rank = a.values.rows
+    let aw = pass.scratch.matrix(rank, result.columns), aa = pass.scratch.matrix(rank, rank)
+    base.matrix.multiply(a.values, into: aw, beta: 0)
+    aa.set(a.values.N, a.values.T)
+    let baa = pass.scratch.matrix(result.columns, rank)
+    baa.set(b.values.N, aa.N)
+    ck_inverse_norms(
+      result.columns, rank, scale, squares, aw.base, b.values.base, baa.base, result.base)
+  }
+}

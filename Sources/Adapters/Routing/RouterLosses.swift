@@ -1,0 +1,56 @@
+import CKernels
+import Tensors
+
+/// Losses on token routers themselves, added to the mean loss of the labels. Each router (a map's, and of it each block's)
+/// adds its own:
+///
+///     balance · m Σ_i f_i p_i          f_i: share of the batch's tokens whose largest gate is expert i's
+///                                      p_i: mean of expert i's gate over the batch's tokens
+///     z · mean (log Σ_i exp logit_i)²
+///
+/// Fedus et al. 2021, equations 4 to 6, and Zoph et al. 2022, equation 5. The batch is the whole one, of all ranks, so its
+/// routing must be counted before the first backward pass. f has no gradient.
+public struct RouterLosses: Sendable, Equatable {
+  public var balance: Double
+  public var z: Double
+
+  public init(balance: Double, z: Double) { (self.balance, self.z) = (balance, z) }
+
+  public var isOn: Bool { balance > 0 || z > 0 }
+
+  /// What one router needs to know of the whole batch.
+  final class AtRouter {
+    /// The gradient of the batch's summed loss by each gate, the same for every token.
+    private let gateGradient: [Float]
+    /// What 2 log Σ exp is multiplied by.
+    private let logitScale: Float
+    private let blocks, expertCount: Int
+
+    /// - Parameters:
+    ///   - chosen: How many tokens gave each expert their largest gate, [block · experts + expert].
+    ///   - tokenCount: Tokens that the router sees in the batch.
+    ///   - labelCount: By which the summed gradient is divided in the end.
+    init(
+      _ losses: RouterLosses, chosen: [Double], tokenCount: Double, labelCount: Double, blocks: Int, expertCount: Int
+    ) {
+      (self.blocks, self.expertCount) = (blocks, expertCount)
+      let perToken = tokenCount > 0 ? labelCount / tokenCount : 0
+      gateGradient = chosen.map {
+        Float(losses.balance * Double(expertCount) * $0 / max(tokenCount, 1) * perToken)
+      }
+      logitScale = Float(losses.z * perToken)
+    }
+
+    /// Shape: (tokens, blocks · experts).
+    func addBalance(to gradient: Matrix) {
+      ck_add_to_rows(gradient.rows, gradient.columns, gateGradient, gradient.base, gradient.stride)
+    }
+
+    /// Adds the z loss's gradient to that of the logits.
+    func addLogitSize(to gradient: Matrix, gates: Matrix, logSumExp: Matrix) {
+      ck_add_scaled_groups(
+        gradient.rows, blocks, expertCount, 2 * logitScale, logSumExp.base, gates.base, gates.stride, gradient.base,
+        gradient.stride)
+    }
+  }
+}

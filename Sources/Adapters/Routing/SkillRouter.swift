@@ -1,0 +1,57 @@
+import Backbones
+import Foundation
+import Tensors
+
+/// The learnt allocation of tasks to skills: a row of logits a task, independent of the input.
+///
+///     z = σ(Z[t])        while training relaxed Bernoulli, see ``RouterNoise``
+///     w = z / (Σ_s z_s + 1e-12)        over the skills of a split, if normalised
+///
+/// Shape: Z (tasks, splits · skills). Ponti et al. 2023, section 3; PEFT's PolyRouter.
+struct SkillRouter {
+  static let epsilon = 1e-12
+
+  let logits: ParameterPair
+  let splits: Int
+  let normalizes: Bool
+  let noise: RouterNoise
+  let site: String
+
+  private var skills: Int { logits.values.columns / splits }
+
+  /// A sequence's weights, [split · skills + skill].
+  func weights(of sequence: Int, _ pass: Pass) -> [Double] {
+    var weights = activations(of: sequence, pass).values
+    guard normalizes else { return weights }
+    for split in 0..<splits {
+      let range = split * skills..<(split + 1) * skills
+      let sum = weights[range].reduce(0, +) + Self.epsilon
+      for index in range { weights[index] /= sum }
+    }
+    return weights
+  }
+
+  /// Adds the logits' gradient from that of a sequence's weights.
+  func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass) {
+    let (z, slope) = activations(of: sequence, pass)
+    let row = logits.gradient.rows(pass.tasks[sequence]..<pass.tasks[sequence] + 1)
+    for split in 0..<splits {
+      let range = split * skills..<(split + 1) * skills
+      // w = z / sum
+      let sum = normalizes ? z[range].reduce(0, +) + Self.epsilon : 1
+      let inner = normalizes ? range.reduce(0) { $0 + dWeights[$1] * z[$1] } / sum : 0
+      for index in range { row[0, index] += Float((dWeights[index] - inner) / sum * slope[index]) }
+    }
+  }
+
+  /// z and its slope by the logit.
+  private func activations(of sequence: Int, _ pass: Pass) -> (values: [Double], slope: [Double]) {
+    let task = pass.tasks[sequence], columns = logits.values.columns
+    let draws = noise.logits(count: columns, site: site, sequence: sequence, pass)
+    let temperature = draws == nil ? 1 : noise.temperature
+    let values = (0..<columns).map { column in
+      1 / (1 + exp(-(Double(logits.values[task, column]) + (draws?[column] ?? 0)) / temperature))
+    }
+    return (values, values.map { $0 * (1 - $0) / temperature })
+  }
+}

@@ -1,0 +1,64 @@
+import Backbones
+import CKernels
+import Tensors
+
+/// Which experts a task uses, and how much each counts for one of its sequences.
+protocol TaskAllocation {
+  /// The experts of a task, in rising order.
+  func experts(of task: Int) -> [Int]
+  /// The weights of a sequence on ``experts(of:)`` of its task.
+  func weights(of sequence: Int, _ pass: Pass) -> [Double]
+  /// Adds the gradients of what the weights come from.
+  func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass)
+}
+
+/// Gates that are the same at all tokens of a sequence: its task's weights on its experts, 0 on the others in use.
+final class TaskGates: Gates {
+  private let allocation: any TaskAllocation
+
+  init(_ allocation: any TaskAllocation) { self.allocation = allocation }
+
+  var router: ParameterPair? { nil }
+
+  func experts(in pass: Pass) -> [Int32] {
+    Set(Set(pass.tasks).flatMap(allocation.experts)).sorted().map(Int32.init)
+  }
+
+  func width(_ experts: [Int32]) -> Int { experts.count }
+
+  func open(_ gates: Matrix, _ experts: [Int32], _ pass: Pass) {
+    for sequence in 0..<pass.sequenceCount {
+      var row = [Float](repeating: 0, count: experts.count)
+      for (place, weight) in zip(places(of: sequence, experts, pass), allocation.weights(of: sequence, pass)) {
+        row[place] = Float(weight)
+      }
+      let part = gates.rows(pass.rows(of: sequence))
+      ck_fill_rows(part.rows, part.columns, row, part.base, part.stride)
+    }
+  }
+
+  func close(gradient: Matrix, gates: Matrix, _ experts: [Int32], _ pass: Pass) {
+    for sequence in 0..<pass.sequenceCount {
+      var sums = [Float](repeating: 0, count: experts.count)
+      let part = gradient.rows(pass.rows(of: sequence))
+      ck_add_column_sums(part.rows, part.columns, part.base, part.stride, &sums)
+      allocation.addGradient(places(of: sequence, experts, pass).map { Double(sums[$0]) }, of: sequence, pass)
+    }
+  }
+
+  /// Where a sequence's own experts are among those in use.
+  private func places(of sequence: Int, _ experts: [Int32], _ pass: Pass) -> [Int] {
+    allocation.experts(of: pass.tasks[sequence]).map { expert in
+      experts.withUnsafeBufferPointer { Self.place(of: Int32(expert), in: $0) }
+    }
+  }
+
+  private static func place(of expert: Int32, in experts: UnsafeBufferPointer<Int32>) -> Int {
+    var low = 0, high = experts.count
+    while low < high {
+      let middle = (low + high) / 2
+      if experts[middle] < expert { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+}

@@ -94,7 +94,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public init(peftType: PEFTType) { self.peftType = peftType }
 
   /// What decides how much each expert or skill counts.
-  public var routing: Routing { peftType.method?.routing ?? .none }
+  public var routing: Routing { peftType.routing }
 
   /// The configuration with null targets replaced by PEFT's defaults for the family.
   public func withDefaults(family: String) -> AdapterConfiguration {

@@ -35,7 +35,9 @@ public enum AdapterFolder {
   }
 
   /// Reads the values of `model` from a folder, which must hold exactly its parameters, all finite.
-  public static func loadValues(of model: AdapterModel, from folder: URL) throws {
+  ///
+  /// - Parameter newTasks: How many of the model's tasks, the last ones, the folder does not know: their rows stay.
+  public static func loadValues(of model: AdapterModel, from folder: URL, newTasks: Int = 0) throws {
     let name = model.configuration?.peftType == .full ? "model.safetensors" : weightsName
     let file = try SafetensorsFile(folder.appending(path: name))
     let entries = model.parameters.entries
@@ -46,10 +48,12 @@ public enum AdapterFolder {
     guard surplus.isEmpty else { throw AdapterError.surplusTensors(surplus, file: file.path) }
     for entry in entries {
       let shape = try file.info(entry.name).shape
-      guard shape == entry.shape else {
-        throw AdapterError.wrongShape(name: entry.name, found: shape, expected: entry.shape, file: file.path)
+      let expected = entry.shape(withoutTasks: newTasks)
+      guard shape == expected else {
+        throw AdapterError.wrongShape(name: entry.name, found: shape, expected: expected, file: file.path)
       }
-      let values = model.parameters.values(entry.name)
+      let values = UnsafeMutableBufferPointer(
+        rebasing: model.parameters.values(entry.name)[0..<expected.reduce(1, *)])
       try file.copyFloats(entry.name, into: values)
       guard values.allSatisfy(\.isFinite) else { throw AdapterError.notFinite(name: entry.name, file: file.path) }
     }
@@ -73,5 +77,13 @@ public enum AdapterFolder {
       withJSONObject: configuration.json(storesInputsFirst: inputsFirst),
       options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
     try data.write(to: folder.appending(path: configurationName))
+  }
+}
+
+extension TrainableParameters.Entry {
+  /// The shape without the rows of the last tasks, which come last.
+  fileprivate func shape(withoutTasks count: Int) -> [Int] {
+    guard let taskRows, let rows = shape.first else { return shape }
+    return [rows - count * taskRows.perTask] + shape.dropFirst()
   }
 }

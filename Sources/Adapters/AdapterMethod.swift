@@ -56,6 +56,8 @@ public protocol AdapterMethod {
   /// The keys it reads beside target_modules and modules_to_save.
   static var keys: [AdapterKey] { get }
   static var routing: Routing { get }
+  /// Whether its task routers draw noise while training, see ``RouterNoise``.
+  static var drawsRouterNoise: Bool { get }
   /// What PEFT's own types need in adapter_config.json beside the keys, the same in every adapter.
   static var constants: [String: any Sendable] { get }
 
@@ -73,5 +75,6 @@ public protocol AdapterMethod {
 
 extension AdapterMethod {
   public static var routing: Routing { .none }
+  public static var drawsRouterNoise: Bool { false }
   public static var constants: [String: any Sendable] { [:] }
 }

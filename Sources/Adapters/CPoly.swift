@@ -18,6 +18,7 @@ public struct CPoly: AdapterMethod {
     .rank, .alpha, .dropout, .taskCount, .commonSkillCount, .taskSkillCount, .normalizesRouter, .exclusiveSkills,
   ]
   public static let routing = Routing.task
+  public static let drawsRouterNoise = true
 
   let configuration: AdapterConfiguration
 

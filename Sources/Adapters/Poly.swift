@@ -13,6 +13,7 @@ import Tensors
 public struct Poly: AdapterMethod {
   public static let keys: [AdapterKey] = [.rank, .taskCount, .skillCount, .splitCount]
   public static let routing = Routing.task
+  public static let drawsRouterNoise = true
   public static let constants: [String: any Sendable] = ["poly_type": "poly", "init_weights": true]
 
   let configuration: AdapterConfiguration

@@ -2,15 +2,16 @@ import CKernels
 import Foundation
 import Tensors
 
-/// AdamW (Loshchilov and Hutter 2019) as PyTorch computes it: decoupled decay on every trained parameter, bias-corrected
-/// moments. Routers and up-projections can have rates and decays of their own, as PyTorch's parameter groups.
+/// AdamW (Loshchilov and Hutter 2019) as PyTorch computes it: decoupled decay on every trained parameter,
+/// bias-corrected moments. Routers and up-projections can have rates and decays of their own, as PyTorch's parameter
+/// groups.
 ///
 /// What a step does to rows that belong to a task of which its batch has nothing:
 /// - Dense (default): as PyTorch where the gradient is a tensor with zeros. Every trained number decays and its moments
 ///   shrink at every step, so that old moments go on to move it; all share one count of updates.
-/// - Sparse: as PyTorch where each task's rows are parameters of their own, whose gradient is `None` at such a step. They
-///   keep their values and moments, and the bias correction goes by the updates that the task has had. Rows that all
-///   tasks share are updated at every step.
+/// - Sparse: as PyTorch where each task's rows are parameters of their own, whose gradient is `None` at such a step.
+///   They keep their values and moments, and their bias correction goes by the updates that the task has had. Rows that
+///   all tasks share are updated at every step.
 public final class AdamW {
   public struct Options: Sendable, Equatable {
     public var beta1 = 0.9

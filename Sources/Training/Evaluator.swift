@@ -119,7 +119,9 @@ public final class Evaluator {
   }
 
   private func answer(_ items: [Item], into lines: inout [UInt8]) throws {
-    let routes = items.map { tasks.testing[$0.set].examples[$0.index].task ?? tasks.testing[$0.set].task }
+    let routes = items.map {
+      tasks.routes.route(of: tasks.testing[$0.set].examples[$0.index], task: tasks.testing[$0.set].task)
+    }
     let answers = generator.greedy(
       prompts: items.map { Array(prompt($0.set, $0.index)) }, tasks: routes, maximumCount: options.maximumNewTokens,
       endId: tokenizer.endOfTextId)
@@ -128,8 +130,7 @@ public final class Evaluator {
       let example = tasks.testing[item.set].examples[item.index]
       batch.appendCausal(tokens: example.inputIds, labels: example.labels, task: route, ordinal: 0)
     }
-    var sums = LossSums(taskCount: tasks.specifications.count)
-    let losses = objective.addLoss(of: batch, to: &sums)
+    let losses = objective.losses(of: batch)
     for (place, item) in items.enumerated() {
       let line = Answer(
         set: item.set, index: item.index, text: tokenizer.decode(answers[place], skipSpecialTokens: true),

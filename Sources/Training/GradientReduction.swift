@@ -5,8 +5,8 @@ import Tensors
 ///
 /// Per step, from gradients of zero: `begin(_:)` with what can be other than zero; `add(part:)` for each part of this
 /// rank's span in rising order, right after its gradient was added to `gradients`; then `finish()`, collective, after
-/// which `gradients` holds the sum over all parts on every rank. What `gradients` holds in between is the reduction's own
-/// affair: parts may gather there.
+/// which `gradients` holds the sum over all parts on every rank. What `gradients` holds in between is the reduction's
+/// own affair: parts may gather there.
 public protocol GradientReduction: AnyObject {
   /// Starts a step. Only the numbers in `ranges` travel; the others are neither read nor written.
   ///

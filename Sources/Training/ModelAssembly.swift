@@ -93,13 +93,28 @@ extension Recipe {
   /// - Parameter checkpoint: A checkpoint whose values will be read later. Its configuration then stands for that of
   ///   `init_from`, whose folder may be gone.
   func makeAdapterModel(_ backbone: any Backbone, resuming checkpoint: CheckpointFolder?) throws -> AdapterModel {
-    var adapter = adapter
-    let folder = adapter.initFrom.map { checkpoint?.url ?? URL(filePath: $0) }
-    if let folder { adapter = try adapter.reconciled(with: AdapterFolder.configuration(folder)) }
-    adapter.configuration.baseModel = modelNameOrPath
+    var configuration = try adapterConfiguration(resuming: checkpoint)
+    configuration.baseModel = modelNameOrPath
+    configuration.routerNoise = RouterNoise(isOn: routerNoise, temperature: routerTemperature)
     let model = try AdapterModel(
-      adapter.configuration, backbone: backbone, seed: UInt64(bitPattern: Int64(initSeed)), isFresh: folder == nil)
-    if let folder, checkpoint == nil { try AdapterFolder.loadValues(of: model, from: folder) }
+      configuration, backbone: backbone, seed: UInt64(bitPattern: Int64(initSeed)), isFresh: adapter.initFrom == nil)
+    if let folder = adapter.initFrom, checkpoint == nil {
+      try AdapterFolder.loadValues(of: model, from: URL(filePath: folder), newTasks: adapter.newTasks.count)
+    }
+    let taskCount = configuration.taskCount
+    try model.restrictTraining(to: adapter.trainedPart, newTasks: taskCount - adapter.newTasks.count..<taskCount)
     return model
+  }
+
+  /// What the recipe trains: its own adapter, or the one of `init_from` with the new tasks.
+  ///
+  /// - Parameter checkpoint: The run's own checkpoint, whose configuration stands for that of `init_from`.
+  /// - Throws: ``RecipeError`` when a stated key is otherwise there, `AdapterError`, or an error of the file.
+  public func adapterConfiguration(resuming checkpoint: CheckpointFolder? = nil) throws -> AdapterConfiguration {
+    guard let folder = adapter.initFrom else { return adapter.configuration }
+    let saved = try AdapterFolder.configuration(checkpoint?.url ?? URL(filePath: folder))
+    let start = try adapter.reconciled(with: saved).configuration
+    // A checkpoint knows the new tasks already.
+    return checkpoint == nil ? try start.adding(newTasks: adapter.newTasks) : start
   }
 }

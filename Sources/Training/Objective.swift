@@ -46,15 +46,26 @@ public final class Objective {
 
   /// Adds the gradient of the batch's summed loss to the model's gradient buffer, and the losses to `sums`.
   ///
-  /// - Parameter randomKey: Key of dropout and noise.
-  public func addGradient(of batch: PackedBatch, randomKey: RandomKey, to sums: inout LossSums) {
+  /// - Parameters:
+  ///   - randomKey: Key of dropout and noise.
+  ///   - tasks: Which task's losses each sequence counts among; nil: those of the task that routes it.
+  public func addGradient(
+    of batch: PackedBatch, randomKey: RandomKey, countedAs tasks: [Int]? = nil, to sums: inout LossSums
+  ) {
     guard batch.labelCount > 0 else { return }
     let pass = makePass(batch, randomKey: randomKey, keepsActivations: true)
     let hidden = phases.measure(.forward) { model.backbone.forward(batch, pass) }
     let dHidden = saved.matrix(hidden.rows, hidden.columns)
     phases.measure(.logits) { crossEntropy(hidden, batch, dHidden: dHidden) }
     phases.measure(.backward) { model.backbone.backward(dHidden, batch, pass) }
-    add(batch, to: &sums)
+    add(batch, countedAs: tasks ?? batch.tasks, to: &sums)
+    reset()
+  }
+
+  /// Runs the batch through the model as training does, for what its routers count.
+  public func countRouting(of batch: PackedBatch, randomKey: RandomKey) {
+    guard batch.labelCount > 0 else { return }
+    _ = model.backbone.forward(batch, makePass(batch, randomKey: randomKey, keepsActivations: false))
     reset()
   }
 
@@ -62,7 +73,7 @@ public final class Objective {
   @discardableResult
   public func addLoss(of batch: PackedBatch, to sums: inout LossSums) -> [Double] {
     let result = losses(of: batch)
-    if batch.labelCount > 0 { add(batch, to: &sums) }
+    if batch.labelCount > 0 { add(batch, countedAs: batch.tasks, to: &sums) }
     return result
   }
 
@@ -92,11 +103,11 @@ public final class Objective {
     }
   }
 
-  private func add(_ batch: PackedBatch, to sums: inout LossSums) {
+  private func add(_ batch: PackedBatch, countedAs tasks: [Int], to sums: inout LossSums) {
     for sequence in 0..<batch.sequenceCount {
       let rows = batch.labelStarts[sequence]..<batch.labelStarts[sequence + 1]
-      sums.losses[batch.tasks[sequence]] += losses[rows].reduce(0, +)
-      sums.counts[batch.tasks[sequence]] += Double(rows.count)
+      sums.losses[tasks[sequence]] += losses[rows].reduce(0, +)
+      sums.counts[tasks[sequence]] += Double(rows.count)
     }
   }
 

@@ -5,8 +5,8 @@ import MessagePassing
 /// buffer travels or only the ranges that are not zero.
 ///
 /// Each rank owns a slice of what travels. MPI_Alltoallv brings it every rank's partial sums of its slice, it adds them
-/// in tree order, and MPI_Allgatherv returns the slices. Bytes moved: those of a ring all-reduce, times the partial sums
-/// a rank holds (one where parts and ranks are powers of two).
+/// in tree order, and MPI_Allgatherv returns the slices. Bytes moved: those of a ring all-reduce, times the partial
+/// sums a rank holds (one where parts and ranks are powers of two).
 public final class OrderedReduction: GradientReduction {
   private let gradients: UnsafeMutableBufferPointer<Float>
   private let communicator: Communicator

@@ -1,26 +1,23 @@
 import Backbones
 import Tasks
 
-extension ExampleReference {
-  /// The task whose rows of the adapter an example uses: the one its line names, or else the one it was read for.
-  func routedTask(_ example: TokenizedExample) -> Int { example.task ?? task }
-}
-
 extension StepPlan {
   /// The tasks whose rows of the adapter a step uses, each once, ascending: what every rank knows without asking.
-  func routedTasks(of training: [TokenizedTask]) -> [Int] {
-    Set(parts.joined().map { $0.routedTask(training[$0.task][$0.index]) }).sorted()
+  func routedTasks(of training: [TokenizedTask], _ routes: TaskRoutes) -> [Int] {
+    Set(parts.joined().map { routes.route(of: training[$0.task][$0.index], task: $0.task) }).sorted()
   }
 }
 
 extension PackedBatch {
   /// Puts the examples of one part of a step into the batch, in place of what it held.
-  public mutating func pack(_ references: [ExampleReference], from training: [TokenizedTask]) {
+  public mutating func pack(
+    _ references: [ExampleReference], from training: [TokenizedTask], routes: TaskRoutes
+  ) {
     removeAll()
     for reference in references {
       let example = training[reference.task][reference.index]
       appendCausal(
-        tokens: example.inputIds, labels: example.labels, task: reference.routedTask(example),
+        tokens: example.inputIds, labels: example.labels, task: routes.route(of: example, task: reference.task),
         ordinal: UInt64(reference.ordinal))
     }
   }

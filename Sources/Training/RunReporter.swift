@@ -54,6 +54,7 @@ final class RunReporter {
         NamedValue(taskNames[$0], sums.losses[$0] / sums.counts[$0])
       },
       learningRate: learningRate, gradientNorm: outcome.gradientNorm, reducedBytes: outcome.reducedBytes,
+      routerBalance: outcome.routerBalance,
       tokens: state.unreportedTokens, tokensPerSecond: rate, skippedSteps: state.skippedSteps, etaSeconds: eta,
       phaseSeconds: PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, phases.seconds[$0] ?? 0) })
     try metrics.append(record.json)

@@ -1,3 +1,4 @@
+import Adapters
 import Foundation
 import MessagePassing
 import Tasks
@@ -6,6 +7,8 @@ import Tokenizers
 /// A recipe's tasks as tokens.
 public struct TaskAssembly {
   public let specifications: [TaskSpecification]
+  /// Which of the adapter's tasks each of them is.
+  public let routes: TaskRoutes
   /// The training sets, in the recipe's order.
   public let training: [TokenizedTask]
   /// The test sets of the tasks that have one.
@@ -14,18 +17,20 @@ public struct TaskAssembly {
   /// Tokenises the splits asked for, or finds them in the cache. Collective: the ranks share the work by tasks, then
   /// each reads what the others cached.
   ///
+  /// - Parameter adapter: What will be asked to tell the tasks apart; nil: the bare model.
   /// - Throws: `TaskError` or `MPIError`.
   public init(
-    _ recipe: Recipe, tokenizer: Tokenizer?, tokenizerFile: URL?, vocabularySize: Int, splits: Set<DataSplit>,
-    ranks: Ranks
+    _ recipe: Recipe, adapter: AdapterConfiguration?, tokenizer: Tokenizer?, tokenizerFile: URL?, vocabularySize: Int,
+    splits: Set<DataSplit>, ranks: Ranks
   ) throws {
     let specifications = recipe.tasks
+    routes = try TaskRoutes(specifications, adapter: adapter)
     let preparation = try TaskPreparation(
       encoding: tokenizer, tokenizerFile: tokenizerFile,
       options: TokenizationOptions(
         kind: .causal, maxSequenceLength: recipe.maxSeqLength, maxTargetLength: recipe.maxTargetLength,
         vocabularySize: vocabularySize),
-      cacheFolder: Self.cacheFolder, taskNames: specifications.map(\.name))
+      cacheFolder: Self.cacheFolder, taskNames: routes.lineNames)
     var jobs: [(task: Int, split: DataSplit)] = []
     for (task, specification) in specifications.enumerated() {
       if splits.contains(.train) { jobs.append((task, .train)) }
@@ -42,6 +47,7 @@ public struct TaskAssembly {
     self.specifications = specifications
     training = jobs.indices.filter { jobs[$0].split == .train }.map { prepared[$0]! }
     testing = jobs.indices.filter { jobs[$0].split == .test }.map { (jobs[$0].task, prepared[$0]!) }
+    for (place, job) in jobs.enumerated() { try routes.requireRoutes(of: prepared[place]!, task: job.task) }
   }
 
   /// Where tokens are kept: $POLYAD_CACHE, else `polyad` in $XDG_CACHE_HOME or ~/.cache.

@@ -41,8 +41,9 @@ public final class Trainer {
     (self.recipe, self.assembly, self.ranks) = (recipe, assembly, ranks)
     step = try TrainingStep(assembly.model, recipe: recipe, taskCount: recipe.tasks.count, ranks: ranks)
     tasks = try TaskAssembly(
-      recipe, tokenizer: assembly.tokenizer, tokenizerFile: assembly.tokenizer?.file,
+      recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer, tokenizerFile: assembly.tokenizer?.file,
       vocabularySize: assembly.model.backbone.head.vocabularySize, splits: [.train, .test], ranks: ranks)
+    step.routes = tasks.routes
     plan = try BatchPlan(
       exampleLengths: tasks.training.map(\.exampleLengths), mixing: recipe.mixing,
       weights: recipe.tasks.map(\.weight), trainBatchSize: recipe.trainBatchSize, microBatches: recipe.microBatches,

@@ -17,6 +17,8 @@ public final class TrainingStep {
     public let gradientNorm: Double
     /// Bytes each rank puts into the reduction of the gradient: four a number that the batch's tasks can touch.
     public let reducedBytes: Int
+    /// m Σ f p, the mean over the token routers, if their losses are on: 1 when all experts are used alike.
+    public let routerBalance: Double?
     /// Whether the parameters were left alone because a loss or gradient was not finite.
     public let wasSkipped: Bool
     /// Whether a rank was asked to stop.
@@ -26,10 +28,13 @@ public final class TrainingStep {
   public let model: AdapterModel
   public let optimizer: AdamW
   public let objective: Objective
+  /// Which of the adapter's tasks each of the training sets is.
+  public var routes: TaskRoutes
   private let ranks: Ranks
   private let reduction: any GradientReduction
   private let span: Range<Int>
   private let maximumNorm: Double
+  private let routerLosses: RouterLosses
   private let randomKey: RandomKey
   private var sums: StepSums
   private let taskCount: Int
@@ -54,22 +59,28 @@ public final class TrainingStep {
         try OrderedReduction(model.parameters.gradients, partCount: recipe.microBatches, ranks.world)
       case .mpi: PlainReduction(model.parameters.gradients, ranks.world)
       }
+    routes = TaskRoutes(taskCount: taskCount)
     maximumNorm = recipe.maxGradNorm
+    routerLosses = RouterLosses(balance: recipe.routerBalanceLoss, z: recipe.routerZLoss)
     randomKey = RandomKey(seed: UInt64(bitPattern: Int64(recipe.seed)))
     sums = StepSums(partCount: recipe.microBatches, taskCount: taskCount)
   }
 
   /// Makes one step. Collective: every rank passes the same plan and rate.
   public func run(_ plan: StepPlan, training: [TokenizedTask], learningRate: Double) throws -> Outcome {
-    let tasks = plan.routedTasks(of: training), touched = model.parameters.ranges(touchedBy: tasks)
+    let (tasks, touched) = objective.phases.measure(.plan) {
+      let tasks = plan.routedTasks(of: training, routes)
+      return (tasks, model.parameters.ranges(touchedBy: tasks))
+    }
+    let balance = routerLosses.isOn ? try countRouting(plan, training) : nil
     sums.reset()
     zeroGradients()
     lastTasks = tasks
     try reduction.begin(touched)
     for part in span {
-      objective.phases.measure(.plan) { batch.pack(plan.parts[part], from: training) }
+      objective.phases.measure(.plan) { batch.pack(plan.parts[part], from: training, routes: routes) }
       var loss = LossSums(taskCount: taskCount)
-      objective.addGradient(of: batch, randomKey: randomKey, to: &loss)
+      objective.addGradient(of: batch, randomKey: randomKey, countedAs: plan.parts[part].map(\.task), to: &loss)
       sums.set(part: part, loss)
       sums.addTokens(batch.tokenCount)
       objective.phases.measure(.reduction) { reduction.add(part: part) }
@@ -79,7 +90,23 @@ public final class TrainingStep {
       try sums.reduce(over: ranks.world)
       try reduction.finish()
     }
-    return objective.phases.measure(.update) { update(touched, tasks, learningRate: learningRate) }
+    return objective.phases.measure(.update) {
+      update(touched, tasks, learningRate: learningRate, routerBalance: balance)
+    }
+  }
+
+  /// The routers' losses depend on the whole batch's routing: a forward pass more, of every rank's parts, counts it.
+  private func countRouting(_ plan: StepPlan, _ training: [TokenizedTask]) throws -> Double {
+    model.startCountingRouting()
+    var labels = 0.0
+    for part in span {
+      batch.pack(plan.parts[part], from: training, routes: routes)
+      objective.phases.measure(.forward) { objective.countRouting(of: batch, randomKey: randomKey) }
+      labels += Double(batch.labelCount)
+    }
+    var counts = model.takeRoutingCounts() + [labels]
+    try ranks.world.allReduce(&counts, .sum)
+    return model.setRouterLosses(routerLosses, counts: counts, labelCount: counts[counts.count - 1])
   }
 
   private func zeroGradients() {
@@ -90,7 +117,9 @@ public final class TrainingStep {
     }
   }
 
-  private func update(_ touched: [Range<Int>], _ tasks: [Int], learningRate: Double) -> Outcome {
+  private func update(
+    _ touched: [Range<Int>], _ tasks: [Int], learningRate: Double, routerBalance: Double?
+  ) -> Outcome {
     let total = sums.total
     let gradients = model.parameters.gradients
     // g = (Σ ∂ℓ) / (Σ labels), over every label token of every rank; zero where nothing was touched
@@ -104,7 +133,7 @@ public final class TrainingStep {
     }
     return Outcome(
       sums: total, tokenCount: sums.tokenCount, gradientNorm: norm, reducedBytes: reduction.reducedByteCount,
-      wasSkipped: !isFinite, stopRequested: sums.stopRequested)
+      routerBalance: routerBalance, wasSkipped: !isFinite, stopRequested: sums.stopRequested)
   }
 }
 
@@ -129,6 +158,15 @@ extension Recipe {
     func require(_ key: String, _ isStated: Bool, _ role: TrainableParameters.Role, _ kind: String) throws {
       guard isStated, !model.parameters.entries.contains(where: { $0.role == role }) else { return }
       throw RunError.noParameters(key: key, kind: kind, peftType: model.configuration?.peftType.rawValue ?? "null")
+    }
+    let type = model.configuration?.peftType ?? .full
+    for (key, isStated, isUsed, kind) in [
+      ("router_noise", !routerNoise, type.drawsRouterNoise, "task routers with noise"),
+      ("router_temperature", routerTemperature != 1, type.drawsRouterNoise, "task routers with noise"),
+      ("router_balance_loss", routerBalanceLoss > 0, type.routing == .token, "token routers"),
+      ("router_z_loss", routerZLoss > 0, type.routing == .token, "token routers"),
+    ] where isStated && !isUsed {
+      throw RunError.noParameters(key: key, kind: kind, peftType: type.rawValue)
     }
     try require("router_learning_rate", routerLearningRate != nil, .router, "routers")
     try require("router_weight_decay", routerWeightDecay != nil, .router, "routers")

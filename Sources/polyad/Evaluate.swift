@@ -38,8 +38,8 @@ struct Evaluate: RankedCommand {
       throw RunError.noTokenizer(folder: recipe.tokenizerNameOrPath)
     }
     let tasks = try TaskAssembly(
-      recipe, tokenizer: tokenizer, tokenizerFile: tokenizer.file, vocabularySize: backbone.head.vocabularySize,
-      splits: [.test], ranks: ranks)
+      recipe, adapter: assembly.model.configuration, tokenizer: tokenizer, tokenizerFile: tokenizer.file,
+      vocabularySize: backbone.head.vocabularySize, splits: [.test], ranks: ranks)
     let console = ProgressLine.standardError()
     let evaluator = Evaluator(
       assembly.model, tokenizer: tokenizer, tasks: tasks,

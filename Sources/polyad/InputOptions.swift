@@ -1,3 +1,4 @@
+import Adapters
 import ArgumentParser
 import Foundation
 import Tasks
@@ -10,11 +11,8 @@ struct InputOptions: ParsableArguments {
   @Option(help: "The task that routes every line: its number from 0, or its name. Default: each line's own, or 0.")
   var task: TaskSelector?
 
-  /// No adapter carries the names of its tasks.
-  private static let taskNames: [String] = []
-
   func validate() throws {
-    if let task, task.place(among: Self.taskNames) == nil { throw ValidationError("--task must be 0 or more") }
+    if let task, task.place(among: []) == nil { throw ValidationError("--task must be 0 or more") }
   }
 
   /// The examples, checked to fit the model, and each one's task.
@@ -23,12 +21,19 @@ struct InputOptions: ParsableArguments {
   func read(for assembly: ModelAssembly, promptsOnly: Bool) throws -> (examples: [TokenizedExample], tasks: [Int]) {
     let url = URL(filePath: input)
     let backbone = assembly.model.backbone
+    let knownTasks = assembly.model.configuration?.knownTasks ?? []
+    let route = try task.map { task in
+      guard let place = task.place(among: knownTasks) else {
+        throw AdapterError.unknownTask(task.text, known: knownTasks)
+      }
+      return place
+    }
     // Nothing is cut: numbers for less than what was asked would mislead.
     let options = TokenizationOptions(
       kind: .causal, maxSequenceLength: Int(Int32.max), maxTargetLength: Int(Int32.max),
       vocabularySize: backbone.head.vocabularySize)
     let reader = ExampleLineReader(
-      tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options), taskNames: Self.taskNames)
+      tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options), taskNames: knownTasks)
     let examples = promptsOnly ? try reader.readPrompts(url) : try reader.read(url)
     for (place, example) in examples.enumerated() {
       let count = example.inputIds.count
@@ -38,7 +43,6 @@ struct InputOptions: ParsableArguments {
           file: url.path, number: place + 1, tokens: count, positions: backbone.maximumLength)
       }
     }
-    let route = task?.place(among: Self.taskNames)
     return (examples, examples.map { route ?? $0.task ?? 0 })
   }
 }

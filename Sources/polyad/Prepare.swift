@@ -33,8 +33,8 @@ struct Prepare: RankedCommand {
     guard !splits.isEmpty else { throw CommandError.noTestSet(recipe: recipeOptions.recipe) }
     let (tokenizer, vocabularySize) = try CommandError.loadingModel { try modelFiles(recipe) }
     let tasks = try TaskAssembly(
-      recipe, tokenizer: tokenizer, tokenizerFile: tokenizer?.file, vocabularySize: vocabularySize, splits: splits,
-      ranks: ranks)
+      recipe, adapter: CommandError.loadingModel { try recipe.adapterConfiguration() }, tokenizer: tokenizer,
+      tokenizerFile: tokenizer?.file, vocabularySize: vocabularySize, splits: splits, ranks: ranks)
     guard ranks.isMain else { return false }
     for note in tasks.notes { CommandOutput.message("note: \(note)") }
     let sets = tasks.training.enumerated().map { ($0, $1) } + tasks.testing.map { ($0.task, $0.examples) }

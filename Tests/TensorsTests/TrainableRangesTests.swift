@@ -30,7 +30,10 @@ struct TrainableRangesTests {
 
   @Test func aTasksOwnRowsLieBehindTheSharedOnes() {
     let parameters = parameters()
-    #expect((0..<3).map { parameters.ranges(ofTask: $0) } == [[8..<16, 35..<37], [16..<24, 37..<39], [24..<32, 39..<41]])
+    #expect(
+      (0..<3).map { parameters.ranges(ofTask: $0) } == [
+        [8..<16, 35..<37], [16..<24, 37..<39], [24..<32, 39..<41],
+      ])
     #expect(parameters.entry("a")?.sharedRange == 0..<8 && parameters.entry("b")?.sharedRange == 32..<35)
     #expect(parameters.entry("b")?.rows(ofTask: 7) == nil && parameters.entry("none")?.taskCount == 0)
   }

@@ -89,7 +89,9 @@ struct AdamWTests {
 
   @Test func groupsWithoutADifferenceHaveTheBitsOfNone() {
     func values(_ role: TrainableParameters.Role) -> [Float] {
-      let parameters = TrainableParameters([.init(name: "a", shape: [3, 5]), .init(name: "b", shape: [7, 3], role: role)])
+      let parameters = TrainableParameters([
+        .init(name: "a", shape: [3, 5]), .init(name: "b", shape: [7, 3], role: role),
+      ])
       fill(parameters)
       for index in 0..<parameters.count { parameters.gradients[index] = gradient(index, 1) }
       AdamW(parameters, options: options).update(learningRate: 0.1, gradientScale: 0.3)

@@ -30,6 +30,11 @@ struct OrderedReductionTests {
     #expect(Set(files).count == 1)
   }
 
+  @Test func modelsRoutedByTaskAreTrainedToTheSameBytesOnAnyNumberOfRanks() throws {
+    let files = try (1...4).map { try write("routed training", rankCount: $0) }
+    #expect(!files[0].isEmpty && Set(files).count == 1)
+  }
+
   /// What rank 0 of a job writes.
   private func write(_ job: String, rankCount: Int) throws -> Data {
     try withTemporaryFolder { folder in
@@ -65,6 +70,12 @@ struct ReductionRankTests {
     environment.job.run(exitCode: { _ in 5 }) {
       try write(TrainingRuns(Ranks(environment)).run(), world)
     }
+  }
+
+  @Test(.enabled(if: RankProcesses.ownJob == "routed training")) func stepsOfRoutedModelsAreTrained() throws {
+    let environment = try MPIEnvironment(threadLevel: .serialized)
+    let world = environment.world
+    environment.job.run(exitCode: { _ in 5 }) { try write(TrainingRuns(Ranks(environment)).runTaskRouted(), world) }
   }
 
   @Test(.enabled(if: RankProcesses.ownJob == "task rows")) func rowsOfTasksAreReducedAndUpdated() throws {

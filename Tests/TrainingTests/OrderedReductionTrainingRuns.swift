@@ -8,10 +8,13 @@ import Testing
 @testable import Tasks
 @testable import Training
 
-/// Training steps of a small LoRA model with dropout, on the ranks of a job.
+/// Training steps of small models with dropout, on the ranks of a job.
 struct TrainingRuns {
   /// The environment variable that names the file for the trained numbers.
   static let fileVariable = "POLYAD_TEST_FILE"
+
+  /// Far more than a step has.
+  private static let routedTaskCount = 40
 
   private let ranks: Ranks
   private let recipe: Recipe
@@ -38,9 +41,9 @@ struct TrainingRuns {
     return task
   }
 
-  private func model() throws -> AdapterModel {
-    var configuration = AdapterConfiguration(peftType: .lora)
-    (configuration.adapterRank, configuration.loraDropout) = (3, 0.2)
+  private func model(_ peftType: PEFTType = .lora) throws -> AdapterModel {
+    var configuration = AdapterConfiguration(peftType: peftType)
+    (configuration.adapterRank, configuration.loraDropout, configuration.taskCount) = (3, 0.2, Self.routedTaskCount)
     let model = try AdapterModel(configuration, backbone: TestModel.random(), seed: 2)
     model.scatterValues()
     return model
@@ -58,12 +61,46 @@ struct TrainingRuns {
     return Array(model.parameters.values)
   }
 
+  /// The trained numbers of models that route by task, after steps that each have two tasks of forty.
+  func runTaskRouted() throws -> [Float] {
+    try [PEFTType.taskLoRA, .cPoly].flatMap { peftType in
+      try [false, true].flatMap { isSparse in
+        var recipe = recipe
+        recipe.sparseUpdates = isSparse
+        let model = try model(peftType), parameters = model.parameters, before = Array(parameters.values)
+        let step = try TrainingStep(model, recipe: recipe, taskCount: tasks.count, ranks: ranks)
+        // Every third batch of this plan is an epoch's small rest.
+        for number in [0, 1, 3, 4, 6] {
+          let parts = plan.step(number).parts.map { $0.filter { $0.task != number % 3 } }
+          let outcome = try step.run(
+            StepPlan(step: number, epoch: 0, parts: parts), training: tasks, learningRate: 0.01)
+          let present = (0..<3).filter { $0 != number % 3 }
+          #expect(outcome.reducedBytes == 4 * parameters.ranges(touchedBy: present).joined().count)
+          #expect(outcome.reducedBytes < parameters.count && !outcome.wasSkipped)
+          onlyPresentTasksHaveGradients(parameters, present)
+        }
+        // Dense, what no batch has decays; sparse, it stays.
+        let unused = parameters.ranges(ofTask: 30).joined()
+        #expect(unused.allSatisfy { (parameters.values[$0] == before[$0]) == isSparse })
+        #expect(step.optimizer.taskUpdateCounts.prefix(4) == (isSparse ? [2, 3, 5, 0] : []))
+        return Array(parameters.values)
+      }
+    }
+  }
+
+  private func onlyPresentTasksHaveGradients(_ parameters: TrainableParameters, _ tasks: [Int]) {
+    var gradients = Array(parameters.gradients)
+    for index in parameters.ranges(touchedBy: tasks).joined() { gradients[index] = 0 }
+    #expect(gradients.allSatisfy { $0 == 0 })
+    for task in tasks { #expect(parameters.ranges(ofTask: task).joined().contains { parameters.gradients[$0] != 0 }) }
+  }
+
   /// g = (Σ ∂ℓ) / (Σ labels) over the whole batch in one part, and one AdamW update from it.
   private func theFirstStepIsItsDefinition(_ step: TrainingStep) throws {
     let outcome = try step.run(plan.step(0), training: tasks, learningRate: 0.01)
     let other = try model()
     var batch = PackedBatch(), sums = LossSums(taskCount: tasks.count)
-    batch.pack(plan.step(0).parts.flatMap { $0 }, from: tasks)
+    batch.pack(plan.step(0).parts.flatMap { $0 }, from: tasks, routes: TaskRoutes(taskCount: tasks.count))
     Objective(other).addGradient(of: batch, randomKey: RandomKey(seed: 7), to: &sums)
     #expect(outcome.tokenCount == batch.tokenCount)
     #expect(outcome.reducedBytes == 4 * other.parameters.count)

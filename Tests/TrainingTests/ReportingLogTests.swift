@@ -24,7 +24,8 @@ import Testing
         try text(folder, "metrics.jsonl")
           == #"{"step": 10, "epoch": 0.25, "loss": 1.5, "task_loss": {"rte": 2.0, "copy": null}, "#
           + #""learning_rate": 5e-05, "grad_norm": null, "reduced_bytes": 64, "tokens": 10, "#
-          + #""tokens_per_second": 4.0, "skipped_steps": 1, "eta_seconds": 3.0, "phase_seconds": {"forward": 0.5}}"# + "\n")
+          + #""tokens_per_second": 4.0, "skipped_steps": 1, "eta_seconds": 3.0, "#
+          + #""phase_seconds": {"forward": 0.5}}"# + "\n")
     }
   }
 

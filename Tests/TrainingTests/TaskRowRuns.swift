@@ -20,7 +20,8 @@ struct TaskRowRuns {
       .init(name: "shared", shape: [3, 3]),
       .init(name: "router", shape: [6, 2], role: .router, taskRows: .init(first: 0, perTask: 1)),
     ])
-    if isRestricted { parameters.restrictTraining(to: [3..<20, 41..<80, 90..<97]) }
+    // Nothing shared: a batch without these tasks' rows reduces nothing at all.
+    if isRestricted { parameters.restrictTraining(to: [12..<20, 46..<60, 90..<97]) }
     RandomKey(seed: 3).fillNormal(parameters.values, standardDeviation: 1)
     return parameters
   }

@@ -54,3 +54,44 @@ public struct RouterLosses: Sendable, Equatable {
     }
   }
 }
+
+extension AdapterModel {
+  /// From now on every pass adds its routing to fresh ``RoutingStatistics`` of each token router.
+  public func startCountingRouting() {
+    for (_, router) in tokenRouters {
+      router.statistics = RoutingStatistics(blocks: router.blocks, expertCount: router.expertCount)
+    }
+  }
+
+  /// Stops counting, and returns what there is to add up over ranks: of each router the tokens it saw, how many of them
+  /// chose each expert, and each expert's summed gates.
+  public func takeRoutingCounts() -> [Double] {
+    tokenRouters.flatMap { _, router in
+      defer { router.statistics = nil }
+      guard let statistics = router.statistics else { preconditionFailure("routing was not counted") }
+      return [Double(statistics.tokenCount)] + statistics.chosen + statistics.gateSums
+    }
+  }
+
+  /// Adds the routers' own losses to coming backward passes.
+  ///
+  /// - Parameters:
+  ///   - counts: ``takeRoutingCounts()`` of the whole batch, added up over parts and ranks.
+  ///   - labelCount: By which the summed gradient is divided in the end.
+  /// - Returns: m Σ f p, the mean over the routers: 1 when all experts are used alike.
+  public func setRouterLosses(_ losses: RouterLosses, counts: [Double], labelCount: Double) -> Double {
+    var start = 0, balance = 0.0, routerCount = 0
+    for (_, router) in tokenRouters {
+      let size = router.blocks * router.expertCount, tokens = counts[start]
+      let chosen = Array(counts[start + 1..<start + 1 + size]), gates = counts[start + 1 + size..<start + 1 + 2 * size]
+      router.losses = RouterLosses.AtRouter(
+        losses, chosen: chosen, tokenCount: tokens, labelCount: labelCount, blocks: router.blocks,
+        expertCount: router.expertCount)
+      let products = zip(chosen, gates).reduce(0) { $0 + $1.0 * $1.1 }
+      balance += Double(router.expertCount) * products / max(tokens * tokens, 1)
+      routerCount += router.blocks
+      start += 1 + 2 * size
+    }
+    return balance / Double(max(routerCount, 1))
+  }
+}

@@ -44,13 +44,22 @@ public struct Recipe: Sendable, Equatable {
   public var maxSteps: Int?
   /// `learning_rate` at the peak of the schedule. Default: 5e-5.
   public var learningRate = 5e-5
-  /// `router_learning_rate`: what routers learn at, at the peak of a schedule of the same shape. Methods without routers
-  /// refuse it. null (default): the same as ``learningRate``.
+  /// `router_learning_rate`: what routers learn at, at the peak of a schedule of the same shape. Methods without
+  /// routers refuse it. null (default): the same as ``learningRate``.
   public var routerLearningRate: Double?
-  /// `loraplus_lr_ratio`: LoRA+ (Hayou et al. 2024, arXiv 2402.12354). Up-projections (lora_B) and parameters of one axis
-  /// learn at this multiple, 1 or more, of the rate; routers do not. Methods without up-projections refuse it. As in
-  /// PEFT's `create_loraplus_optimizer`, but that weight decay stays the same for all. null (default): none.
+  /// `loraplus_lr_ratio`: LoRA+ (Hayou et al. 2024, arXiv 2402.12354). Up-projections (lora_B) and parameters of one
+  /// axis learn at this multiple, 1 or more, of the rate; routers do not. Methods without up-projections refuse it. As
+  /// in PEFT's `create_loraplus_optimizer`, but weight decay and the rate of embeddings stay what they are. null
+  /// (default): none.
   public var loraplusLrRatio: Double?
+  /// `router_noise`: whether task routers (POLY, C_POLY) draw relaxed Bernoulli weights while training. Default: true.
+  public var routerNoise = true
+  /// `router_temperature` of those draws. Default: 1.
+  public var routerTemperature = 1.0
+  /// `router_balance_loss`: how much the load-balancing loss of token routers counts. Default: 0.
+  public var routerBalanceLoss = 0.0
+  /// `router_z_loss`: how much the squared log-sum-exp of their logits counts. Default: 0.
+  public var routerZLoss = 0.0
   /// `lr_scheduler_type`. Default: linear.
   public var lrSchedulerType = LearningRateSchedule.Kind.linear
   /// `warmup_ratio`: the share of all steps that warms up; ``warmupSteps`` wins over it. Default: 0.

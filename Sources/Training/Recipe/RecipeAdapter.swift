@@ -30,7 +30,8 @@ extension Recipe {
     public func reconciled(with saved: AdapterConfiguration) throws(RecipeError) -> Adapter {
       var result = Adapter()
       result.configuration = saved
-      let comparable = Self.fields.filter { $0.key != "init_from" && $0.key != "init_seed" }
+      let ownKeys = ["init_from", "init_seed", "new_tasks", "train"]
+      let comparable = Self.fields.filter { !ownKeys.contains($0.key) }
       for field in comparable where statedKeys.contains(field.key) {
         let stated = field.write(self)
         let found = field.write(result)
@@ -42,8 +43,8 @@ extension Recipe {
       }
       // Only what goes with the saved type is written from now on.
       let written = Set(comparable.filter { $0.write(result) != nil }.map(\.key))
-      result.initFrom = initFrom
-      result.statedKeys = written.union(["init_from"])
+      (result.initFrom, result.newTasks, result.trainedPart) = (initFrom, newTasks, trainedPart)
+      result.statedKeys = written.union(statedKeys)
       return result
     }
   }

@@ -7,7 +7,14 @@ extension Recipe: RecipeSection {
   private static let lengthLimit = 1 << 24, batchLimit = 1_000_000, epochLimit = 1_000_000, stepLimit = 1_000_000_000
 
   static var fields: [RecipeField<Recipe>] {
-    [
+    // With init_from the saved adapter's method is not known yet.
+    func unless(_ fits: @escaping (PEFTType) -> Bool) -> (Recipe) -> String? {
+      { recipe in
+        let type = recipe.adapter.configuration.peftType
+        return recipe.adapter.initFrom != nil || fits(type) ? nil : "peft_type \(type.rawValue)"
+      }
+    }
+    return [
       .init("model_name_or_path", \.modelNameOrPath, isRequired: true, mustBe: .notEmpty),
       .init("tokenizer_name_or_path", \.tokenizerNameOrPath, mustBe: .notEmpty),
       .init("init_weights", \.initWeights),
@@ -32,6 +39,10 @@ extension Recipe: RecipeSection {
       .init("learning_rate", \.learningRate, mustBe: .notNegative),
       .init("router_learning_rate", \.routerLearningRate, mustBe: .notNegative),
       .init("loraplus_lr_ratio", \.loraplusLrRatio, mustBe: .init("1 or more") { $0 >= 1 }),
+      .init("router_noise", \.routerNoise, conflict: unless { $0.drawsRouterNoise }),
+      .init("router_temperature", \.routerTemperature, mustBe: .positive, conflict: unless { $0.drawsRouterNoise }),
+      .init("router_balance_loss", \.routerBalanceLoss, mustBe: .notNegative, conflict: unless { $0.routing == .token }),
+      .init("router_z_loss", \.routerZLoss, mustBe: .notNegative, conflict: unless { $0.routing == .token }),
       .init("lr_scheduler_type", \.lrSchedulerType),
       .init("warmup_ratio", \.warmupRatio, mustBe: .share),
       .init("warmup_steps", \.warmupSteps, mustBe: .within(0...Self.stepLimit)),
@@ -80,6 +91,14 @@ extension Recipe: RecipeSection {
       "pretrained for every peft_type but FULL")
     if adapter.configuration.peftType == .full, initWeights == .pretrained, adapter.initSeed != nil {
       throw .notApplicable(key: "adapter.init_seed", reader.place(of: "adapter"), with: "init_weights pretrained")
+    }
+    if adapter.initFrom == nil, adapter.configuration.peftType.routing == .task {
+      if adapter.configuration.taskCount == 0 { adapter.configuration.taskCount = tasks.count }
+      let count = adapter.configuration.taskCount
+      try require(
+        count == tasks.count || tasks.allSatisfy { $0.format == .pretokenized }, "adapter.n_tasks", String(count),
+        "\(tasks.count), as many as there are tasks; it may be left out")
+      if count == tasks.count { adapter.configuration.taskNames = tasks.map(\.name) }
     }
     for (index, task) in tasks.enumerated() {
       try require(

@@ -32,6 +32,8 @@ public struct TrainingRecord: Sendable, Equatable {
   public var gradientNorm: Double
   /// Bytes that each rank put into the reduction of the last of these steps' gradients.
   public var reducedBytes: Int
+  /// m Σ f p of the last of these steps, the mean over token routers, if their losses are on; 1 is perfect balance.
+  public var routerBalance: Double?
   /// Real tokens of these steps, all ranks together.
   public var tokens: Int
   /// The same per second of wall time.
@@ -45,8 +47,8 @@ public struct TrainingRecord: Sendable, Equatable {
 
   public init(
     step: Int, epoch: Double, loss: Double, taskLosses: [NamedValue] = [], learningRate: Double,
-    gradientNorm: Double, reducedBytes: Int, tokens: Int, tokensPerSecond: Double, skippedSteps: Int = 0, etaSeconds: Double,
-    phaseSeconds: [NamedValue] = []
+    gradientNorm: Double, reducedBytes: Int, routerBalance: Double? = nil, tokens: Int, tokensPerSecond: Double, skippedSteps: Int = 0,
+    etaSeconds: Double, phaseSeconds: [NamedValue] = []
   ) {
     self.step = step
     self.epoch = epoch
@@ -55,6 +57,7 @@ public struct TrainingRecord: Sendable, Equatable {
     self.learningRate = learningRate
     self.gradientNorm = gradientNorm
     self.reducedBytes = reducedBytes
+    self.routerBalance = routerBalance
     self.tokens = tokens
     self.tokensPerSecond = tokensPerSecond
     self.skippedSteps = skippedSteps
@@ -64,12 +67,16 @@ public struct TrainingRecord: Sendable, Equatable {
 
   /// The record as a line of `metrics.jsonl`.
   public var json: JSONValue {
-    [
-      "step": .int(step), "epoch": .double(epoch), "loss": .double(loss), "task_loss": .object(taskLosses),
-      "learning_rate": .double(learningRate), "grad_norm": .double(gradientNorm),
-      "reduced_bytes": .int(reducedBytes), "tokens": .int(tokens), "tokens_per_second": .double(tokensPerSecond), "skipped_steps": .int(skippedSteps),
-      "eta_seconds": .double(etaSeconds), "phase_seconds": .object(phaseSeconds),
+    var members: [JSONValue.Member] = [
+      .init("step", .int(step)), .init("epoch", .double(epoch)), .init("loss", .double(loss)),
+      .init("task_loss", .object(taskLosses)), .init("learning_rate", .double(learningRate)),
+      .init("grad_norm", .double(gradientNorm)), .init("reduced_bytes", .int(reducedBytes)),
+      .init("tokens", .int(tokens)), .init("tokens_per_second", .double(tokensPerSecond)),
+      .init("skipped_steps", .int(skippedSteps)), .init("eta_seconds", .double(etaSeconds)),
+      .init("phase_seconds", .object(phaseSeconds)),
     ]
+    if let routerBalance { members.append(.init("router_balance", .double(routerBalance))) }
+    return .object(members)
   }
 
   /// The record as TensorBoard scalars.
@@ -78,7 +85,7 @@ public struct TrainingRecord: Sendable, Equatable {
       NamedValue("train/loss", loss), NamedValue("train/learning_rate", learningRate),
       NamedValue("train/grad_norm", gradientNorm), NamedValue("train/tokens_per_second", tokensPerSecond),
       NamedValue("train/epoch", epoch),
-    ] + taskLosses.map { NamedValue("train/\($0.name)/loss", $0.value) }
+    ] + (routerBalance.map { [NamedValue("train/router_balance", $0)] } ?? []) + taskLosses.map { NamedValue("train/\($0.name)/loss", $0.value) }
   }
 }
 

@@ -1,0 +1,56 @@
+import Tensors
+
+extension AdapterConfiguration {
+  /// What the tasks of a task-routed adapter answer to: their names, or their numbers where the adapter carries no names.
+  /// Empty for other methods, which treat all tasks alike.
+  public var knownTasks: [String] {
+    guard routing == .task else { return [] }
+    return taskNames.isEmpty ? (0..<taskCount).map(String.init) : taskNames
+  }
+
+  /// The configuration with more tasks behind its own.
+  ///
+  /// - Throws: ``AdapterError`` when the method is not routed by task, or the adapter knows a task already.
+  public func adding(newTasks: [String]) throws -> AdapterConfiguration {
+    guard !newTasks.isEmpty else { return self }
+    guard routing == .task else { throw AdapterError.noTasks(key: "new_tasks", type: peftType.rawValue) }
+    guard exclusiveSkills || !peftType.reads(.exclusiveSkills) else { throw AdapterError.sharedSkills }
+    for (place, name) in newTasks.enumerated() {
+      guard !knownTasks.contains(name), !newTasks[..<place].contains(name) else {
+        throw AdapterError.taskIsKnown(name)
+      }
+    }
+    var result = self
+    result.taskNames = knownTasks + newTasks
+    result.taskCount += newTasks.count
+    return result
+  }
+}
+
+extension AdapterModel {
+  /// Leaves all but `part` as it is from now on. At most once, before an optimizer is made.
+  ///
+  /// - Parameter newTasks: The numbers of the tasks that the adapter has just got.
+  /// - Throws: ``AdapterError`` when the adapter has no such part.
+  public func restrictTraining(to part: TrainedPart, newTasks: Range<Int>) throws {
+    let type = configuration?.peftType.rawValue ?? ""
+    guard part != .all else { return }
+    guard part != .task || !newTasks.isEmpty else { throw AdapterError.noNewTasks }
+    let ranges = parameters.entries.compactMap { entry -> Range<Int>? in
+      guard part == .task || entry.role == .router else { return nil }
+      guard let rows = entry.taskRows, !newTasks.isEmpty else { return part == .router ? entry.range : nil }
+      return entry.elements(ofTasks: newTasks, rows)
+    }
+    guard !ranges.isEmpty else { throw AdapterError.noSuchPart(part.rawValue, type: type) }
+    parameters.restrictTraining(to: ranges)
+  }
+}
+
+extension TrainableParameters.Entry {
+  /// Where the numbers of neighbouring tasks lie in the flat arrays.
+  fileprivate func elements(ofTasks tasks: Range<Int>, _ rows: TrainableParameters.TaskRows) -> Range<Int> {
+    let rowCount = range.count / max(shape[0], 1)
+    let first = rows.first + tasks.lowerBound * rows.perTask, end = rows.first + tasks.upperBound * rows.perTask
+    return range.lowerBound + first * rowCount..<range.lowerBound + end * rowCount
+  }
+}

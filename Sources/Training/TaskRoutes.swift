@@ -1,0 +1,51 @@
+import Adapters
+import Tasks
+
+/// Which of the adapter's tasks each of a recipe's is: what its examples are routed by.
+///
+/// Adapters that are not routed by task treat all alike; there a task is its place in the recipe.
+public struct TaskRoutes: Sendable, Equatable {
+  /// The adapter's task of each of the recipe's; nil for one whose lines each name theirs.
+  private let numbers: [Int?]
+  /// What the `task` of a pre-tokenized line may be.
+  let lineNames: [String]
+
+  /// Every task as itself.
+  public init(taskCount: Int) { (numbers, lineNames) = (Array(0..<taskCount), []) }
+
+  /// - Throws: `AdapterError` for a task that the adapter does not know.
+  public init(_ tasks: [TaskSpecification], adapter: AdapterConfiguration?) throws {
+    let names = tasks.map(\.name)
+    guard let adapter, adapter.routing == .task else {
+      (numbers, lineNames) = (Array(names.indices), names)
+      return
+    }
+    let isNamed = !adapter.taskNames.isEmpty || adapter.taskCount == tasks.count
+    let known = adapter.taskNames.isEmpty && isNamed ? names : adapter.knownTasks
+    numbers = try tasks.map { task in
+      if let number = known.firstIndex(of: task.name) { return number }
+      // Its lines may name their own.
+      if task.format == .pretokenized { return nil }
+      guard isNamed else {
+        throw AdapterError.taskCountDiffers(adapter: adapter.taskCount, recipe: tasks.count)
+      }
+      throw AdapterError.unknownTask(task.name, known: known)
+    }
+    lineNames = known
+  }
+
+  /// The adapter's task that an example is routed by.
+  ///
+  /// - Parameter task: The recipe's task that the example was read for.
+  public func route(of example: TokenizedExample, task: Int) -> Int { example.task ?? numbers[task] ?? 0 }
+
+  /// Throws if an example of a task that the adapter does not know names none that it does.
+  ///
+  /// - Parameter task: The recipe's task.
+  func requireRoutes(of examples: TokenizedTask, task: Int) throws {
+    guard numbers[task] == nil else { return }
+    for index in 0..<examples.count where examples[index].task == nil {
+      throw AdapterError.unknownTask(examples.name, known: lineNames)
+    }
+  }
+}

@@ -21,6 +21,10 @@ public struct StepBenchmark {
     public var steps = 8
     /// Instances read of each task file.
     public var examplesPerTask = 100
+    /// Tasks that the examples are dealt out to; nil: a task a file.
+    public var taskCount: Int?
+    /// AdamW's `sparse_updates`.
+    public var updatesSparsely = false
 
     public init() {}
   }
@@ -56,28 +60,41 @@ public struct StepBenchmark {
     recipe.trainBatchSize = options.sequencesPerRank * ranks.count
     recipe.microBatches = options.partsPerRank * ranks.count
     recipe.weightDecay = 0.01
-    step = try TrainingStep(model, recipe: recipe, taskCount: taskFiles.count, ranks: ranks)
+    recipe.sparseUpdates = options.updatesSparsely
+    let taskCount = options.taskCount ?? taskFiles.count
+    step = try TrainingStep(model, recipe: recipe, taskCount: taskCount, ranks: ranks)
     let preparation = try TaskPreparation(
       encoding: tokenizer, tokenizerFile: tokenizer.file,
       options: TokenizationOptions(
         kind: .causal, maxSequenceLength: options.maximumLength, maxTargetLength: options.maximumTargetLength,
         vocabularySize: model.backbone.head.vocabularySize))
-    tasks = try taskFiles.map { file in
+    let files = try taskFiles.map { file in
       try preparation.prepare(
         TaskSpecification(
           name: file.deletingPathExtension().lastPathComponent, format: .superNaturalInstructions, train: file,
           positiveExamples: 0, maxTrainExamples: options.examplesPerTask), split: .train)
     }
-    let found = tasks.reduce(0) { $0 + $1.count }
+    let found = files.reduce(0) { $0 + $1.count }
     guard found >= recipe.trainBatchSize else {
       throw RunError.tooFewExamples(found: found, needed: recipe.trainBatchSize)
     }
-    plans = Self.plans(tasks, recipe: recipe, count: options.steps + 1)
+    plans = Self.plans(files, taskCount: taskCount, recipe: recipe, count: options.steps + 1)
+    // A file's examples belong to every task that is dealt some of them.
+    tasks = (0..<taskCount).map { files[$0 % files.count] }
+  }
+
+  /// The task that an example of a file is dealt to, so that each task has examples of one file.
+  private static func task(file: Int, index: Int, fileCount: Int, taskCount: Int) -> Int {
+    guard file < taskCount else { return file % taskCount }
+    let shares = (taskCount - file + fileCount - 1) / fileCount
+    return file + index % shares * fileCount
   }
 
   /// Sequences sorted by length and cut into batches, the batches in random order.
-  private static func plans(_ tasks: [TokenizedTask], recipe: Recipe, count: Int) -> [StepPlan] {
-    let lengths = tasks.map(\.exampleLengths)
+  private static func plans(
+    _ files: [TokenizedTask], taskCount: Int, recipe: Recipe, count: Int
+  ) -> [StepPlan] {
+    let lengths = files.map(\.exampleLengths)
     let all = lengths.indices.flatMap { task in lengths[task].indices.map { (task: task, index: $0) } }
     let sorted = all.sorted {
       (lengths[$0.task][$0.index], $0.task, $0.index) < (lengths[$1.task][$1.index], $1.task, $1.index)
@@ -90,8 +107,10 @@ public struct StepBenchmark {
       var parts = Array(repeating: [ExampleReference](), count: recipe.microBatches)
       for place in 0..<recipe.trainBatchSize {
         let example = sorted[start + place]
+        let task = task(
+          file: example.task, index: example.index, fileCount: files.count, taskCount: taskCount)
         parts[place % recipe.microBatches].append(
-          ExampleReference(task: example.task, index: example.index, ordinal: step * recipe.trainBatchSize + place))
+          ExampleReference(task: task, index: example.index, ordinal: step * recipe.trainBatchSize + place))
       }
       return StepPlan(step: step, epoch: 0, parts: parts)
     }

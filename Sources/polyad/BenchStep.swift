@@ -10,7 +10,7 @@ import Training
 /// `polyad bench step`.
 struct BenchStep: RankedCommand {
   static let configuration = CommandConfiguration(
-    commandName: "step", abstract: "Measures LoRA training steps of a published model shape on real task lengths.",
+    commandName: "step", abstract: "Measures training steps of a published model shape on real task lengths.",
     discussion: "Random weights: speed does not depend on them. Batches are cut as launch scripts of other systems do.")
 
   @Option(help: "The model's shape: gpt2 (124 M parameters).")
@@ -21,8 +21,18 @@ struct BenchStep: RankedCommand {
   var data: String
   @Option(help: "The folder of tokenizer.json.", completion: .directory)
   var tokenizer: String
-  @Option(name: .customLong("r"), help: "LoRA's rank.")
-  var adapterRank = 8
+  @Option(help: "What is trained: a recipe's peft_type, with 4 experts or skills where it has such.")
+  var method = "LORA"
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: "A key of a recipe's adapter section, such as n_splits=4 or use_dora=true.")
+  var settings: [String] = []
+  @Option(name: .customLong("r"), help: "The rank of the update that a token meets, all its experts together.")
+  var activeRank = 8
+  @Option(help: "Tasks that the examples are dealt out to. Default: one a file.")
+  var tasks: Int?
+  @Flag(help: "Leave what belongs to tasks outside the batch untouched, as sparse_updates does.")
+  var sparseUpdates = false
   @Option(help: "Sequences a rank and step.")
   var batch = 4
   @Option(help: "Parts that a rank's sequences are cut in.")
@@ -36,8 +46,8 @@ struct BenchStep: RankedCommand {
 
   func validate() throws {
     guard preset == "gpt2" else { throw ValidationError("unknown preset \"\(preset)\"; known: gpt2") }
-    guard batch > 0, microBatches > 0, steps > 0, adapterRank > 0, maxLength > 1 else {
-      throw ValidationError("--batch, --micro-batches, --steps and --r must be above 0, --max-length at least 2")
+    guard batch > 0, microBatches > 0, steps > 0, activeRank > 0, tasks ?? 1 > 0, maxLength > 1 else {
+      throw ValidationError("--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2")
     }
   }
 
@@ -51,16 +61,17 @@ struct BenchStep: RankedCommand {
       throw UsageError(
         "--max-length is \(maxLength), but the model has \(positions) positions: lower it to \(positions) or less")
     }
-    var configuration = AdapterConfiguration(peftType: .lora)
-    configuration.adapterRank = adapterRank
-    configuration.loraAlpha = 16
+    let files = try taskFiles()
+    let configuration = try Recipe.benchmarkAdapter(
+      peftType: method, overrides: settings, activeRank: activeRank, taskCount: tasks ?? files.count)
     let adapted = try AdapterModel(configuration, backbone: loaded.backbone, seed: 0)
     let loadSeconds = (ContinuousClock.now - begin) / .seconds(1)
     var options = StepBenchmark.Options()
     (options.sequencesPerRank, options.partsPerRank) = (batch, min(microBatches, batch))
     (options.maximumLength, options.steps) = (maxLength, steps)
+    (options.taskCount, options.updatesSparsely) = (tasks, sparseUpdates)
     let benchmark = try StepBenchmark(
-      adapted, tokenizer: Tokenizer(folder: ModelAssembly.tokenizerFolder(tokenizer)), taskFiles: taskFiles(),
+      adapted, tokenizer: Tokenizer(folder: ModelAssembly.tokenizerFolder(tokenizer)), taskFiles: files,
       options: options, ranks: ranks)
     let peakBefore = try peak(ranks)
     let result = try benchmark.run()
@@ -69,7 +80,7 @@ struct BenchStep: RankedCommand {
     try loaded.weights.free()
     guard ranks.isMain else { return false }
     try report(
-      result, ranks, peak: max(peakBefore, peakAfter), memory: Int(memory), loadSeconds: loadSeconds,
+      result, adapted, ranks, peak: max(peakBefore, peakAfter), memory: Int(memory), loadSeconds: loadSeconds,
       sharedMiB: loaded.weights.byteCount >> 20)
     return false
   }
@@ -88,14 +99,17 @@ struct BenchStep: RankedCommand {
   }
 
   private func report(
-    _ result: StepBenchmark.Result, _ ranks: Ranks, peak: Double, memory: Int, loadSeconds: Double, sharedMiB: Int
+    _ result: StepBenchmark.Result, _ adapted: AdapterModel, _ ranks: Ranks, peak: Double, memory: Int,
+    loadSeconds: Double, sharedMiB: Int
   ) throws {
     let utilization = result.flopsPerSecondPerRank * 1e-9 / peak
     let phases = PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, result.phases[$0] ?? 0) }
     let threads = (try? ThreadPlan().threadCount) ?? 1
     if json {
       try CommandOutput.result([
-        "preset": .string(model ?? preset), "method": "LORA", "ranks": .int(ranks.count), "threads": .int(threads),
+        "preset": .string(model ?? preset), "method": .string(method), "active_rank": adapted.configuration?.activeRank.map(JSONValue.int) ?? .null,
+        "trainable_parameters": .int(adapted.parameters.count), "reduced_bytes": .int(result.reducedBytes),
+        "ranks": .int(ranks.count), "threads": .int(threads),
         "precision": "fp32", "tokens_per_second": .double(result.tokensPerSecond),
         "seconds_per_step": .double(result.secondsPerStep), "phase_seconds": .object(phases),
         "matmul_gflops": .double(peak), "model_flops_utilization": .double(utilization), "peak_rss_mib": .int(memory),
@@ -106,6 +120,8 @@ struct BenchStep: RankedCommand {
       return
     }
     var table = Table(columns: [.init(model ?? preset), .init("", .right)])
+    table.append(["method, trainable parameters", "\(method), \(Formatting.count(adapted.parameters.count))"])
+    table.append(["bytes a rank gives to the reduction, a step", Formatting.count(result.reducedBytes)])
     table.append(["ranks × threads", "\(ranks.count) × \(threads)"])
     table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
     table.append(["seconds a step", Formatting.number(result.secondsPerStep)])

@@ -72,7 +72,7 @@ struct Train: RankedCommand {
   private func summary(_ trainer: Trainer, _ ranks: Ranks) -> JSONValue {
     [
       "ranks": .int(ranks.count), "steps": .int(trainer.totalSteps), "steps_per_epoch": .int(trainer.stepsPerEpoch),
-      "trainable_parameters": .int(trainer.assembly.model.parameters.count),
+      "trainable_parameters": .int(trainer.assembly.model.parameters.trainedCount),
       "model_parameters": .int(trainer.assembly.model.backboneParameterCount),
       "shared_mib": .int(trainer.assembly.loaded.weights.byteCount >> 20),
       "tasks": .array(

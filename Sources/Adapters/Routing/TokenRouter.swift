@@ -26,6 +26,9 @@ public final class TokenRouter: Gates {
     everyExpert = Array(0..<Int32(expertCount))
   }
 
+  /// Numbers in R.
+  public var weightCount: Int { router?.values.count ?? 0 }
+
   func experts(in pass: Pass) -> [Int32] { everyExpert }
 
   func width(_ experts: [Int32]) -> Int { blocks * expertCount }

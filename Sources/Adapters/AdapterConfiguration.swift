@@ -96,6 +96,10 @@ public struct AdapterConfiguration: Sendable, Equatable {
   /// What decides how much each expert or skill counts.
   public var routing: Routing { peftType.routing }
 
+  /// The rank of the update that one token meets, where no pattern gives a map its own r; nil where an update is no
+  /// low-rank product. Methods of one active rank cost a token about the same.
+  public var activeRank: Int? { peftType.method?.activeRank(self) }
+
   /// The configuration with null targets replaced by PEFT's defaults for the family.
   public func withDefaults(family: String) -> AdapterConfiguration {
     var result = self

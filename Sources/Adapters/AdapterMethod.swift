@@ -61,6 +61,13 @@ public protocol AdapterMethod {
   /// What PEFT's own types need in adapter_config.json beside the keys, the same in every adapter.
   static var constants: [String: any Sendable] { get }
 
+  /// The names of its tensors behind a module's path; an adapter need not have all of them.
+  static var suffixes: [String] { get }
+
+  /// The rank of the update that one token meets, where no pattern gives a map its own r; nil for updates that are no
+  /// low-rank product.
+  static func activeRank(_ configuration: AdapterConfiguration) -> Int?
+
   /// - Parameter sites: The paths of all adapted maps.
   init(_ configuration: AdapterConfiguration, sites: [String]) throws
 
@@ -68,6 +75,11 @@ public protocol AdapterMethod {
   ///
   /// - Throws: ``AdapterError`` when the configuration does not fit the map.
   func parameters(at site: Linear) throws -> [SiteParameter]
+
+  /// How many numbers the method saves at a map, as its paper counts them.
+  ///
+  /// - Throws: ``AdapterError`` or ``SavedAdapterError`` for tensors that are missing or have other shapes.
+  func parameterFormula(at site: SavedSite) throws -> ParameterFormula
 
   /// The adapter for one map, working on the memory of its parameters (in the order of ``parameters(at:)``).
   func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) throws -> any LinearAdapter
@@ -77,4 +89,6 @@ extension AdapterMethod {
   public static var routing: Routing { .none }
   public static var drawsRouterNoise: Bool { false }
   public static var constants: [String: any Sendable] { [:] }
+
+  public static func activeRank(_ configuration: AdapterConfiguration) -> Int? { configuration.adapterRank }
 }

@@ -13,7 +13,7 @@ import Tensors
 ///
 /// Shapes: A (A + T·B, r, inputs), Kaiming-uniform at first, task t's own from A + t·B; B (A + T·B, outputs, r), zero;
 /// router_common (T, A) logits, U(-0.001, 0.001); router_specific (T, B), or (T, T·B) if not exclusive.
-public struct CPoly: AdapterMethod {
+public struct CPoly: TaskRoutedMethod {
   public static let keys: [AdapterKey] = [
     .rank, .alpha, .dropout, .taskCount, .commonSkillCount, .taskSkillCount, .normalizesRouter, .exclusiveSkills,
   ]
@@ -69,24 +69,24 @@ public struct CPoly: AdapterMethod {
         logits: parameters[2], splits: 1, normalizes: configuration.normalizesRouter,
         noise: configuration.routerNoise, site: site.path)
     let allocation = Allocation(
-      router: router, specific: perTask == 0 ? nil : parameters[parameters.count - 1], common: common,
-      perTask: perTask, isExclusive: configuration.exclusiveSkills)
+      skills: self, router: router, specific: perTask == 0 ? nil : parameters[parameters.count - 1])
     return ProductMixture(
       at: site, a: parameters[0], b: parameters[1], configuration: configuration, gates: TaskGates(allocation))
   }
 
+  /// The skills that a task has weights on.
+  private func experts(of task: Int) -> [Int] {
+    let first = configuration.exclusiveSkills ? common + task * perTask : common
+    return Array(0..<common) + Array(first..<first + specificColumns)
+  }
+
   /// Common skills by a ``SkillRouter``, tasks' own by learnt weights.
   private struct Allocation: TaskAllocation {
+    let skills: CPoly
     let router: SkillRouter?
     let specific: ParameterPair?
-    let common, perTask: Int
-    let isExclusive: Bool
 
-    func experts(of task: Int) -> [Int] {
-      guard let specific else { return Array(0..<common) }
-      let first = isExclusive ? common + task * perTask : common
-      return Array(0..<common) + Array(first..<first + specific.values.columns)
-    }
+    func experts(of task: Int) -> [Int] { skills.experts(of: task) }
 
     func weights(of sequence: Int, _ pass: Pass) -> [Double] {
       let own = specific?.values.rows(pass.tasks[sequence]..<pass.tasks[sequence] + 1).array() ?? []
@@ -94,11 +94,76 @@ public struct CPoly: AdapterMethod {
     }
 
     func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass) {
-      router?.addGradient(Array(dWeights.prefix(common)), of: sequence, pass)
+      router?.addGradient(Array(dWeights.prefix(skills.common)), of: sequence, pass)
       guard let specific else { return }
-      for (column, slope) in dWeights.dropFirst(common).enumerated() {
+      for (column, slope) in dWeights.dropFirst(skills.common).enumerated() {
         specific.gradient[pass.tasks[sequence], column] += Float(slope)
       }
     }
+  }
+}
+
+// MARK: - What is saved
+
+extension CPoly {
+  public static let suffixes = ["lora_A", "lora_B", "router_common", "router_specific"]
+
+  /// (A + B) r: the outputs of a task's skills are added up. With `exclusive: false` all tasks' skills are its own.
+  public static func activeRank(_ configuration: AdapterConfiguration) -> Int? {
+    let tasks = configuration.exclusiveSkills ? 1 : configuration.taskCount
+    return (configuration.commonSkillCount + tasks * configuration.taskSkillCount) * configuration.adapterRank
+  }
+
+  /// (A + T B) r (P + Q) + T (A + B), or + T (A + T B) with `exclusive: false`.
+  public func parameterFormula(at site: SavedSite) throws -> ParameterFormula {
+    let (P, Q) = try widths(at: site)
+    let A = ParameterFormula("A", common), B = ParameterFormula("B", perTask), T = ParameterFormula("T", tasks)
+    let skills = A + T * B
+    return skills * ParameterFormula("r", configuration.adapterRank) * (P + Q)
+      + T * (configuration.exclusiveSkills ? A + B : skills)
+  }
+
+  /// One product of the task's skills side by side: α grows with r, so that the scale stays.
+  public var taskLoRA: (adapterRank: Int, alpha: Double) {
+    let skills = common + specificColumns
+    return (skills * configuration.adapterRank, Double(skills) * configuration.loraAlpha)
+  }
+
+  /// The task's A's one above the other; its B's side by side, each times its weight.
+  public func factors(of task: Int, at site: SavedSite) throws -> TaskFactors {
+    let (inputs, outputs) = try widths(at: site), rank = configuration.adapterRank
+    let a = try site.tensor("lora_A", shape: [nil, nil, nil]), b = try site.tensor("lora_B", shape: [nil, nil, nil])
+    let chosen = zip(experts(of: task), try weights(of: task, at: site)).map { ($0, $1, b.row($0)) }
+    let up = (0..<outputs.value).flatMap { output in
+      chosen.flatMap { _, weight, rows in
+        rows.dropFirst(output * rank).prefix(rank).map { Float(weight * Double($0)) }
+      }
+    }
+    return TaskFactors(
+      a: chosen.flatMap { expert, _, _ in a.row(expert) }, b: up, inputs: inputs.value, outputs: outputs.value)
+  }
+
+  public var skillNames: [String] {
+    let own = (0..<specificColumns).map { column in
+      configuration.exclusiveSkills ? "own \(column)" : "task \(column / perTask) own \(column % perTask)"
+    }
+    return (0..<common).map { "common \($0)" } + own
+  }
+
+  public func weights(of task: Int, at site: SavedSite) throws -> [Double] {
+    var weights: [Double] = []
+    if common > 0 {
+      let logits = try site.tensor("router_common", shape: [tasks, common]).row(task)
+      weights += SkillRouter.weights(logits: logits, splits: 1, normalizes: configuration.normalizesRouter)
+    }
+    if perTask > 0 {
+      weights += try site.tensor("router_specific", shape: [tasks, specificColumns]).row(task).map(Double.init)
+    }
+    return weights
+  }
+
+  private func widths(at site: SavedSite) throws -> (inputs: ParameterFormula, outputs: ParameterFormula) {
+    let skills = common + tasks * perTask, rank = configuration.adapterRank
+    return try site.widths(a: ("lora_A", [skills, rank, nil]), b: ("lora_B", [skills, nil, rank]))
   }
 }

@@ -21,6 +21,17 @@ public struct IA3: AdapterMethod {
     return [SiteParameter(suffix: "ia3_l", shape: shape, initialization: .ones)]
   }
 
+  public static let suffixes = ["ia3_l"]
+
+  public static func activeRank(_ configuration: AdapterConfiguration) -> Int? { nil }
+
+  /// Q at an attention map, P at a feed-forward one.
+  public func parameterFormula(at site: SavedSite) throws -> ParameterFormula {
+    feedforward.contains(site.path)
+      ? ParameterFormula("P", try site.tensor("ia3_l", shape: [1, nil]).shape[1])
+      : ParameterFormula("Q", try site.tensor("ia3_l", shape: [nil, 1]).shape[0])
+  }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     let (l, dl) = (parameters[0].values.base, parameters[0].gradient.base)
     return feedforward.contains(site.path)

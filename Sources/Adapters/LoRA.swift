@@ -17,7 +17,7 @@ public struct LoRA: AdapterMethod {
   public init(_ configuration: AdapterConfiguration, sites: [String]) { self.configuration = configuration }
 
   public func parameters(at site: Linear) throws -> [SiteParameter] {
-    let rank = try adapterRank(at: site)
+    let rank = try adapterRank(at: site.path)
     let factors = [
       SiteParameter(
         suffix: "lora_A.weight", shape: [rank, site.inputs], initialization: .kaimingUniform(inputs: site.inputs)),
@@ -32,9 +32,18 @@ public struct LoRA: AdapterMethod {
     ]
   }
 
+  public static let suffixes = ["lora_A.weight", "lora_B.weight", "lora_magnitude_vector"]
+
+  /// r (P + Q), and Q magnitudes with DoRA.
+  public func parameterFormula(at site: SavedSite) throws -> ParameterFormula {
+    let rank = try adapterRank(at: site.path), r = ParameterFormula("r", rank)
+    let (P, Q) = try site.widths(a: ("lora_A.weight", [rank, nil]), b: ("lora_B.weight", [nil, rank]))
+    return configuration.useDoRA ? r * (P + Q) + Q : r * (P + Q)
+  }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) throws -> any LinearAdapter {
     let alpha = try patternValue(configuration.alphaPattern, path: site.path) ?? configuration.loraAlpha
-    let rank = Double(try adapterRank(at: site))
+    let rank = Double(try adapterRank(at: site.path))
     let scale = Float(alpha / (configuration.useRSLoRA ? rank.squareRoot() : rank))
     let dropout = Dropout(rate: Float(configuration.loraDropout), site: site.path)
     guard configuration.useDoRA else {
@@ -44,8 +53,8 @@ public struct LoRA: AdapterMethod {
       at: site, a: parameters[0], b: parameters[1], magnitude: parameters[2], scale: scale, dropout: dropout)
   }
 
-  private func adapterRank(at site: Linear) throws -> Int {
-    try patternValue(configuration.rankPattern, path: site.path) ?? configuration.adapterRank
+  private func adapterRank(at path: String) throws -> Int {
+    try patternValue(configuration.rankPattern, path: path) ?? configuration.adapterRank
   }
 }
 

@@ -47,3 +47,22 @@ public struct MoDE: AdapterMethod {
       sharesDown: true, gates: router)
   }
 }
+
+// MARK: - What is saved
+
+extension MoDE {
+  public static let suffixes = ["lora_A", "lora_B", "router"]
+
+  /// r P + m r Q + (r / p) m P.
+  public func parameterFormula(at site: SavedSite) throws -> ParameterFormula {
+    let (experts, rank) = (configuration.expertCount, configuration.adapterRank)
+    let (P, Q) = try site.widths(a: ("lora_A", [rank, nil]), b: ("lora_B", [experts, nil, rank]))
+    let m = ParameterFormula("m", experts), r = ParameterFormula("r", rank)
+    let factors = r * P + m * r * Q
+    switch configuration.routerBlock {
+    case rank: return factors + m * P
+    case 1: return factors + r * m * P
+    default: return factors + r / ParameterFormula("p", configuration.routerBlock) * m * P
+    }
+  }
+}

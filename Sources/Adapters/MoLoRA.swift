@@ -34,3 +34,22 @@ public struct MoLoRA: AdapterMethod {
       at: site, a: parameters[0], b: parameters[2], configuration: configuration, gates: router)
   }
 }
+
+// MARK: - What is saved
+
+extension MoLoRA {
+  public static let suffixes = ["lora_A", "lora_B", "router"]
+
+  /// Experts side by side are one product of rank m r.
+  public static func activeRank(_ configuration: AdapterConfiguration) -> Int? {
+    configuration.expertCount * configuration.adapterRank
+  }
+
+  /// m r (P + Q) + m P.
+  public func parameterFormula(at site: SavedSite) throws -> ParameterFormula {
+    let (experts, rank) = (configuration.expertCount, configuration.adapterRank)
+    let (P, Q) = try site.widths(a: ("lora_A", [experts, rank, nil]), b: ("lora_B", [experts, nil, rank]))
+    let m = ParameterFormula("m", experts), r = ParameterFormula("r", rank)
+    return m * r * (P + Q) + m * P
+  }
+}

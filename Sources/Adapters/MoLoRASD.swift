@@ -36,3 +36,14 @@ public struct MoLoRASD: AdapterMethod {
     general.makeAdapter(at: site, parameters)
   }
 }
+
+// MARK: - What is saved
+
+extension MoLoRASD {
+  public static let suffixes = MoDE.suffixes
+
+  /// MoDE's with p = r: r P + m r Q + m P.
+  public func parameterFormula(at site: SavedSite) throws -> ParameterFormula {
+    try general.parameterFormula(at: site)
+  }
+}

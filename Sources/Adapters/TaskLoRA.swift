@@ -6,7 +6,7 @@ import Tensors
 ///     y = x W + b + (α / r) (dropout(x) A_tᵀ) B_tᵀ        t: the sequence's task
 ///
 /// Shapes: A (tasks, r, inputs), Kaiming-uniform at first; B (tasks, outputs, r), zero at first.
-public struct TaskLoRA: AdapterMethod {
+public struct TaskLoRA: TaskRoutedMethod {
   public static let keys: [AdapterKey] = [.rank, .alpha, .dropout, .taskCount]
   public static let routing = Routing.task
 
@@ -37,5 +37,37 @@ public struct TaskLoRA: AdapterMethod {
     func experts(of task: Int) -> [Int] { [task] }
     func weights(of sequence: Int, _ pass: Pass) -> [Double] { [1] }
     func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass) {}
+  }
+}
+
+// MARK: - What is saved
+
+extension TaskLoRA {
+  public static let suffixes = ["lora_A", "lora_B"]
+
+  /// T r (P + Q).
+  public func parameterFormula(at site: SavedSite) throws -> ParameterFormula {
+    let (P, Q) = try widths(at: site)
+    return ParameterFormula("T", configuration.taskCount) * ParameterFormula("r", configuration.adapterRank) * (P + Q)
+  }
+
+  public var taskLoRA: (adapterRank: Int, alpha: Double) { (configuration.adapterRank, configuration.loraAlpha) }
+
+  /// The task's own.
+  public func factors(of task: Int, at site: SavedSite) throws -> TaskFactors {
+    let (inputs, outputs) = try widths(at: site)
+    return TaskFactors(
+      a: Array(try site.tensor("lora_A", shape: [nil, nil, nil]).row(task)),
+      b: Array(try site.tensor("lora_B", shape: [nil, nil, nil]).row(task)), inputs: inputs.value,
+      outputs: outputs.value)
+  }
+
+  public var skillNames: [String] { [] }
+
+  public func weights(of task: Int, at site: SavedSite) -> [Double] { [] }
+
+  private func widths(at site: SavedSite) throws -> (inputs: ParameterFormula, outputs: ParameterFormula) {
+    let (tasks, rank) = (configuration.taskCount, configuration.adapterRank)
+    return try site.widths(a: ("lora_A", [tasks, rank, nil]), b: ("lora_B", [tasks, nil, rank]))
   }
 }

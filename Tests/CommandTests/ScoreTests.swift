@@ -16,7 +16,10 @@ struct ScoreTests {
   }
 
   /// nil is the bare model, which stands for FULL as well.
-  @Test(arguments: [nil, "lora", "ia3"], [1, 2])
+  @Test(
+    arguments: [
+      nil, "lora", "ia3", "task-lora", "molora", "molora-sd", "mode", "mode-block", "c-poly", "c-poly-raw",
+    ], [1, 2])
   func lossesAndLogitsAgreeWithHuggingFace(adapter: String?, ranks: Int) throws {
     try withTemporaryFolder { folder in
       let input = try CommandFixture.write(CommandFixture.batch().lines, "batch.jsonl", in: folder)

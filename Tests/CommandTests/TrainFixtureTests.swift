@@ -7,7 +7,10 @@ import Testing
 struct TrainFixtureTests {
   static let backbone = SharedFolder.fixture("backbones/gpt2")
 
-  @Test(arguments: [("FULL", 1), ("lora", 1), ("ia3", 1), ("lora", 3)])
+  @Test(arguments: [
+    ("FULL", 1), ("lora", 1), ("ia3", 1), ("lora", 3), ("task-lora", 1), ("molora", 2), ("molora-sd", 1), ("mode", 3),
+    ("mode-block", 1), ("c-poly", 3), ("c-poly-raw", 1),
+  ])
   func threeStepsEndAtTheFixture(method: String, ranks: Int) throws {
     try withTemporaryFolder { url in
       let folder = url.resolvingSymlinksInPath()
@@ -28,6 +31,7 @@ struct TrainFixtureTests {
         weight_decay: 0.01
         max_grad_norm: 0
         logging_steps: 1
+        \(method.hasPrefix("c-poly") ? "router_noise: false" : "")
         """
       try Data(recipe.utf8).write(to: folder.appending(path: "recipe.yaml"))
       let outcome = try PolyadProcess.run(["train", "recipe.yaml"], ranks: ranks, in: folder)

@@ -130,8 +130,9 @@ import Testing
 
   @Test func aWordOutsideItsSetIsNamedWithTheSet() {
     #expect(
-      fault(smallRecipe(adapter: "{n_common_skills: 3, peft_type: C_POLY}"))
-        == "`adapter.peft_type` is `C_POLY` (line 3); supported: LORA, IA3, FULL")
+      fault(smallRecipe(adapter: "{n_common_skills: 3, peft_type: CPOLY}"))
+        == "`adapter.peft_type` is `CPOLY` (line 3); supported: LORA, IA3, POLY, TASK_LORA, MOLORA, MOLORA_SD, MODE, "
+        + "C_POLY, FULL")
     #expect(
       fault(smallRecipe("lr_scheduler_type: cosin"))
         == "`lr_scheduler_type` is `cosin` (line 8); supported: linear, cosine, polynomial, constant")

@@ -21,11 +21,22 @@ struct SkillRouter {
 
   /// A sequence's weights, [split · skills + skill].
   func weights(of sequence: Int, _ pass: Pass) -> [Double] {
-    var weights = activations(of: sequence, pass).values
-    guard normalizes else { return weights }
+    let values = activations(of: sequence, pass).values
+    return normalizes ? Self.normalized(values, splits: splits) : values
+  }
+
+  /// The weights that noise-free logits stand for, [split · skills + skill].
+  static func weights(logits: some Sequence<Float>, splits: Int, normalizes: Bool) -> [Double] {
+    let values = logits.map { 1 / (1 + exp(-Double($0))) }
+    return normalizes ? normalized(values, splits: splits) : values
+  }
+
+  private static func normalized(_ values: [Double], splits: Int) -> [Double] {
+    var weights = values
+    let skills = values.count / splits
     for split in 0..<splits {
       let range = split * skills..<(split + 1) * skills
-      let sum = weights[range].reduce(0, +) + Self.epsilon
+      let sum = values[range].reduce(0, +) + epsilon
       for index in range { weights[index] /= sum }
     }
     return weights

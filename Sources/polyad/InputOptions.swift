@@ -33,7 +33,8 @@ struct InputOptions: ParsableArguments {
       kind: .causal, maxSequenceLength: Int(Int32.max), maxTargetLength: Int(Int32.max),
       vocabularySize: backbone.head.vocabularySize)
     let reader = ExampleLineReader(
-      tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options), taskNames: knownTasks)
+      tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options),
+      taskNames: route == nil ? knownTasks : [])
     let examples = promptsOnly ? try reader.readPrompts(url) : try reader.read(url)
     for (place, example) in examples.enumerated() {
       let count = example.inputIds.count

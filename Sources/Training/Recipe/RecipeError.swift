@@ -22,6 +22,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
   case notApplicable(key: String, RecipePlace, with: String)
   /// A `--set` that is not `key=value`, or whose key leads nowhere.
   case badOverride(String, reason: String)
+  /// Recipes each of which is the base of the one before it, the last one among the others.
+  case circularBase([String])
   /// A key of `adapter` that contradicts the folder of `adapter.init_from`.
   case disagreement(key: String, stated: String, found: String, folder: String)
 
@@ -43,6 +45,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
     case .notApplicable(let key, let place, let with):
       "`\(key)` (\(place)) does not go with \(with); remove it"
     case .badOverride(let text, let reason): "--set \(text): \(reason)"
+    case .circularBase(let names):
+      "recipes are based on each other in a circle: \(names.joined(separator: ", ")); remove one `base`"
     case .disagreement(let key, let stated, let found, let folder):
       "`\(key)` is \(stated), but the adapter in \(folder) has \(found); remove the key or change it"
     }
@@ -51,8 +55,8 @@ public enum RecipeError: Error, Equatable, CustomStringConvertible {
 
 /// Where something in a recipe was stated.
 public enum RecipePlace: Sendable, Equatable, CustomStringConvertible {
-  /// A line of the recipe file, from 1.
-  case line(Int)
+  /// A line, from 1, of the recipe file, or of the base (`of`) that states the key.
+  case line(Int, of: String? = nil)
   /// An override of the command line.
   case override
   /// The recipe file as a whole.
@@ -60,7 +64,7 @@ public enum RecipePlace: Sendable, Equatable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .line(let line): "line \(line)"
+    case .line(let line, let base): "line \(line)" + (base.map { " of \($0)" } ?? "")
     case .override: "--set"
     case .file: "recipe"
     }

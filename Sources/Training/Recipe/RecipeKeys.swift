@@ -15,6 +15,7 @@ extension Recipe: RecipeSection {
       }
     }
     return [
+      .init(readBefore: RecipeNodes.baseKey),
       .init("model_name_or_path", \.modelNameOrPath, isRequired: true, mustBe: .notEmpty),
       .init("tokenizer_name_or_path", \.tokenizerNameOrPath, mustBe: .notEmpty),
       .init("init_weights", \.initWeights),

@@ -1,11 +1,10 @@
 import Foundation
-import Yams
 
 extension Recipe {
   /// Reads a recipe file.
   ///
   /// - Parameters:
-  ///   - file: The YAML file. Relative paths in it start from its folder.
+  ///   - file: The YAML file. Relative paths in it start from its folder, and its `base`, if it states one, is there.
   ///   - overrides: `key=value` texts of `--set`, applied in order; keys are dotted paths such as `tasks.0.name`.
   ///   - workingDirectory: Where a relative `output_dir` starts from.
   /// - Throws: ``RecipeError``.
@@ -13,15 +12,8 @@ extension Recipe {
     _ file: URL, overrides: [String] = [],
     workingDirectory: URL = URL(filePath: FileManager.default.currentDirectoryPath)
   ) throws(RecipeError) -> Recipe {
-    let text: String
-    do {
-      text = try String(contentsOf: file, encoding: .utf8)
-    } catch {
-      let reason = FileManager.default.fileExists(atPath: file.path) ? "it is no readable UTF-8 text" : "no such file"
-      throw .unreadable(file: file.path, reason: reason)
-    }
-    return try parse(
-      text, file: file.path, folder: file.deletingLastPathComponent(), overrides: overrides,
+    try parse(
+      text(of: file), file: file.path, folder: file.deletingLastPathComponent(), overrides: overrides,
       workingDirectory: workingDirectory)
   }
 
@@ -32,11 +24,12 @@ extension Recipe {
     _ yaml: String, file: String = "the text", folder: URL, overrides: [String] = [],
     workingDirectory: URL = URL(filePath: FileManager.default.currentDirectoryPath)
   ) throws(RecipeError) -> Recipe {
-    guard var root = try compose(yaml), root.mapping != nil else { throw .notAMapping(file: file) }
-    try RecipeOverride.apply(overrides, to: &root)
+    var nodes = try RecipeNodes(yaml, file: file, folder: folder)
+    try RecipeOverride.apply(overrides, to: &nodes.root)
     // Links are resolved first, since `..` in a path means the parent of what a link leads to.
     let folder = folder.resolvingSymlinksInPath()
-    var recipe = try Recipe.read(root, at: RecipeLocation(folder: folder, key: "", place: .file))
+    let location = RecipeLocation(folder: folder, key: "", place: .file, origins: nodes.origins)
+    var recipe = try Recipe.read(nodes.root, at: location)
     recipe.outputDir = RecipePath.absolute(recipe.outputDir, in: workingDirectory.resolvingSymlinksInPath())
     recipe.modelNameOrPath = RecipePath.folderOrName(recipe.modelNameOrPath, in: folder)
     recipe.tokenizerNameOrPath = RecipePath.folderOrName(recipe.tokenizerNameOrPath, in: folder)
@@ -44,21 +37,13 @@ extension Recipe {
     return recipe
   }
 
-  /// The nodes of a YAML text; nil for an empty one.
-  private static func compose(_ yaml: String) throws(RecipeError) -> Node? {
+  /// What a recipe file holds.
+  static func text(of file: URL) throws(RecipeError) -> String {
     do {
-      return try Yams.compose(yaml: yaml, .default, .default, .utf8)
-    } catch let error as YamlError {
-      switch error {
-      case .duplicatedKeysInMapping(let keys, let context):
-        throw .duplicateKey(keys.first ?? "", .line(context.mark.line))
-      case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-        .composer(_, let problem, let mark, _):
-        throw .syntax(.line(mark.line), problem: problem)
-      default: throw .syntax(.file, problem: "\(error)")
-      }
+      return try String(contentsOf: file, encoding: .utf8)
     } catch {
-      throw .syntax(.file, problem: "\(error)")
+      let reason = FileManager.default.fileExists(atPath: file.path) ? "it is no readable UTF-8 text" : "no such file"
+      throw .unreadable(file: file.path, reason: reason)
     }
   }
 }

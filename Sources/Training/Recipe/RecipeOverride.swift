@@ -3,8 +3,8 @@ import Yams
 /// The `--set key=value` options: changes of a recipe's nodes before they are read.
 enum RecipeOverride {
   /// Keys that win over others, as in Hugging Face's Trainer. An override of the weaker one clears the stronger one of
-  /// the file, so that it has an effect.
-  private static let winners = ["num_train_epochs": "max_steps", "warmup_ratio": "warmup_steps"]
+  /// the file, and a recipe that states the weaker one that of its base, so that it has an effect.
+  static let winners = ["num_train_epochs": "max_steps", "warmup_ratio": "warmup_steps"]
 
   /// Applies `overrides` to `root` in order.
   static func apply(_ overrides: [String], to root: inout Node) throws(RecipeError) {
@@ -14,6 +14,9 @@ enum RecipeOverride {
       }
       let key = String(text[..<split])
       let value = try node(String(text[text.index(after: split)...]), in: text)
+      guard key != RecipeNodes.baseKey else {
+        throw .badOverride(text, reason: "only a recipe file can name its base; copy it and change `base` there")
+      }
       if let winner = winners[key] { try set([winner], to: null, in: &root, override: text) }
       let path = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
       try set(path[...], to: value, in: &root, override: text)

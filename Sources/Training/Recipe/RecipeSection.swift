@@ -112,6 +112,13 @@ struct RecipeField<Section: RecipeSection> {
     }
   }
 
+  /// A key that has had its effect before the section is read, and is not written.
+  init(readBefore key: String) {
+    self.key = key
+    read = { (_, _) throws(RecipeError) in }
+    write = { _ in nil }
+  }
+
   private static func value<Value: RecipeValue>(
     of key: String, _ reader: RecipeReader, _ limit: RecipeLimit<Value>?, _ conflict: String?
   ) throws(RecipeError) -> Value? {

@@ -17,10 +17,16 @@ struct RecipeLocation {
   let key: String
   /// Where the key is stated.
   let place: RecipePlace
+  /// The name of the base that states the key; nil: the recipe itself does.
+  var file: String?
+  /// The names of bases by the keys of the recipe that they state; empty below the recipe itself.
+  var origins: [String: String] = [:]
 
   /// The location of `node` under `name`. Nodes without a mark come from the command line.
   func child(_ name: String, _ node: Node) -> RecipeLocation {
-    RecipeLocation(folder: folder, key: path(name), place: node.mark.map { .line($0.line) } ?? .override)
+    let file = origins[name] ?? file
+    let place = node.mark.map { RecipePlace.line($0.line, of: file) } ?? .override
+    return RecipeLocation(folder: folder, key: path(name), place: place, file: file)
   }
 
   /// The full name of the key `name` under this one.

@@ -9,11 +9,14 @@ enum CommandError: Error, CustomStringConvertible, Equatable {
   case emptyExample(file: String, number: Int)
   case longExample(file: String, number: Int, tokens: Int, positions: Int)
   case nothingToInspect(folder: String)
+  case noFolder(path: String)
+  case nothingToMeasure(folder: String, reason: String)
+  case noModelName(folder: String)
 
   var code: FailureCode {
     switch self {
-    case .notTrained, .noAdapter, .unreadableModel, .nothingToInspect: .model
-    case .noTestSet: .usage
+    case .notTrained, .noAdapter, .unreadableModel, .nothingToInspect, .noFolder: .model
+    case .noTestSet, .nothingToMeasure, .noModelName: .usage
     case .emptyExample, .longExample: .data
     }
   }
@@ -35,6 +38,11 @@ enum CommandError: Error, CustomStringConvertible, Equatable {
     case .nothingToInspect(let folder):
       "\(folder) holds neither a model (config.json), an adapter (adapter_config.json), a checkpoint nor a run "
         + "(recipe.yaml)"
+    case .noFolder(let path): "there is no folder \(path); check the path"
+    case .nothingToMeasure(let folder, let reason):
+      "--data measures token routers, but \(folder) \(reason): leave --data out"
+    case .noModelName(let folder):
+      "\(folder) does not name its model (base_model_name_or_path): say which one with --model"
     }
   }
 

@@ -16,11 +16,14 @@ struct FolderInspection {
   private(set) var groups: [TensorGroup] = []
   /// A run's checkpoints, and whether each matches its manifest.
   private(set) var checkpoints: [(name: String, state: String)] = []
-  /// Why a checkpoint cannot be used.
+  /// An adapter's parameters and routing; nil for an adapter of a kind that cannot be used here.
+  private(set) var adapter: AdapterInspection?
+  /// Why a checkpoint or an adapter cannot be used.
   private(set) var fault: (any Error)?
 
-  /// - Throws: `CommandError.nothingToInspect`, or an error of a file.
+  /// - Throws: `CommandError.noFolder`, `CommandError.nothingToInspect`, or an error of a file.
   init(_ folder: URL) throws {
+    guard FileSystem.isFolder(folder) else { throw CommandError.noFolder(path: folder.path) }
     self.folder = folder
     kind = try Self.kind(of: folder)
     if kind == .checkpoint { addCheckpointState() }
@@ -71,11 +74,9 @@ struct FolderInspection {
   // MARK: Adapters and models
 
   private mutating func addAdapter() throws {
-    let keys = [
-      "peft_type", "task_type", "base_model_name_or_path", "r", "lora_alpha", "use_rslora", "rank_pattern",
-      "alpha_pattern", "target_modules", "feedforward_modules", "modules_to_save", "n_tasks", "n_skills", "n_splits",
-      "n_experts", "n_common_skills", "n_task_skills", "router_block", "normalize_router",
-    ]
+    let keys =
+      ["peft_type", "task_type", "base_model_name_or_path", "target_modules", "modules_to_save"]
+      + AdapterKey.all.map(\.name) + ["task_names"]
     let file = folder.appending(path: AdapterFolder.configurationName)
     guard let values = try? JSONDecoder().decode([String: JSONValue].self, from: FileSystem.read(file)) else {
       throw AdapterError.invalidOption("the file", reason: "is not a JSON object", source: file.path)
@@ -86,6 +87,42 @@ struct FolderInspection {
       facts.append(.init("scale", .double(alpha / divisor)))
     }
     addTensors(of: try SafetensorsFile(folder.appending(path: AdapterFolder.weightsName)))
+    do {
+      let inspection = try AdapterInspection(folder)
+      adapter = inspection
+      facts += inspection.facts
+    } catch let error as AdapterError where error.isOfUnknownKind {
+      facts.append(.init("unsupported", .string("\(error)")))
+    } catch {
+      fault = error
+    }
+  }
+
+  /// Checks that there are token routers to measure.
+  ///
+  /// - Throws: `CommandError.nothingToMeasure`.
+  func requireTokenRouting() throws {
+    guard let adapter else {
+      throw CommandError.nothingToMeasure(folder: folder.path, reason: "holds no adapter that can be used")
+    }
+    guard adapter.adapter.configuration.routing == .token else {
+      let type = adapter.adapter.configuration.peftType.rawValue
+      throw CommandError.nothingToMeasure(folder: folder.path, reason: "holds an adapter of peft_type \(type)")
+    }
+  }
+
+  /// The model that the adapter names.
+  ///
+  /// - Throws: `CommandError.noModelName`.
+  func namedModel() throws -> String {
+    guard let name = adapter?.adapter.configuration.baseModel, !name.isEmpty else {
+      throw CommandError.noModelName(folder: folder.path)
+    }
+    return name
+  }
+
+  mutating func addTokenRouting(_ measured: [(path: String, statistics: RoutingStatistics)]) {
+    adapter?.tokenRouting = TokenRoutingInspection(measured)
   }
 
   private mutating func addModel() throws {
@@ -119,6 +156,7 @@ extension FolderInspection {
     var members: [JSONValue.Member] = [.init("path", .string(folder.path)), .init("kind", .string(kind.rawValue))]
     members += facts.filter { $0.name != "tensors" }
     members.append(.init("tensors", .array(groups.map(\.json))))
+    members += adapter?.json ?? []
     if kind == .run {
       members.append(
         .init("checkpoints", .array(checkpoints.map { ["name": .string($0.name), "manifest": .string($0.state)] })))
@@ -133,6 +171,7 @@ extension FolderInspection {
         rows: facts.map { [$0.name, Self.text($0.value)] })
     ]
     if !groups.isEmpty { tables.append(TensorGroup.table(groups)) }
+    tables += adapter?.tables ?? []
     if !checkpoints.isEmpty {
       tables.append(
         Table(columns: [.init("checkpoint"), .init("state")], rows: checkpoints.map { [$0.name, $0.state] }))
@@ -140,13 +179,30 @@ extension FolderInspection {
     return tables
   }
 
+  var notes: [String] { adapter?.notes ?? [] }
+
+  /// Members of a list that the text shows.
+  private static let listLimit = 12
+
   private static func text(_ value: JSONValue) -> String {
     switch value {
     case .string(let text): text
     case .int(let number): Formatting.count(number)
     case .double(let number): Formatting.number(number)
-    case .array(let values): values.map(text).joined(separator: ", ")
+    case .array(let values):
+      values.prefix(listLimit).map(text).joined(separator: ", ")
+        + (values.count > listLimit ? ", … (\(values.count) in all)" : "")
     default: value.text
+    }
+  }
+}
+
+extension AdapterError {
+  /// Whether the adapter is sound as far as can be told, but of a kind that the program cannot use.
+  fileprivate var isOfUnknownKind: Bool {
+    switch self {
+    case .unsupportedType, .unsupportedOption: true
+    default: false
     }
   }
 }

@@ -29,7 +29,9 @@ struct ModelOptions: ParsableArguments {
   /// Whether a folder has a whole model's configuration.
   static func holdsModel(_ folder: URL) -> Bool { FileSystem.isFile(folder.appending(path: "config.json")) }
 
-  private static func requireAdapter(in folder: URL) throws {
+  /// - Throws: `CommandError.noFolder(path:)` or `CommandError.noAdapter(folder:holdsModel:)`.
+  static func requireAdapter(in folder: URL) throws {
+    guard FileSystem.isFolder(folder) else { throw CommandError.noFolder(path: folder.path) }
     guard holdsAdapter(folder) else {
       throw CommandError.noAdapter(folder: folder.path, holdsModel: holdsModel(folder))
     }

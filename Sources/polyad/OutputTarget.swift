@@ -21,4 +21,18 @@ enum OutputTarget {
       throw UsageError("\(option) \(path) cannot be written: \(String(cString: strerror(errno)))")
     }
   }
+
+  /// Checks, before the work starts, that a folder can appear at `path`: nothing is there, or an empty folder.
+  ///
+  /// - Throws: `UsageError`.
+  static func requireNewFolder(_ path: String, option: String) throws {
+    let folder = URL(filePath: path)
+    if FileSystem.isFolder(folder) {
+      guard try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty else {
+        throw UsageError("\(option) \(path) is there already and not empty: choose another folder or remove it")
+      }
+    } else if access(folder.path, F_OK) == 0 {
+      throw UsageError("\(option) \(path) is a file: name a folder")
+    }
+  }
 }

@@ -15,15 +15,19 @@ protocol RankedCommand: ParsableCommand {
 extension RankedCommand {
   mutating func run() throws {
     // The environment must be gone, and MPI with it, before the program ends with a code of its own.
-    if try runInEnvironment() { throw StoppedAfterSaving() }
+    if try RankedWork.run(run(on:)) { throw StoppedAfterSaving() }
   }
+}
 
-  private func runInEnvironment() throws -> Bool {
+/// Work that needs MPI.
+enum RankedWork {
+  /// Starts MPI, does the work on this process's rank and stops MPI. An error on one rank ends the job on all.
+  static func run<Result>(_ work: (Ranks) throws -> Result) throws -> Result {
     let environment = try MPIEnvironment()
     return environment.job.run(exitCode: FailureCode.ofRunning) {
       let ranks = try Ranks(environment)
       MatrixLibrary.setThreadCount(try ThreadPlan().threadCount)
-      return try run(on: ranks)
+      return try work(ranks)
     }
   }
 }

@@ -23,12 +23,14 @@ struct TensorGroup: Equatable {
     }
   }
 
-  private static func pattern(_ name: String) -> String {
+  /// A name with `*` for its numbers.
+  static func pattern(_ name: String) -> String {
     name.split(separator: ".", omittingEmptySubsequences: false)
       .map { Int($0) == nil ? String($0) : "*" }.joined(separator: ".")
   }
 
-  private static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+  /// The values without repetitions, in the order in which they come.
+  static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
     var seen: Set<Value> = []
     return values.filter { seen.insert($0).inserted }
   }

@@ -42,9 +42,14 @@ struct UsageTests {
     let none = try run(["score", "--model", model, "--adapter", "./none", "--input", "x"])
     #expect(none.exitCode == 4)
     #expect(none.messages.count == 1)
+    #expect(none.messages[0].hasSuffix("/none; check the path"))
+    let empty = try withTemporaryFolder { folder in
+      try run(["score", "--model", model, "--adapter", folder.path, "--input", "x"])
+    }
+    #expect(empty.exitCode == 4 && empty.messages.count == 1)
     #expect(
-      none.messages[0].hasSuffix(
-        "/none holds no adapter: give a folder with adapter_config.json and adapter_model.safetensors"))
+      empty.messages[0].hasSuffix(
+        " holds no adapter: give a folder with adapter_config.json and adapter_model.safetensors"))
     let wrong = try run(["score", "--model", model, "--adapter", model, "--input", "x"])
     #expect(wrong.exitCode == 4)
     #expect(

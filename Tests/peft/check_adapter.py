@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Checks that stock PEFT loads an adapter of Polyad's and computes the same logits from it.
 
-    python check_adapter.py --model DIR --adapter DIR --polyad PATH
+    python check_adapter.py --model DIR --adapter DIR --polyad PATH [--routed DIR --task TASK]
 
-DIR of --model is the Hugging Face folder that the adapter was trained on, PATH the polyad program. Needs the packages
-torch, transformers, peft and safetensors. Exit code 0 means that all logits agree: to 1e-5 of an example's largest one,
-a few times the rounding of single precision (PEFT computes in double precision here).
+DIR of --model is the Hugging Face folder that the adapter was trained on, PATH the polyad program. With --routed, the
+adapter is one that `polyad export` made of a task of the routed one: PEFT, which loads it under the name of its folder,
+must compute what Polyad computes with the routed adapter for that task. Needs the packages torch, transformers, peft
+and safetensors. Exit code 0 means that all logits agree: to 1e-5 of an example's largest one, a few times the rounding
+of single precision (PEFT computes in double precision here).
 """
 
 import argparse
@@ -38,8 +40,10 @@ def logits_of_polyad(arguments, examples, folder):
     with lines.open("w") as file:
         for ids in examples:
             file.write(json.dumps({"input_ids": ids, "labels": ids}) + "\n")
-    command = [arguments.polyad, "score", "--model", arguments.model, "--adapter", arguments.adapter]
+    adapter = arguments.routed or arguments.adapter
+    command = [arguments.polyad, "score", "--model", arguments.model, "--adapter", adapter]
     command += ["--input", str(lines), "--logits", str(output)]
+    command += ["--task", arguments.task] if arguments.task else []
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     tensors = load_file(output)
     return [tensors[f"logits.{index}"].double() for index in range(len(examples))]
@@ -55,7 +59,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for option in ["--model", "--adapter", "--polyad"]:
         parser.add_argument(option, required=True)
+    for option in ["--routed", "--task"]:
+        parser.add_argument(option)
     arguments = parser.parse_args()
+    if (arguments.routed is None) != (arguments.task is None):
+        parser.error("--routed and --task belong together")
 
     base = AutoModelForCausalLM.from_pretrained(arguments.model, dtype=torch.float64)
     longest = min(base.config.max_position_embeddings, 256)
@@ -64,7 +72,8 @@ def main():
     with warnings.catch_warnings():
         # PEFT only warns when a tensor of its own is missing in the file.
         warnings.filterwarnings("error", message="Found missing adapter keys")
-        adapted = PeftModel.from_pretrained(base, arguments.adapter, autocast_adapter_dtype=False)
+        name = Path(arguments.adapter).name if arguments.routed else "default"
+        adapted = PeftModel.from_pretrained(base, arguments.adapter, name, autocast_adapter_dtype=False)
     # Tensors of the file that PEFT has no place for are dropped without a word.
     saved = load_file(Path(arguments.adapter) / "adapter_model.safetensors")
     count = sum(tensor.numel() for tensor in saved.values())

@@ -13,8 +13,8 @@ public enum SavedAdapterError: Error, CustomStringConvertible, Equatable {
       "\(file): tensor \(name) has shape \(found), adapter_config.json asks for "
         + "[\(expected.map { $0.map(String.init) ?? "any" }.joined(separator: ", "))]"
     case .routedByToken(let type):
-      "a token-routed adapter (\(type)) cannot be exported or merged: its experts' weights depend on each token, so that "
-        + "no single matrix equals it"
+      "a token-routed adapter (\(type)) cannot be exported or merged: its experts' weights depend on each token, so "
+        + "that no single matrix equals it"
     case .notRoutedByTask(let type):
       "an adapter of peft_type \(type) is the same for all tasks, so that there is no task of it to export: use its "
         + "folder as it is"

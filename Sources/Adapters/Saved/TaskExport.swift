@@ -27,8 +27,8 @@ public struct TaskExport {
     return result
   }
 
-  /// The name of a task's folder among others: `task-<number>-<name>`, with `_` in place of all but letters, digits, `_`
-  /// and `-` of ASCII.
+  /// The name of a task's folder among others: `task-<number>-<name>`, with `_` in place of all but ASCII's letters and
+  /// digits, `_` and `-`.
   ///
   /// PEFT writes an adapter's name into the paths of its parameters. This one is never a part of a path that is there
   /// already: modules and parameters are Python's attributes, whose names hold no hyphen.
@@ -40,8 +40,8 @@ public struct TaskExport {
 
   /// Writes a task's adapter_config.json and adapter_model.safetensors into an existing folder.
   ///
-  /// - Throws: ``SavedAdapterError/taskOutOfRange(_:taskCount:)``, what ``TaskRoutedMethod/factors(of:at:)`` throws, or an
-  ///   error of a file.
+  /// - Throws: ``SavedAdapterError/taskOutOfRange(_:taskCount:)``, what ``TaskRoutedMethod/factors(of:at:)`` throws, or
+  ///   an error of a file.
   public func write(_ task: Int, into folder: URL) throws {
     let taskCount = adapter.configuration.taskCount
     guard (0..<taskCount).contains(task) else {

@@ -1,0 +1,34 @@
+import Adapters
+import Backbones
+import Tasks
+import Tensors
+
+/// How the token routers of a model spread given examples, without noise or dropout.
+public enum RoutingMeasurement {
+  /// Every token of every example counts once at every router, whether it carries a label or not.
+  ///
+  /// - Parameter tasks: Each example's task.
+  /// - Returns: A router's map and statistics each, in the model's order.
+  public static func run(
+    _ model: AdapterModel, _ examples: [TokenizedExample], tasks: [Int]
+  ) -> [(path: String, statistics: RoutingStatistics)] {
+    let routers = model.tokenRouters
+    let measured = routers.map { path, router in
+      (path: path, statistics: RoutingStatistics(blocks: router.blocks, expertCount: router.expertCount))
+    }
+    for (place, (_, router)) in routers.enumerated() { router.statistics = measured[place].statistics }
+    defer { for (_, router) in routers { router.statistics = nil } }
+    let saved = Workspace(), scratch = Workspace()
+    for places in Scorer.batches(lengths: examples.map(\.inputIds.count), limit: Scorer.tokensPerBatch) {
+      var batch = PackedBatch()
+      for place in places { batch.appendEveryPosition(tokens: examples[place].inputIds, task: tasks[place]) }
+      let pass = Pass(
+        starts: batch.starts, tasks: batch.tasks, ordinals: batch.ordinals, randomKey: nil, keepsActivations: false,
+        saved: saved, scratch: scratch)
+      _ = model.backbone.forward(batch, pass)
+      saved.reset()
+      scratch.reset()
+    }
+    return measured
+  }
+}

@@ -14,7 +14,7 @@ final class DoRAAdapter: LinearAdapter {
   private let a, b, magnitude: ParameterPair
   private let scale: Float
   private let dropout: Dropout
-  /// ‖W_o‖² of the frozen map.
+  /// ‖W_o‖² of the map as it starts, which is how it stays unless it is trained whole beside DoRA.
   private let squares: [Float]
   private var activations: Activations?
 
@@ -62,7 +62,8 @@ final class DoRAAdapter: LinearAdapter {
     let sums = pass.scratch.matrix(1, dy.columns)
     sums.fill(0)
     ck_add_column_products(dy.rows, dy.columns, dy.base, dy.stride, saved.u.base, saved.u.stride, sums.base)
-    ck_add_column_products(1, dy.columns, sums.base, dy.columns, saved.inverseNorms.base, dy.columns, magnitude.gradient.base)
+    ck_add_column_products(
+      1, dy.columns, sums.base, dy.columns, saved.inverseNorms.base, dy.columns, magnitude.gradient.base)
     let c = factors(saved.inverseNorms, pass), du = pass.scratch.matrix(dy.rows, dy.columns)
     ck_scaled_columns(dy.rows, dy.columns, c.base, dy.base, dy.stride, du.base, du.stride)
     // u = x̃ W + s z Bᵀ
@@ -75,20 +76,25 @@ final class DoRAAdapter: LinearAdapter {
     pass.scratch.release(to: mark)
   }
 
-  /// The frozen map's own gradients, and that of the input.
+  /// The map's own gradients, where it trains too, and that of the input.
   private func backwardBase(
     _ dy: Matrix, _ x: Matrix, _ du: Matrix, _ dz: Matrix, into dx: Matrix?, _ base: Linear, _ pass: Pass
   ) {
-    precondition(!base.weight.isTrained, "\(base.path) is trained whole and by DoRA")
     if let gradient = base.bias?.gradient { ck_add_column_sums(dy.rows, dy.columns, dy.base, dy.stride, gradient) }
-    guard let dx else { return }
     guard dropout.isActive(pass) else {
+      if let gradient = base.weight.gradientMatrix { base.matrix.addGradient(x: x, dy: du, to: gradient) }
+      guard let dx else { return }
       base.matrix.multiplyTransposed(du, into: dx, beta: 0)
       return dx.accumulate(dz.N, a.values.N)
     }
     // y = x W + b + x̃-part, where d(x̃ W) = du - dy
-    base.matrix.multiplyTransposed(dy, into: dx, beta: 0)
     ck_axpy(du.count, -1, dy.base, du.base)
+    if let gradient = base.weight.gradientMatrix {
+      base.matrix.addGradient(x: x, dy: dy, to: gradient)
+      base.matrix.addGradient(x: dropout.apply(x, pass), dy: du, to: gradient)
+    }
+    guard let dx else { return }
+    base.matrix.multiplyTransposed(dy, into: dx, beta: 0)
     let dropped = pass.scratch.matrix(dx.rows, dx.columns)
     base.matrix.multiplyTransposed(du, into: dropped, beta: 0)
     dropped.accumulate(dz.N, a.values.N)
@@ -106,7 +112,7 @@ final class DoRAAdapter: LinearAdapter {
 
   /// 1 / ‖(W + s Aᵀ Bᵀ)_o‖ without forming the sum: ‖W_o‖² + 2 s B_o (A W)_o + s² B_o (A Aᵀ) B_oᵀ.
   private func setInverseNorms(_ result: Matrix, _ base: Linear, _ pass: Pass) {
-    let rank = a.values.rows
+    let rank = a.values.rows, squares = base.weight.isTrained ? base.matrix.outputSquares() : squares
     let aw = pass.scratch.matrix(rank, result.columns), aa = pass.scratch.matrix(rank, rank)
     base.matrix.multiply(a.values, into: aw, beta: 0)
     aa.set(a.values.N, a.values.T)

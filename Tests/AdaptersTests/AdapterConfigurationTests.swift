@@ -15,12 +15,13 @@ struct AdapterConfigurationTests {
       {"peft_type": "LORA", "r": 4, "lora_alpha": 2.5, "lora_dropout": 0.1, "use_rslora": true, "bias": "none",
        "target_modules": ["c_fc", "c_attn"], "modules_to_save": ["ln_f"], "task_type": "CAUSAL_LM",
        "base_model_name_or_path": "gpt2", "rank_pattern": {"c_fc": 2}, "alpha_pattern": {"c_fc": 1.5},
-       "fan_in_fan_out": true, "layers_to_transform": null, "layer_replication": [], "use_dora": false,
+       "fan_in_fan_out": true, "layers_to_transform": null, "layer_replication": [], "use_dora": true,
        "exclude_modules": null, "init_lora_weights": true, "peft_version": "0.21.2"}
       """)
     var expected = lora(["c_attn", "c_fc"]) {
       $0.rankPattern = [.init(pattern: "c_fc", value: 2)]
       $0.alphaPattern = [.init(pattern: "c_fc", value: 1.5)]
+      $0.useDoRA = true
     }
     (expected.adapterRank, expected.loraAlpha, expected.loraDropout, expected.useRSLoRA) = (4, 2.5, 0.1, true)
     (expected.modulesToSave, expected.baseModel) = (["ln_f"], "gpt2")
@@ -29,9 +30,8 @@ struct AdapterConfigurationTests {
   }
 
   @Test(arguments: [
-    (#""use_dora": true"#, "use_dora = true"), (#""lora_bias": true"#, "lora_bias = true"),
-    (#""bias": "all""#, "bias = all"), (#""layers_pattern": "h""#, "layers_pattern = h"),
-    (#""exclude_modules": "c_fc""#, "exclude_modules = c_fc"),
+    (#""lora_bias": true"#, "lora_bias = true"), (#""bias": "all""#, "bias = all"),
+    (#""layers_pattern": "h""#, "layers_pattern = h"), (#""exclude_modules": "c_fc""#, "exclude_modules = c_fc"),
     (#""init_lora_weights": "pissa_niter_4""#, "init_lora_weights = pissa_niter_4"),
   ])
   func anOptionThatWouldChangeTheResultIsRefused(option: String, shown: String) {
@@ -84,7 +84,7 @@ struct AdapterConfigurationTests {
       json.keys.sorted() == [
         "alpha_pattern", "base_model_name_or_path", "bias", "fan_in_fan_out", "inference_mode", "init_lora_weights",
         "lora_alpha", "lora_dropout", "modules_to_save", "peft_type", "r", "rank_pattern", "target_modules",
-        "task_type", "use_rslora",
+        "task_type", "use_dora", "use_rslora",
       ])
     #expect(json["peft_type"] as? String == "LORA" && json["r"] as? Int == 3 && json["lora_alpha"] as? Int == 5)
     #expect(json["fan_in_fan_out"] as? Bool == true && json["modules_to_save"] as? [String] == ["ln_f"])

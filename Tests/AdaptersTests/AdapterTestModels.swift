@@ -1,6 +1,11 @@
 import Adapters
 import Backbones
 import ModelTestSupport
+import Tensors
+import Training
+
+/// GPT-2's four linear maps.
+let everyMap = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"]
 
 /// The small model with an adapter at work, and the same in double precision.
 struct AdaptedPair {
@@ -9,8 +14,7 @@ struct AdaptedPair {
 
   /// - Parameter rule: The adapter's rule for the reference.
   init(
-    _ configuration: AdapterConfiguration, tiesEmbeddings: Bool = true,
-    rule: ((ReferenceGPT2.Application, [String: [Double]]) -> [Double])?
+    _ configuration: AdapterConfiguration, tiesEmbeddings: Bool = true, rule: ReferenceGPT2.Rule?
   ) throws {
     var shape = TestModel.smallConfiguration
     shape.tiesEmbeddings = tiesEmbeddings
@@ -56,23 +60,59 @@ func ia3(_ endings: [String], feedforward: [String]) -> AdapterConfiguration {
   return configuration
 }
 
-/// LoRA's rule, a row at a time.
-///
-/// - Parameters:
-///   - scale: s of a module.
-///   - mask: What the branch's input is multiplied by.
-func loraRule(
-  scale: @escaping (String) -> Double,
-  mask: @escaping (ReferenceGPT2.Application) -> [Double] = { $0.x.map { _ in 1 } }
-) -> (ReferenceGPT2.Application, [String: [Double]]) -> [Double] {
-  { call, values in
-    var y = call.base(call.x)
-    guard let a = values[parameterName(call.path, "lora_A.weight")],
-      let b = values[parameterName(call.path, "lora_B.weight")]
-    else { return y }
-    let x = zip(call.x, mask(call)).map { $0 * $1 }
-    let z = (0..<a.count / x.count).map { row in x.indices.reduce(0) { $0 + a[row * x.count + $1] * x[$1] } }
-    for j in y.indices { y[j] += scale(call.path) * z.indices.reduce(0) { $0 + b[j * z.count + $1] * z[$1] } }
-    return y
+/// The configuration of any method on name endings, with small sizes that all differ: four tasks, of which
+/// ``severalTasks`` has two.
+func adapter(
+  _ type: PEFTType, _ endings: [String] = ["c_attn"], _ change: (inout AdapterConfiguration) -> Void = { _ in }
+) -> AdapterConfiguration {
+  var configuration = AdapterConfiguration(peftType: type)
+  configuration.targetModules = .endings(endings)
+  (configuration.adapterRank, configuration.loraAlpha) = (2, 5)
+  (configuration.taskCount, configuration.expertCount, configuration.skillCount) = (4, 3, 3)
+  change(&configuration)
+  return configuration
+}
+
+/// Sequences of two tasks in one batch: the first and last of one, another between them.
+var severalTasks: [TestSequence] {
+  zip(TestSequence.ragged(), [2, 0, 2]).map { sequence, task in
+    var sequence = sequence
+    sequence.task = task
+    return sequence
+  }
+}
+
+extension AdapterModel {
+  /// A fresh adapter on the small model.
+  convenience init(small configuration: AdapterConfiguration, seed: UInt64 = 1) throws {
+    try self.init(configuration, backbone: TestModel.random(), seed: seed)
+  }
+
+  /// The logits at every label, without noise and dropout.
+  func logits(_ sequences: [TestSequence]) -> [Float] {
+    Objective(self).withLogits(of: PackedBatch(sequences)) { $0.array() }
+  }
+
+  /// Fills the gradient buffer with that of the summed loss, and returns a copy.
+  @discardableResult func differentiate(_ sequences: [TestSequence], seed: UInt64 = 0) -> [Float] {
+    var sums = LossSums(taskCount: 4)
+    parameters.zeroGradients()
+    Objective(self).addGradient(of: PackedBatch(sequences), randomKey: RandomKey(seed: seed), to: &sums)
+    return Array(parameters.gradients)
+  }
+
+  /// A copy of every trained number, which outlives the model.
+  func numbers() -> [Float] { Array(parameters.values) }
+
+  /// A copy of a parameter's numbers.
+  func numbers(_ name: String) -> [Float] { Array(parameters.values(name)) }
+
+  /// A parameter of the map of a path's end, such as `h.0.attn.c_attn`.
+  func values(_ map: String, _ suffix: String) -> UnsafeMutableBufferPointer<Float> {
+    parameters.values(parameterName("transformer." + map, suffix))
+  }
+
+  func gradient(_ map: String, _ suffix: String) -> [Float] {
+    Array(parameters.gradient(parameterName("transformer." + map, suffix)))
   }
 }

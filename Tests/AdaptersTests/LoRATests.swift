@@ -6,9 +6,7 @@ import Testing
 import Training
 
 struct LoRATests {
-  private static let everywhere = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"]
-
-  @Test(arguments: everywhere + ["c_proj"]) func backwardAgreesWithCentralDifferences(ending: String) throws {
+  @Test(arguments: everyMap + ["c_proj"]) func backwardAgreesWithCentralDifferences(ending: String) throws {
     let pair = try AdaptedPair(lora([ending]), rule: loraRule { _ in 5.0 / 3 })
     let disagreements = slopeDisagreements(pair.model, pair.reference, TestSequence.ragged())
     #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
@@ -23,24 +21,10 @@ struct LoRATests {
     #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
   }
 
-  /// The last layer's maps behind attention see the rows alone that predict a label: dropout counts those.
   @Test func backwardAgreesWithDropoutFixed() throws {
-    let sequences = TestSequence.ragged(), randomKey = RandomKey(seed: 8), rate: Float = 0.4
-    let configuration = lora(Self.everywhere) { $0.loraDropout = Double(rate) }
-    func mask(_ call: ReferenceGPT2.Application) -> [Double] {
-      var row = call.position
-      if call.path.hasPrefix("transformer.h.1."), !call.path.hasSuffix("c_attn") {
-        let sequence = sequences.first { $0.ordinal == call.ordinal }!
-        let labelRows = sequence.tokens.indices.filter { $0 > 0 && sequence.labels[$0] >= 0 }.map { $0 - 1 }
-        guard let index = labelRows.firstIndex(of: row) else { return call.x.map { _ in 1 } }
-        row = index
-      }
-      let ones = [Float](repeating: 1, count: (row + 1) * call.x.count)
-      var dropped = ones
-      randomKey.child("dropout").child(call.path).child(call.ordinal).dropout(
-        ones, into: &dropped, count: ones.count, rate: rate)
-      return dropped.suffix(call.x.count).map(Double.init)
-    }
+    let sequences = TestSequence.ragged(), randomKey = RandomKey(seed: 8)
+    let configuration = lora(everyMap) { $0.loraDropout = 0.4 }
+    let mask = dropoutMask(rate: 0.4, randomKey, sequences)
     let pair = try AdaptedPair(configuration, rule: loraRule(scale: { _ in 5.0 / 3 }, mask: mask))
     let disagreements = slopeDisagreements(
       pair.model, pair.reference, sequences, randomKey: randomKey, sampleCount: 3)
@@ -70,8 +54,8 @@ struct LoRATests {
     let batch = PackedBatch(TestSequence.ragged())
     func logits(_ model: AdapterModel) -> [Float] { Objective(model).withLogits(of: batch) { $0.array() } }
     let bare = logits(AdapterModel(bare: TestModel.random()))
-    #expect(try logits(AdapterModel(lora(Self.everywhere), backbone: TestModel.random(), seed: 1)) == bare)
-    let scaling = ia3(Self.everywhere, feedforward: ["mlp.c_proj"])
+    #expect(try logits(AdapterModel(lora(everyMap), backbone: TestModel.random(), seed: 1)) == bare)
+    let scaling = ia3(everyMap, feedforward: ["mlp.c_proj"])
     #expect(try logits(AdapterModel(scaling, backbone: TestModel.random(), seed: 1)) == bare)
   }
 
@@ -79,7 +63,7 @@ struct LoRATests {
     func model(_ endings: [String], _ seed: UInt64) throws -> AdapterModel {
       try AdapterModel(lora(endings), backbone: TestModel.random(), seed: seed)
     }
-    let few = try model(["c_attn"], 1), many = try model(Self.everywhere, 1), other = try model(["c_attn"], 2)
+    let few = try model(["c_attn"], 1), many = try model(everyMap, 1), other = try model(["c_attn"], 2)
     let names = (0..<2).map { parameterName("transformer.h.\($0).attn.c_attn", "lora_A.weight") }
     for name in names {
       #expect(Array(few.parameters.values(name)) == Array(many.parameters.values(name)))

@@ -21,11 +21,13 @@ public func relativeDistance(_ found: some Collection<Float>, _ expected: some C
 /// Of each parameter about `sampleCount` numbers are tried, spread over it. The model computes in single precision; its
 /// rounding of 6e-8 grows through a few dozen operations to about 1e-5 of a tensor's largest slope; the tolerance is
 /// 1e-4.
+///
+/// - Parameter randomKey: Of dropout and noise, which the reference's rule must draw alike.
 public func slopeDisagreements(
   _ model: AdapterModel, _ reference: ReferenceGPT2, _ sequences: [TestSequence],
   randomKey: RandomKey = RandomKey(seed: 0), sampleCount: Int = 4
 ) -> [String] {
-  var sums = LossSums(taskCount: sequences.count)
+  var sums = LossSums(taskCount: (sequences.map(\.task).max() ?? 0) + 1)
   model.parameters.zeroGradients()
   Objective(model).addGradient(of: PackedBatch(sequences), randomKey: randomKey, to: &sums)
   let expectedLoss = reference.loss(sequences)

@@ -7,8 +7,9 @@ public struct ReferenceGPT2 {
   public struct Application {
     public let path: String
     public let x: [Double]
-    /// The sequence's running number, and the row's place in it.
+    /// The sequence's running number and task, and the row's place in it.
     public let ordinal: UInt64
+    public let task: Int
     public let position: Int
     /// The map without its adapter.
     public let base: ([Double]) -> [Double]
@@ -18,7 +19,19 @@ public struct ReferenceGPT2 {
   /// All numbers by their names in the files; those of an adapter too.
   public var values: [String: [Double]]
   /// The rule of an adapter; nil: the bare model.
-  public var adapter: ((Application, _ values: [String: [Double]]) -> [Double])?
+  public var adapter: Rule?
+  /// Where the rule puts losses of its own, beside the labels'; nil: it has none.
+  public var ownLoss: OwnLoss?
+
+  /// What an adapter makes of one row.
+  public typealias Rule = (Application, _ values: [String: [Double]]) -> [Double]
+
+  /// Losses that a rule adds up while it runs.
+  public final class OwnLoss {
+    public var sum = 0.0
+
+    public init() {}
+  }
 
   public init(_ configuration: GPT2Configuration, _ arrays: [String: [Float]]) {
     self.configuration = configuration
@@ -28,31 +41,37 @@ public struct ReferenceGPT2 {
   /// The summed cross-entropy of all labels, in nats.
   public func loss(_ sequences: [TestSequence]) -> Double {
     sequences.reduce(0) { total, sequence in
-      let logits = logits(sequence.tokens, ordinal: sequence.ordinal)
+      let logits = logits(sequence.tokens, ordinal: sequence.ordinal, task: sequence.task)
       return total + zip(logits, sequence.labels.dropFirst()).reduce(0) { sum, pair in
         pair.1 < 0 ? sum : sum + log(pair.0.reduce(0) { $0 + exp($1) }) - pair.0[Int(pair.1)]
       }
     }
   }
 
-  /// The slope of ``loss(_:)`` along one number, by central differences.
+  /// The slope of ``loss(_:)`` and the adapter's own loss along one number, by central differences.
   public func slope(_ name: String, _ index: Int, _ sequences: [TestSequence]) -> Double {
     let step = 1e-4  // error: step² times the third derivative, about 1e-8
     var moved = self
     moved.values[name]![index] += step
-    let above = moved.loss(sequences)
+    let above = moved.wholeLoss(sequences)
     moved.values[name]![index] -= 2 * step
-    return (above - moved.loss(sequences)) / (2 * step)
+    return (above - moved.wholeLoss(sequences)) / (2 * step)
+  }
+
+  private func wholeLoss(_ sequences: [TestSequence]) -> Double {
+    ownLoss?.sum = 0
+    let loss = loss(sequences)
+    return loss + (ownLoss?.sum ?? 0)
   }
 
   /// The logits at every position of one sequence.
-  public func logits(_ tokens: [Int32], ordinal: UInt64 = 0) -> [[Double]] {
+  public func logits(_ tokens: [Int32], ordinal: UInt64 = 0, task: Int = 0) -> [[Double]] {
     let width = configuration.width
     let words = values["transformer.wte.weight"]!, places = values["transformer.wpe.weight"]!
     var x = tokens.enumerated().map { position, token in
       (0..<width).map { words[Int(token) * width + $0] + places[position * width + $0] }
     }
-    for layer in 0..<configuration.layerCount { x = block(x, layer, ordinal) }
+    for layer in 0..<configuration.layerCount { x = block(x, layer, (ordinal, task)) }
     let head = values["lm_head.weight"] ?? words
     return x.map { row in
       let hidden = norm(row, "transformer.ln_f")
@@ -62,10 +81,12 @@ public struct ReferenceGPT2 {
     }
   }
 
-  private func block(_ x: [[Double]], _ layer: Int, _ ordinal: UInt64) -> [[Double]] {
+  private typealias Origin = (ordinal: UInt64, task: Int)
+
+  private func block(_ x: [[Double]], _ layer: Int, _ origin: Origin) -> [[Double]] {
     let path = "transformer.h.\(layer)."
     func map(_ name: String, _ rows: [[Double]]) -> [[Double]] {
-      rows.enumerated().map { apply(path + name, $1, ordinal, $0) }
+      rows.enumerated().map { apply(path + name, $1, origin, $0) }
     }
     let qkv = map("attn.c_attn", x.map { norm($0, path + "ln_1") })
     let middle = sum(x, map("attn.c_proj", attention(qkv, layer)))
@@ -73,7 +94,7 @@ public struct ReferenceGPT2 {
     return sum(middle, map("mlp.c_proj", expanded.map { $0.map(Self.gelu) }))
   }
 
-  private func apply(_ path: String, _ x: [Double], _ ordinal: UInt64, _ position: Int) -> [Double] {
+  private func apply(_ path: String, _ x: [Double], _ origin: Origin, _ position: Int) -> [Double] {
     let weight = values[path + ".weight"]!, bias = values[path + ".bias"]!
     func base(_ x: [Double]) -> [Double] {
       var y = bias
@@ -83,7 +104,9 @@ public struct ReferenceGPT2 {
       return y
     }
     guard let adapter else { return base(x) }
-    return adapter(Application(path: path, x: x, ordinal: ordinal, position: position, base: base), values)
+    let call = Application(
+      path: path, x: x, ordinal: origin.ordinal, task: origin.task, position: position, base: base)
+    return adapter(call, values)
   }
 
   private func attention(_ qkv: [[Double]], _ layer: Int) -> [[Double]] {

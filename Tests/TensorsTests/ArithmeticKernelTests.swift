@@ -37,6 +37,14 @@ struct ArithmeticKernelTests {
     #expect(shape.keepsGaps(y, original))
   }
 
+  @Test(arguments: Shape.awkward) func oneRowIsAddedToAll(shape: Shape) {
+    let bias = numbers(shape.columns), original = numbers(shape.count, 1)
+    var y = original
+    ck_add_to_rows(shape.rows, shape.columns, bias, &y, shape.stride)
+    #expect(shape.places.allSatisfy { y[$0 * shape.stride + $1] == original[$0 * shape.stride + $1] + bias[$1] })
+    #expect(shape.keepsGaps(y, original))
+  }
+
   @Test(arguments: Shape.awkward) func columnSumsAreAdded(shape: Shape) {
     let x = numbers(shape.count)
     var total = numbers(shape.columns, 1), expected = total.map(Double.init)
@@ -66,6 +74,36 @@ struct ArithmeticKernelTests {
     ck_scaled_columns(shape.rows, shape.columns, factor, original, shape.stride, &z, shape.columns + 1)
     #expect(shape.places.allSatisfy { z[$0 * (shape.columns + 1) + $1] == y[$0 * shape.stride + $1] })
     #expect((0..<shape.rows).allSatisfy { z[$0 * (shape.columns + 1) + shape.columns] == 9 })
+  }
+
+  @Test(arguments: Shape.awkward) func scaledColumnsAreAdded(shape: Shape) {
+    let factor = numbers(shape.columns), x = numbers(shape.count, 1)
+    let original = numbers(shape.rows * (shape.columns + 1), 2)
+    var z = original, expected = original.map(Double.init)
+    ck_add_scaled_columns(shape.rows, shape.columns, factor, x, shape.stride, &z, shape.columns + 1)
+    for (i, j) in shape.places {
+      expected[i * (shape.columns + 1) + j] += Double(x[i * shape.stride + j]) * Double(factor[j])
+    }
+    #expect(largestDifference(z, expected) < 1e-6)
+    #expect((0..<shape.rows).allSatisfy {
+      z[$0 * (shape.columns + 1) + shape.columns] == original[$0 * (shape.columns + 1) + shape.columns]
+    })
+  }
+
+  @Test(arguments: Shape.awkward) func rowSquaresAreAdded(shape: Shape) {
+    let x = numbers(shape.count)
+    var total = numbers(shape.rows, 1), expected = total.map(Double.init)
+    for (i, j) in shape.places { expected[i] += Double(x[i * shape.stride + j]) * Double(x[i * shape.stride + j]) }
+    ck_add_row_squares(shape.rows, shape.columns, x, shape.stride, &total)
+    // Sums of up to 130 squares below 9: 1e-7 of a few hundred.
+    #expect(largestDifference(total, expected) < 1e-4)
+  }
+
+  @Test(arguments: awkwardSizes) func dotIsTheSumOfProducts(count: Int) {
+    let x = numbers(count), y = numbers(count, 1)
+    let expected = zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+    let size = zip(x, y).reduce(0) { $0 + abs(Double($1.0) * Double($1.1)) }
+    #expect(abs(Double(ck_dot(count, x, y)) - expected) <= 1e-6 * size)  // a dozen roundings of 6e-8 each
   }
 
   @Test(arguments: awkwardSizes) func theSumOfSquaresIsADoublesSum(count: Int) {

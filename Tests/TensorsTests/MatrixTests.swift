@@ -34,6 +34,39 @@ struct MatrixTests {
     withExtendedLifetime(workspace) {}
   }
 
+  @Test func aContiguousViewHasItsNumbersInRowsOfAnotherLength() {
+    let workspace = Workspace(minimumChunk: 64)
+    let whole = workspace.matrix(4, 6)
+    for index in 0..<24 { whole.base[index] = Float(index) }
+    let tall = whole.rows(1..<3).reshaped(columns: 4)
+    #expect(tall.rows == 3 && tall.columns == 4 && tall.isContiguous)
+    #expect(tall.array() == (6..<18).map(Float.init))
+    tall[0, 1] = -1
+    #expect(whole[1, 1] == -1)
+    #expect(workspace.matrix(0, 6).reshaped(columns: 4).rows == 0)
+    withExtendedLifetime(workspace) {}
+  }
+
+  @Test(arguments: [FrozenMatrix.Layout.inputsByOutputs, .outputsByInputs])
+  func outputSquaresAreSumsOverInputs(layout: FrozenMatrix.Layout) {
+    let workspace = Workspace(minimumChunk: 64), inputs = 5, outputs = 3
+    let isTransposed = layout == .outputsByInputs
+    // A view with gaps: rows of a wider matrix.
+    let wide = isTransposed ? workspace.matrix(outputs, inputs + 2) : workspace.matrix(inputs, outputs + 2)
+    let weights = numbers(wide.count)
+    for index in weights.indices { wide.base[index] = weights[index] }
+    let frozen = FrozenMatrix(wide.columns(1..<wide.columns - 1), layout: layout)
+    #expect(frozen.inputs == inputs && frozen.outputs == outputs)
+    let expected = (0..<outputs).map { o in
+      (0..<inputs).reduce(0) { sum, i in
+        let weight = Double(isTransposed ? frozen.stored[o, i] : frozen.stored[i, o])
+        return sum + weight * weight
+      }
+    }
+    #expect(largestDifference(frozen.outputSquares(), expected) < 5e-6)  // five squares below 9
+    withExtendedLifetime(workspace) {}
+  }
+
   @Test func emptyViewsAreAllowed() {
     let workspace = Workspace(minimumChunk: 16)
     let empty = workspace.matrix(0, 5)

@@ -77,7 +77,8 @@ import Testing
   }
 
   @Test func overridesApplyToTheJoinedRecipe() throws {
-    let files = ["main.yaml": "base: other.yaml\nseed: 7", "other.yaml": smallRecipe(adapter: "{peft_type: LORA, r: 2}")]
+    let other = smallRecipe(adapter: "{peft_type: LORA, r: 2}")
+    let files = ["main.yaml": "base: other.yaml\nseed: 7", "other.yaml": other]
     let recipe = try load(files, overrides: "seed=8", "adapter.r=4", "tasks.0.name=first")
     #expect(recipe.seed == 8)
     #expect(recipe.adapter.configuration.adapterRank == 4)

@@ -35,9 +35,11 @@ extension AdapterConfiguration {
     var json: [String: Any] = [
       "peft_type": peftType.rawValue, "task_type": taskType ?? NSNull(),
       "base_model_name_or_path": baseModel ?? NSNull(), "inference_mode": true,
-      "fan_in_fan_out": storesInputsFirst, "target_modules": targetModules?.json ?? NSNull(),
+      "target_modules": targetModules?.json ?? NSNull(),
       "modules_to_save": modulesToSave.isEmpty ? NSNull() : modulesToSave,
     ]
+    // PEFT's Poly does not know the key; it takes no model that needs it.
+    if storesInputsFirst || peftType != .poly { json["fan_in_fan_out"] = storesInputsFirst }
     for (key, value) in peftType.method?.constants ?? [:] { json[key] = value }
     for key in AdapterKey.all where peftType.reads(key) { json[key.name] = key.json(of: self) }
     if !taskNames.isEmpty { json["task_names"] = taskNames }
@@ -178,7 +180,8 @@ private struct OptionReader {
     if let type = try text("poly_type"), type != "poly" {
       throw AdapterError.unsupportedOption("poly_type", value: type, source: source)
     }
-    if let start = value("init_lora_weights") as? String, ["pissa", "olora", "corda", "loftq"].contains(where: start.hasPrefix) {
+    let derived = ["pissa", "olora", "corda", "loftq"]
+    if let start = value("init_lora_weights") as? String, derived.contains(where: start.hasPrefix) {
       throw AdapterError.unsupportedOption("init_lora_weights", value: start, source: source)
     }
   }

@@ -1,7 +1,7 @@
 import Tensors
 
 extension AdapterConfiguration {
-  /// What the tasks of a task-routed adapter answer to: their names, or their numbers where the adapter carries no names.
+  /// What the tasks of a task-routed adapter answer to: their names, or their numbers where the adapter carries none.
   /// Empty for other methods, which treat all tasks alike.
   public var knownTasks: [String] {
     guard routing == .task else { return [] }
@@ -13,16 +13,26 @@ extension AdapterConfiguration {
   /// - Throws: ``AdapterError`` when the method is not routed by task, or the adapter knows a task already.
   public func adding(newTasks: [String]) throws -> AdapterConfiguration {
     guard !newTasks.isEmpty else { return self }
-    guard routing == .task else { throw AdapterError.noTasks(key: "new_tasks", type: peftType.rawValue) }
-    guard exclusiveSkills || !peftType.reads(.exclusiveSkills) else { throw AdapterError.sharedSkills }
+    guard routing == .task else { throw AdapterTaskError.noTasks(key: "new_tasks", type: peftType.rawValue) }
+    guard exclusiveSkills || !peftType.reads(.exclusiveSkills) else { throw AdapterTaskError.sharedSkills }
+    guard !taskNames.isEmpty else { throw AdapterTaskError.tasksHaveNoNames(count: taskCount) }
     for (place, name) in newTasks.enumerated() {
       guard !knownTasks.contains(name), !newTasks[..<place].contains(name) else {
-        throw AdapterError.taskIsKnown(name)
+        throw AdapterTaskError.taskIsKnown(name)
       }
     }
     var result = self
-    result.taskNames = knownTasks + newTasks
+    result.taskNames = taskNames + newTasks
     result.taskCount += newTasks.count
+    return result
+  }
+
+  /// The configuration before ``adding(newTasks:)``; itself if these are not its last tasks.
+  public func removing(newTasks: [String]) -> AdapterConfiguration {
+    guard !newTasks.isEmpty, taskNames.suffix(newTasks.count) == newTasks[...] else { return self }
+    var result = self
+    result.taskNames.removeLast(newTasks.count)
+    result.taskCount -= newTasks.count
     return result
   }
 }
@@ -35,13 +45,13 @@ extension AdapterModel {
   public func restrictTraining(to part: TrainedPart, newTasks: Range<Int>) throws {
     let type = configuration?.peftType.rawValue ?? ""
     guard part != .all else { return }
-    guard part != .task || !newTasks.isEmpty else { throw AdapterError.noNewTasks }
+    guard part != .task || !newTasks.isEmpty else { throw AdapterTaskError.noNewTasks }
     let ranges = parameters.entries.compactMap { entry -> Range<Int>? in
       guard part == .task || entry.role == .router else { return nil }
       guard let rows = entry.taskRows, !newTasks.isEmpty else { return part == .router ? entry.range : nil }
       return entry.elements(ofTasks: newTasks, rows)
     }
-    guard !ranges.isEmpty else { throw AdapterError.noSuchPart(part.rawValue, type: type) }
+    guard !ranges.isEmpty else { throw AdapterTaskError.noSuchPart(part.rawValue, type: type) }
     parameters.restrictTraining(to: ranges)
   }
 }

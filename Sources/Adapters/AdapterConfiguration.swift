@@ -97,8 +97,16 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public var routing: Routing { peftType.routing }
 
   /// The rank of the update that one token meets, where no pattern gives a map its own r; nil where an update is no
-  /// low-rank product. Methods of one active rank cost a token about the same.
+  /// low-rank product.
   public var activeRank: Int? { peftType.method?.activeRank(self) }
+
+  /// Multiply-adds of the update that one token meets at a map, routers left out.
+  public func multiplyAdds(inputs: Int, outputs: Int) -> Int {
+    peftType.method?.multiplyAdds(self, inputs: inputs, outputs: outputs) ?? 0
+  }
+
+  /// Whether its task routers draw noise while training.
+  public var drawsRouterNoise: Bool { peftType.method?.drawsRouterNoise(self) ?? false }
 
   /// The configuration with null targets replaced by PEFT's defaults for the family.
   public func withDefaults(family: String) -> AdapterConfiguration {

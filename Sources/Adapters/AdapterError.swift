@@ -10,13 +10,6 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable {
   case noModuleToSave(String, examples: [String])
   case indivisible(String, Int, by: String, Int, module: String?)
   case noSkills
-  case unknownTask(String, known: [String])
-  case taskCountDiffers(adapter: Int, recipe: Int)
-  case noTasks(key: String, type: String)
-  case sharedSkills
-  case taskIsKnown(String)
-  case noNewTasks
-  case noSuchPart(String, type: String)
   case missingTensors([String], file: String)
   case surplusTensors([String], file: String)
   case wrongShape(name: String, found: [Int], expected: [Int], file: String)
@@ -45,21 +38,9 @@ public enum AdapterError: Error, CustomStringConvertible, Equatable {
       return "modules_to_save: \"\(name)\" is no module of the model, whose modules are named like "
         + Self.list(examples)
     case .indivisible(let what, let value, let by, let divisor, let module):
-      return "\(module.map { "\($0): " } ?? "")\(what), \(value), is not divisible by \(by), \(divisor); choose another \(by)"
+      return "\(module.map { "\($0): " } ?? "")\(what), \(value), is not divisible by \(by), \(divisor); "
+        + "choose another \(by)"
     case .noSkills: return "n_common_skills and n_task_skills are both 0: one of them must be above"
-    case .unknownTask(let name, let known):
-      return "the adapter knows no task \"\(name)\"; it knows: \(known.joined(separator: ", "))"
-    case .taskCountDiffers(let adapter, let recipe):
-      return "the adapter has n_tasks \(adapter) and no names for them, but the recipe has \(recipe) task(s): "
-        + "list \(adapter) tasks in the adapter's order"
-    case .noTasks(let key, let type):
-      return "\(key): an adapter of peft_type \(type) is not routed by task and takes any; remove the key"
-    case .sharedSkills:
-      return "new_tasks: with exclusive: false every task has weights on every other's skills, so the adapter cannot grow"
-    case .taskIsKnown(let name): return "new_tasks: the adapter knows \"\(name)\" already, or it is listed twice; remove it"
-    case .noNewTasks: return "train: task trains what new tasks alone own, but new_tasks names none; add them"
-    case .noSuchPart(let part, let type):
-      return "train: \(part): an adapter of peft_type \(type) has no such part; use train: all"
     case .missingTensors(let names, let file):
       return "\(file): \(names.count) tensor(s) of the adapter are missing: \(Self.list(names)); "
         + "was it made for another model or other target_modules?"

@@ -69,9 +69,6 @@ extension PEFTType {
   /// What decides how much each expert or skill counts.
   public var routing: Routing { method?.routing ?? .none }
 
-  /// Whether the method's task routers draw noise while training.
-  public var drawsRouterNoise: Bool { method?.drawsRouterNoise ?? false }
-
   /// Whether the method reads a key.
   public func reads(_ key: AdapterKey) -> Bool { method?.keys.contains { $0.name == key.name } ?? false }
 }

@@ -57,9 +57,12 @@ public protocol AdapterMethod {
   static var keys: [AdapterKey] { get }
   static var routing: Routing { get }
   /// Whether its task routers draw noise while training, see ``RouterNoise``.
-  static var drawsRouterNoise: Bool { get }
+  static func drawsRouterNoise(_ configuration: AdapterConfiguration) -> Bool
   /// What PEFT's own types need in adapter_config.json beside the keys, the same in every adapter.
   static var constants: [String: any Sendable] { get }
+
+  /// Multiply-adds of the update that one token meets at a map, routers left out.
+  static func multiplyAdds(_ configuration: AdapterConfiguration, inputs: Int, outputs: Int) -> Int
 
   /// The names of its tensors behind a module's path; an adapter need not have all of them.
   static var suffixes: [String] { get }
@@ -87,8 +90,13 @@ public protocol AdapterMethod {
 
 extension AdapterMethod {
   public static var routing: Routing { .none }
-  public static var drawsRouterNoise: Bool { false }
+  public static func drawsRouterNoise(_ configuration: AdapterConfiguration) -> Bool { false }
   public static var constants: [String: any Sendable] { [:] }
 
   public static func activeRank(_ configuration: AdapterConfiguration) -> Int? { configuration.adapterRank }
+
+  /// Those of one product of the active rank.
+  public static func multiplyAdds(_ configuration: AdapterConfiguration, inputs: Int, outputs: Int) -> Int {
+    (activeRank(configuration) ?? 0) * (inputs + outputs)
+  }
 }

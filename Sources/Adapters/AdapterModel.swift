@@ -65,7 +65,7 @@ public final class AdapterModel {
   /// The token routers and the paths of their maps, in the model's order.
   public var tokenRouters: [(path: String, router: TokenRouter)] {
     backbone.linears.compactMap { linear in
-      ((linear.adapter as? ProductMixture)?.gates as? TokenRouter).map { (linear.path, $0) }
+      (linear.adapter as? any TokenRouted)?.tokenRouter.map { (linear.path, $0) }
     }
   }
 

@@ -18,9 +18,12 @@ public struct CPoly: TaskRoutedMethod {
     .rank, .alpha, .dropout, .taskCount, .commonSkillCount, .taskSkillCount, .normalizesRouter, .exclusiveSkills,
   ]
   public static let routing = Routing.task
-  public static let drawsRouterNoise = true
 
   let configuration: AdapterConfiguration
+
+  public static func drawsRouterNoise(_ configuration: AdapterConfiguration) -> Bool {
+    configuration.commonSkillCount > 0
+  }
 
   public init(_ configuration: AdapterConfiguration, sites: [String]) throws {
     guard configuration.commonSkillCount + configuration.taskSkillCount > 0 else { throw AdapterError.noSkills }
@@ -133,14 +136,15 @@ extension CPoly {
   public func factors(of task: Int, at site: SavedSite) throws -> TaskFactors {
     let (inputs, outputs) = try widths(at: site), rank = configuration.adapterRank
     let a = try site.tensor("lora_A", shape: [nil, nil, nil]), b = try site.tensor("lora_B", shape: [nil, nil, nil])
-    let chosen = zip(experts(of: task), try weights(of: task, at: site)).map { ($0, $1, b.row($0)) }
-    let up = (0..<outputs.value).flatMap { output in
-      chosen.flatMap { _, weight, rows in
-        rows.dropFirst(output * rank).prefix(rank).map { Float(weight * Double($0)) }
+    let experts = experts(of: task), width = experts.count * rank
+    var up = [Float](repeating: 0, count: outputs.value * width)
+    for (place, weight) in try weights(of: task, at: site).enumerated() {
+      for (index, value) in b.row(experts[place]).enumerated() {
+        up[index / rank * width + place * rank + index % rank] = Float(weight * Double(value))
       }
     }
     return TaskFactors(
-      a: chosen.flatMap { expert, _, _ in a.row(expert) }, b: up, inputs: inputs.value, outputs: outputs.value)
+      a: experts.flatMap { a.row($0) }, b: up, inputs: inputs.value, outputs: outputs.value)
   }
 
   public var skillNames: [String] {

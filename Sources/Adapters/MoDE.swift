@@ -51,6 +51,11 @@ public struct MoDE: AdapterMethod {
 // MARK: - What is saved
 
 extension MoDE {
+  /// The experts share A and have a B each: r (P + m Q).
+  public static func multiplyAdds(_ configuration: AdapterConfiguration, inputs: Int, outputs: Int) -> Int {
+    configuration.adapterRank * (inputs + configuration.expertCount * outputs)
+  }
+
   public static let suffixes = ["lora_A", "lora_B", "router"]
 
   /// r P + m r Q + (r / p) m P.

@@ -40,6 +40,11 @@ public struct MoLoRASD: AdapterMethod {
 // MARK: - What is saved
 
 extension MoLoRASD {
+  /// The experts share A and have a B each: r (P + m Q).
+  public static func multiplyAdds(_ configuration: AdapterConfiguration, inputs: Int, outputs: Int) -> Int {
+    configuration.adapterRank * (inputs + configuration.expertCount * outputs)
+  }
+
   public static let suffixes = MoDE.suffixes
 
   /// MoDE's with p = r: r P + m r Q + m P.

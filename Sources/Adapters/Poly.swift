@@ -13,10 +13,11 @@ import Tensors
 public struct Poly: TaskRoutedMethod {
   public static let keys: [AdapterKey] = [.rank, .taskCount, .skillCount, .splitCount]
   public static let routing = Routing.task
-  public static let drawsRouterNoise = true
   public static let constants: [String: any Sendable] = ["poly_type": "poly", "init_weights": true]
 
   let configuration: AdapterConfiguration
+
+  public static func drawsRouterNoise(_ configuration: AdapterConfiguration) -> Bool { true }
 
   public init(_ configuration: AdapterConfiguration, sites: [String]) { self.configuration = configuration }
 

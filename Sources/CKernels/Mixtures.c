@@ -2,7 +2,8 @@
 
 #include "Vectorized.h"
 
-VECTORIZED void ck_pack_experts(long experts, const int32_t *index, long outputs, long rank, const float *b, float *packed) {
+VECTORIZED void ck_pack_experts(long experts, const int32_t *index, long outputs, long rank, const float *b,
+                                float *packed) {
   for (long i = 0; i < experts; i++) {
     const float *expert = b + index[i] * outputs * rank;
     for (long q = 0; q < outputs; q++)
@@ -92,7 +93,7 @@ void ck_count_routing(long rows, long groups, long width, const float *p, long s
       chosen[group * width + ck_argmax(width, pRow)] += 1;
       for (long i = 0; i < width; i++) {
         shares[group * width + i] += pRow[i];
-        if (pRow[i] > 0) entropy[group] -= pRow[i] * log(pRow[i]);
+        if (entropy && pRow[i] > 0) entropy[group] -= pRow[i] * log(pRow[i]);
       }
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 
 /// A task, as a line of data names it.
 public enum TaskSelector: Sendable, Equatable, Decodable {
-  /// By its place in the recipe, from 0.
+  /// By its number in the adapter, from 0; in the recipe where the adapter is not routed by task.
   case index(Int)
   case name(String)
 
@@ -78,7 +78,7 @@ public struct ExampleLine: Sendable, Decodable {
 /// Reads ``ExampleLine``s and turns them into checked token ids.
 public struct ExampleLineReader: Sendable {
   private let tokenizer: ExampleTokenizer
-  /// The names a line's `task` may have, in the recipe's order; see ``TaskSelector/place(among:)``.
+  /// The names a line's `task` may have, in the order of their numbers; see ``TaskSelector/place(among:)``.
   private let taskNames: [String]
 
   public init(tokenizer: ExampleTokenizer, taskNames: [String] = []) {

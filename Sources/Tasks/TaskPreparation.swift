@@ -11,7 +11,7 @@ public struct TaskPreparation: Sendable {
   private let encoding: (any TextEncoding)?
   private let tokenizerDigest: String
   private let cacheFolder: URL?
-  /// The recipe's tasks, for lines that name one.
+  /// The tasks that lines may name.
   private let taskNames: [String]
 
   /// Raised whenever the same input would give other tokens than before.
@@ -45,7 +45,7 @@ public struct TaskPreparation: Sendable {
   ///   - encoding: The tokenizer; nil where all data is pre-tokenized.
   ///   - tokenizerFile: The tokenizer.json it was made from.
   ///   - cacheFolder: Where tokens are kept, made when needed; nil: nowhere.
-  ///   - taskNames: The names of the recipe's tasks in order, which pre-tokenized lines may use.
+  ///   - taskNames: The names that pre-tokenized lines may use, in the order of the tasks' numbers.
   /// - Throws: ``TaskError``.
   public init(
     encoding: (any TextEncoding)?, tokenizerFile: URL?, options: TokenizationOptions, cacheFolder: URL? = nil,

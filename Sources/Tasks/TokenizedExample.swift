@@ -24,7 +24,7 @@ public struct TokenizedExample: Sendable, Equatable {
   public var promptLength: Int
   /// The class number or the value to predict; classification only.
   public var label: Double?
-  /// The task the line itself names, by its place in the recipe; nil: the task it was read for.
+  /// The task that the line itself names, by its number in the adapter; nil: the task it was read for.
   public var task: Int?
   /// The answers that count as right; kept for the test split of text tasks.
   public var references: [String]

@@ -113,8 +113,15 @@ extension Recipe {
   public func adapterConfiguration(resuming checkpoint: CheckpointFolder? = nil) throws -> AdapterConfiguration {
     guard let folder = adapter.initFrom else { return adapter.configuration }
     let saved = try AdapterFolder.configuration(checkpoint?.url ?? URL(filePath: folder))
-    let start = try adapter.reconciled(with: saved).configuration
     // A checkpoint knows the new tasks already.
-    return checkpoint == nil ? try start.adding(newTasks: adapter.newTasks) : start
+    let before = checkpoint == nil ? saved : saved.removing(newTasks: adapter.newTasks)
+    var start = try adapter.reconciled(with: before).configuration
+    if start.routing == .task, start.taskNames.isEmpty, start.taskCount == tasks.count, adapter.newTasks.isEmpty {
+      start.taskNames = tasks.map(\.name)
+    }
+    for name in adapter.newTasks where !tasks.contains(where: { $0.name == name || $0.format == .pretokenized }) {
+      throw AdapterTaskError.newTaskIsIdle(name)
+    }
+    return try start.adding(newTasks: adapter.newTasks)
   }
 }

@@ -69,14 +69,6 @@ public final class Objective {
     reset()
   }
 
-  /// Adds the batch's losses to `sums`, without noise and without gradients; returns each sequence's summed loss.
-  @discardableResult
-  public func addLoss(of batch: PackedBatch, to sums: inout LossSums) -> [Double] {
-    let result = losses(of: batch)
-    if batch.labelCount > 0 { add(batch, countedAs: batch.tasks, to: &sums) }
-    return result
-  }
-
   /// Each sequence's summed loss, without noise and without gradients.
   public func losses(of batch: PackedBatch) -> [Double] {
     guard batch.labelCount > 0 else { return Array(repeating: 0, count: batch.sequenceCount) }

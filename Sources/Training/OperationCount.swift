@@ -7,7 +7,9 @@ extension AdapterModel {
   /// and parameter gradient make 3 times forward.
   public func trainingOperations(tokenCount: Int, labelCount: Int) -> Double {
     let adapted = backbone.linears.filter { $0.adapter != nil }
-    let products = adapted.reduce(0) { $0 + ($1.inputs + $1.outputs) * (configuration?.activeRank ?? 0) }
+    let products = adapted.reduce(0) { total, linear in
+      total + (configuration?.multiplyAdds(inputs: linear.inputs, outputs: linear.outputs) ?? 0)
+    }
     let routers = tokenRouters.reduce(0) { $0 + $1.router.weightCount }
     return backbone.trainingOperations(tokenCount: tokenCount, labelCount: labelCount)
       + 2 * Double(products + routers) * Double(tokenCount) * 3

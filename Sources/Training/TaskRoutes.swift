@@ -27,9 +27,9 @@ public struct TaskRoutes: Sendable, Equatable {
       // Its lines may name their own.
       if task.format == .pretokenized { return nil }
       guard isNamed else {
-        throw AdapterError.taskCountDiffers(adapter: adapter.taskCount, recipe: tasks.count)
+        throw AdapterTaskError.taskCountDiffers(adapter: adapter.taskCount, recipe: tasks.count)
       }
-      throw AdapterError.unknownTask(task.name, known: known)
+      throw AdapterTaskError.unknownTask(task.name, known: known)
     }
     lineNames = known
   }
@@ -45,7 +45,7 @@ public struct TaskRoutes: Sendable, Equatable {
   func requireRoutes(of examples: TokenizedTask, task: Int) throws {
     guard numbers[task] == nil else { return }
     for index in 0..<examples.count where examples[index].task == nil {
-      throw AdapterError.unknownTask(examples.name, known: lineNames)
+      throw AdapterTaskError.unknownTask(examples.name, known: lineNames)
     }
   }
 }

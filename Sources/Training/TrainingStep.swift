@@ -153,20 +153,25 @@ extension Recipe {
     return options
   }
 
-  /// Throws for a key that sets apart parameters of a kind that the model does not train.
+  /// Throws for a key that concerns parameters of a kind that the model does not train.
   func requireUse(ofRoles model: AdapterModel) throws {
     func require(_ key: String, _ isStated: Bool, _ role: TrainableParameters.Role, _ kind: String) throws {
-      guard isStated, !model.parameters.entries.contains(where: { $0.role == role }) else { return }
+      let parameters = model.parameters
+      let isTrained = parameters.entries.contains { entry in
+        entry.role == role && parameters.trainedRanges.contains { $0.overlaps(entry.range) }
+      }
+      guard isStated, !isTrained else { return }
       throw RunError.noParameters(key: key, kind: kind, peftType: model.configuration?.peftType.rawValue ?? "null")
     }
-    let type = model.configuration?.peftType ?? .full
+    let adapter = model.configuration, noise = adapter?.drawsRouterNoise ?? false
+    let isByToken = adapter?.routing == .token
     for (key, isStated, isUsed, kind) in [
-      ("router_noise", !routerNoise, type.drawsRouterNoise, "task routers with noise"),
-      ("router_temperature", routerTemperature != 1, type.drawsRouterNoise, "task routers with noise"),
-      ("router_balance_loss", routerBalanceLoss > 0, type.routing == .token, "token routers"),
-      ("router_z_loss", routerZLoss > 0, type.routing == .token, "token routers"),
+      ("router_noise", !routerNoise, noise, "task routers with noise"),
+      ("router_temperature", routerTemperature != 1, noise, "task routers with noise"),
+      ("router_balance_loss", routerBalanceLoss > 0, isByToken, "token routers"),
+      ("router_z_loss", routerZLoss > 0, isByToken, "token routers"),
     ] where isStated && !isUsed {
-      throw RunError.noParameters(key: key, kind: kind, peftType: type.rawValue)
+      throw RunError.noParameters(key: key, kind: kind, peftType: adapter?.peftType.rawValue ?? "null")
     }
     try require("router_learning_rate", routerLearningRate != nil, .router, "routers")
     try require("router_weight_decay", routerWeightDecay != nil, .router, "routers")

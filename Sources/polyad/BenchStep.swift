@@ -47,7 +47,8 @@ struct BenchStep: RankedCommand {
   func validate() throws {
     guard preset == "gpt2" else { throw ValidationError("unknown preset \"\(preset)\"; known: gpt2") }
     guard batch > 0, microBatches > 0, steps > 0, activeRank > 0, tasks ?? 1 > 0, maxLength > 1 else {
-      throw ValidationError("--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2")
+      throw ValidationError(
+        "--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2")
     }
   }
 
@@ -107,7 +108,8 @@ struct BenchStep: RankedCommand {
     let threads = (try? ThreadPlan().threadCount) ?? 1
     if json {
       try CommandOutput.result([
-        "preset": .string(model ?? preset), "method": .string(method), "active_rank": adapted.configuration?.activeRank.map(JSONValue.int) ?? .null,
+        "preset": .string(model ?? preset), "method": .string(method),
+        "active_rank": adapted.configuration?.activeRank.map(JSONValue.int) ?? .null,
         "trainable_parameters": .int(adapted.parameters.count), "reduced_bytes": .int(result.reducedBytes),
         "ranks": .int(ranks.count), "threads": .int(threads),
         "precision": "fp32", "tokens_per_second": .double(result.tokensPerSecond),
@@ -130,7 +132,8 @@ struct BenchStep: RankedCommand {
     table.append(["share of that peak", Formatting.percent(utilization)])
     table.append(["peak resident MiB a rank, shared weights included", Formatting.count(memory)])
     table.append(["shared weights, MiB a node", Formatting.count(sharedMiB)])
-    table.append(["load, first step (seconds)", "\(Formatting.number(loadSeconds)), \(Formatting.number(result.firstStepSeconds))"])
+    let starts = [loadSeconds, result.firstStepSeconds].map(Formatting.number).joined(separator: ", ")
+    table.append(["load, first step (seconds)", starts])
     try CommandOutput.result(table)
   }
 }

@@ -52,7 +52,7 @@ struct Export: SingleCommand {
     if let number = task.place(among: configuration.knownTasks) { return number }
     switch task {
     case .index(let index): throw SavedAdapterError.taskOutOfRange(index, taskCount: configuration.taskCount)
-    case .name(let name): throw AdapterError.unknownTask(name, known: configuration.knownTasks)
+    case .name(let name): throw AdapterTaskError.unknownTask(name, known: configuration.knownTasks)
     }
   }
 

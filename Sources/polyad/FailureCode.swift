@@ -18,8 +18,8 @@ enum FailureCode: Int32 {
     switch error {
     case is RecipeError, is ReportingError, is MixtureError, is UsageError: self = .usage
     case is TaskError, is FileError: self = .data
-    case is BackboneError, is AdapterError, is SavedAdapterError, is SafetensorsError, is ModelFolderError,
-      is TokenizerError, is CheckpointError:
+    case is BackboneError, is AdapterError, is AdapterTaskError, is SavedAdapterError, is SafetensorsError,
+      is ModelFolderError, is TokenizerError, is CheckpointError:
       self = .model
     case is MPIError: self = .rank
     case is OutputError: self = .rank

@@ -201,7 +201,7 @@ extension AdapterError {
   /// Whether the adapter is sound as far as can be told, but of a kind that the program cannot use.
   fileprivate var isOfUnknownKind: Bool {
     switch self {
-    case .unsupportedType, .unsupportedOption: true
+    case .unsupportedType, .unsupportedOption, .surplusTensors: true
     default: false
     }
   }

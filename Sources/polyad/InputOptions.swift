@@ -24,7 +24,7 @@ struct InputOptions: ParsableArguments {
     let knownTasks = assembly.model.configuration?.knownTasks ?? []
     let route = try task.map { task in
       guard let place = task.place(among: knownTasks) else {
-        throw AdapterError.unknownTask(task.text, known: knownTasks)
+        throw AdapterTaskError.unknownTask(task.text, known: knownTasks)
       }
       return place
     }

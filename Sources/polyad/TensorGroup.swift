@@ -30,7 +30,7 @@ struct TensorGroup: Equatable {
   }
 
   /// The values without repetitions, in the order in which they come.
-  static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+  private static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
     var seen: Set<Value> = []
     return values.filter { seen.insert($0).inserted }
   }

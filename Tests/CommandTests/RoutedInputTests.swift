@@ -85,6 +85,16 @@ struct RoutedInputTests {
       try JSONSerialization.data(withJSONObject: json).write(to: file)
       folder.recipe["adapter"] = "{init_from: old}"
       #expect(try folder.train(ranks: 1).exitCode == 0)
+      // From now on it carries the recipe's names.
+      let named = try JSONSerialization.jsonObject(with: Data(contentsOf: folder.file("run/adapter_config.json")))
+      #expect((named as? [String: Any])?["task_names"] as? [String] == ["add", "copy"])
+      folder.recipe["adapter"] = "{init_from: old, new_tasks: [add]}"
+      #expect(
+        try folder.train(ranks: 1, ["output_dir=grown"]).messages == [
+          "polyad: new_tasks: the adapter has no names for its 2 tasks; list them as task_names in its "
+            + "adapter_config.json first"
+        ])
+      folder.recipe["adapter"] = "{init_from: old}"
       folder.recipe["output_dir"] = "other"
       folder.recipe["tasks"] = """
         [{name: add, format: jsonl, train: add.jsonl, source: "{text}", target: "{answer}"}]
@@ -101,6 +111,10 @@ struct RoutedInputTests {
 
   @Test(arguments: [
     ("new_tasks: [copy]", #"new_tasks: the adapter knows "copy" already, or it is listed twice; remove it"#),
+    (
+      "new_tasks: [say]",
+      #"new_tasks: "say" is no task of the recipe, so nothing would train it; add it to tasks"#
+    ),
     ("train: task", "train: task trains what new tasks alone own, but new_tasks names none; add them"),
   ])
   func newTasksThatCannotBeAreRefused(keys: String, text: String) throws {
@@ -114,11 +128,33 @@ struct RoutedInputTests {
     }
   }
 
+  /// A key that concerns nothing that trains would be ignored.
+  @Test func keysOfPartsThatDoNotTrainAreRefused() throws {
+    try TrainFolder.with { folder in
+      folder.recipe["adapter"] = Self.cPoly
+      _ = try folder.trained(ranks: 1, as: "old")
+      folder.recipe["adapter"] = "{init_from: old, train: router}"
+      let rate = try folder.train(ranks: 1, ["loraplus_lr_ratio=4"])
+      #expect(rate.exitCode == 2 && rate.messages.count == 1)
+      #expect(rate.messages.first?.contains("loraplus_lr_ratio is set, but a model with peft_type C_POLY") == true)
+      folder.recipe["adapter"] = "{peft_type: C_POLY, n_common_skills: 0, target_modules: [c_attn]}"
+      let noise = try folder.train(ranks: 1, ["router_noise=false"])
+      #expect(noise.exitCode == 2)
+      #expect(noise.messages == ["polyad: `router_noise` (--set) does not go with peft_type C_POLY; remove it"])
+      folder.recipe["adapter"] = Self.cPoly
+      let heat = try folder.train(ranks: 1, ["router_noise=false", "router_temperature=2"])
+      #expect(
+        heat.messages == [
+          "polyad: `router_temperature` is 2.0 (--set); it must be left out where router_noise is false"
+        ])
+    }
+  }
+
   @Test func methodsWithoutTasksOrRoutersSaySo() throws {
     try TrainFolder.with { folder in
       _ = try folder.trained(ranks: 1, as: "old")
       for (keys, text) in [
-        ("new_tasks: [x]", "new_tasks: an adapter of peft_type LORA is not routed by task and takes any; remove the key"),
+        ("new_tasks: [add]", "new_tasks: an adapter of peft_type LORA is not routed by task and takes any; remove the key"),
         ("train: router", "train: router: an adapter of peft_type LORA has no such part; use train: all"),
       ] {
         folder.recipe["adapter"] = "{init_from: old, \(keys)}"

@@ -72,7 +72,8 @@ struct RoutedTrainingTests {
       #expect(balance.count == 30)
       // m Σ f p is 1 at best, and below 1 only where the choices and the gates disagree.
       #expect(balance.last! < balance.first! && balance.last! > 0.9)
-      #expect(try folder.trained(ranks: 1, as: "without", ["max_steps=30", "router_balance_loss=0", "router_z_loss=0"]) != alone)
+      let without = ["max_steps=30", "router_balance_loss=0", "router_z_loss=0"]
+      #expect(try folder.trained(ranks: 1, as: "without", without) != alone)
     }
   }
 
@@ -114,7 +115,7 @@ struct RoutedTrainingTests {
     try TrainFolder.with { folder in
       folder.recipe["adapter"] = Self.adapters[6]
       _ = try folder.trained(ranks: 1, as: "old")
-      folder.recipe["adapter"] = "{init_from: old, new_tasks: [say], train: task}"
+      folder.recipe["adapter"] = "{init_from: old, n_tasks: 2, r: 2, new_tasks: [say], train: task}"
       folder.recipe["tasks"] = """
         [{name: say, format: jsonl, train: copy.jsonl, source: "{text}", target: "{answer}"}]
         """

@@ -66,8 +66,7 @@ final class FactorMixture: LinearAdapter {
 
   // MARK: Mixing
 
-  /// Rows that share factors: a sequence, or, where no noise tells sequences of a task apart and no gradient is asked
-  /// for, neighbours of one task.
+  /// Rows that share factors: a sequence, or, where no noise tells sequences of a task apart, neighbours of one task.
   private struct Group {
     let sequence: Int
     var rows: Range<Int>
@@ -78,8 +77,7 @@ final class FactorMixture: LinearAdapter {
     var groups: [Group] = []
     for sequence in 0..<pass.sequenceCount {
       let rows = pass.rows(of: sequence)
-      if !pass.keepsActivations, pass.randomKey == nil, let last = groups.last,
-        pass.tasks[last.sequence] == pass.tasks[sequence]
+      if !router.noise.isDrawn(pass), let last = groups.last, pass.tasks[last.sequence] == pass.tasks[sequence]
       {
         groups[groups.count - 1].rows = last.rows.lowerBound..<rows.upperBound
       } else {

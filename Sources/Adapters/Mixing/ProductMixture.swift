@@ -11,7 +11,7 @@ import Tensors
 /// stacked, and one with the B's side by side; the gates act on the few numbers between the two.
 ///
 /// Shapes: A (experts, r, inputs) or, shared, (r, inputs); B (experts, outputs, r).
-final class ProductMixture: LinearAdapter {
+final class ProductMixture: LinearAdapter, TokenRouted {
   private let a, b: ParameterPair
   private let adapterRank, block, outputs: Int
   private let sharesDown: Bool
@@ -38,6 +38,7 @@ final class ProductMixture: LinearAdapter {
   }
 
   let needsInput = true
+  var tokenRouter: TokenRouter? { gates as? TokenRouter }
 
   func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
     base.applyBase(x, into: y)

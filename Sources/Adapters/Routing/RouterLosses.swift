@@ -9,7 +9,8 @@ import Tensors
 ///     z · mean (log Σ_i exp logit_i)²
 ///
 /// Fedus et al. 2021, equations 4 to 6, and Zoph et al. 2022, equation 5. The batch is the whole one, of all ranks, so its
-/// routing must be counted before the first backward pass. f has no gradient.
+/// routing must be counted before the first backward pass. f has no gradient. The tokens are those that the router sees:
+/// behind attention in a model's last block, where labels alone go on, the label positions.
 public struct RouterLosses: Sendable, Equatable {
   public var balance: Double
   public var z: Double
@@ -59,7 +60,8 @@ extension AdapterModel {
   /// From now on every pass adds its routing to fresh ``RoutingStatistics`` of each token router.
   public func startCountingRouting() {
     for (_, router) in tokenRouters {
-      router.statistics = RoutingStatistics(blocks: router.blocks, expertCount: router.expertCount)
+      router.statistics = RoutingStatistics(
+        blocks: router.blocks, expertCount: router.expertCount, measuresEntropy: false)
     }
   }
 
@@ -78,7 +80,8 @@ extension AdapterModel {
   /// - Parameters:
   ///   - counts: ``takeRoutingCounts()`` of the whole batch, added up over parts and ranks.
   ///   - labelCount: By which the summed gradient is divided in the end.
-  /// - Returns: m Σ f p, the mean over the routers: 1 when all experts are used alike.
+  /// - Returns: m Σ f p, the mean over the routers: 1 when all experts are used alike. Its last bits depend on the number
+  ///   of ranks; the losses' gradients do not.
   public func setRouterLosses(_ losses: RouterLosses, counts: [Double], labelCount: Double) -> Double {
     var start = 0, balance = 0.0, routerCount = 0
     for (_, router) in tokenRouters {

@@ -16,6 +16,8 @@ public struct RouterNoise: Sendable, Equatable {
 
   public init(isOn: Bool = true, temperature: Double = 1) { (self.isOn, self.temperature) = (isOn, temperature) }
 
+  func isDrawn(_ pass: Pass) -> Bool { isOn && pass.randomKey != nil }
+
   /// The draws' log u - log(1 - u) for one sequence at one map, keyed by its running number; nil when evaluating or
   /// switched off.
   func logits(count: Int, site: String, sequence: Int, _ pass: Pass) -> [Double]? {

@@ -15,8 +15,11 @@ public final class RoutingStatistics {
   /// The sum of the gates' entropies, in nats, by block.
   public private(set) var entropySums: [Double]
 
-  public init(blocks: Int, expertCount: Int) {
-    (self.blocks, self.expertCount) = (blocks, expertCount)
+  private let measuresEntropy: Bool
+
+  /// - Parameter measuresEntropy: Whether entropies are wanted, which take most of the time.
+  public init(blocks: Int, expertCount: Int, measuresEntropy: Bool = true) {
+    (self.blocks, self.expertCount, self.measuresEntropy) = (blocks, expertCount, measuresEntropy)
     chosen = Array(repeating: 0, count: blocks * expertCount)
     gateSums = chosen
     entropySums = Array(repeating: 0, count: blocks)
@@ -25,14 +28,11 @@ public final class RoutingStatistics {
   /// Adds the gates of some tokens. Shape: (tokens, blocks · experts).
   func add(_ gates: Matrix) {
     tokenCount += gates.rows
-    ck_count_routing(
-      gates.rows, blocks, expertCount, gates.base, gates.stride, &chosen, &gateSums, &entropySums)
-  }
-
-  public func reset() {
-    tokenCount = 0
-    for index in chosen.indices { (chosen[index], gateSums[index]) = (0, 0) }
-    for block in 0..<blocks { entropySums[block] = 0 }
+    entropySums.withUnsafeMutableBufferPointer { entropies in
+      ck_count_routing(
+        gates.rows, blocks, expertCount, gates.base, gates.stride, &chosen, &gateSums,
+        measuresEntropy ? entropies.baseAddress : nil)
+    }
   }
 
   /// The share of all gates that each expert has, over all blocks: sums to 1.

@@ -34,7 +34,7 @@ public final class TokenRouter: Gates {
   func width(_ experts: [Int32]) -> Int { blocks * expertCount }
 
   func open(_ gates: Matrix, _ experts: [Int32], _ pass: Pass) {
-    let logSumExp = losses == nil ? nil : pass.kept(gates.rows, blocks)
+    let logSumExp = losses != nil && pass.keepsActivations ? pass.saved.matrix(gates.rows, blocks) : nil
     ck_softmax_groups(gates.rows, blocks, expertCount, gates.base, gates.stride, logSumExp?.base)
     self.logSumExp = logSumExp
     statistics?.add(gates)
@@ -46,4 +46,10 @@ public final class TokenRouter: Gates {
       gates.rows, blocks, expertCount, gates.base, gates.stride, gradient.base, gradient.stride)
     if let losses, let logSumExp { losses.addLogitSize(to: gradient, gates: gates, logSumExp: logSumExp) }
   }
+}
+
+/// An adapter whose experts tokens may choose: what counts and balances routing looks for.
+protocol TokenRouted: LinearAdapter {
+  /// nil: it is routed otherwise.
+  var tokenRouter: TokenRouter? { get }
 }

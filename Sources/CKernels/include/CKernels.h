@@ -120,9 +120,9 @@ void ck_softmax_groups_backward(long rows, long groups, long width, const float 
 void ck_add_scaled_groups(long rows, long groups, long width, float a, const float *factor, const float *p, long stride,
                           float *y, long yStride);
 /// Adds up over rows: which expert has the largest gate (chosen[g, i]), the gates (shares[g, i]), and their entropy in
-/// nats (entropy[g]).
+/// nats (entropy[g]) unless it is null.
 void ck_count_routing(long rows, long groups, long width, const float *p, long stride, double *chosen, double *shares,
-                      double *entropy);
+                      double *_Nullable entropy);
 /// inverse[o] = 1 / sqrt(squares[o] + 2 scale b[o] · aw[:, o] + scale² b[o] · baa[o]), the norms of DoRA.
 /// Shapes: aw (rank, outputs), b and baa (outputs, rank).
 void ck_inverse_norms(long outputs, long rank, float scale, const float *squares, const float *aw, const float *b,

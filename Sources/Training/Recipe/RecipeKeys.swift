@@ -8,10 +8,10 @@ extension Recipe: RecipeSection {
 
   static var fields: [RecipeField<Recipe>] {
     // With init_from the saved adapter's method is not known yet.
-    func unless(_ fits: @escaping (PEFTType) -> Bool) -> (Recipe) -> String? {
+    func unless(_ fits: @escaping (AdapterConfiguration) -> Bool) -> (Recipe) -> String? {
       { recipe in
-        let type = recipe.adapter.configuration.peftType
-        return recipe.adapter.initFrom != nil || fits(type) ? nil : "peft_type \(type.rawValue)"
+        let adapter = recipe.adapter.configuration
+        return recipe.adapter.initFrom != nil || fits(adapter) ? nil : "peft_type \(adapter.peftType.rawValue)"
       }
     }
     return [
@@ -42,7 +42,8 @@ extension Recipe: RecipeSection {
       .init("loraplus_lr_ratio", \.loraplusLrRatio, mustBe: .init("1 or more") { $0 >= 1 }),
       .init("router_noise", \.routerNoise, conflict: unless { $0.drawsRouterNoise }),
       .init("router_temperature", \.routerTemperature, mustBe: .positive, conflict: unless { $0.drawsRouterNoise }),
-      .init("router_balance_loss", \.routerBalanceLoss, mustBe: .notNegative, conflict: unless { $0.routing == .token }),
+      .init(
+        "router_balance_loss", \.routerBalanceLoss, mustBe: .notNegative, conflict: unless { $0.routing == .token }),
       .init("router_z_loss", \.routerZLoss, mustBe: .notNegative, conflict: unless { $0.routing == .token }),
       .init("lr_scheduler_type", \.lrSchedulerType),
       .init("warmup_ratio", \.warmupRatio, mustBe: .share),
@@ -75,6 +76,9 @@ extension Recipe: RecipeSection {
       if !isMet { throw .outOfRange(key: key, reader.place(of: key), found: found, requirement: requirement) }
     }
     try require(
+      routerNoise || routerTemperature == 1, "router_temperature", routerTemperature.description,
+      "left out where router_noise is false")
+    try require(
       microBatches <= trainBatchSize, "micro_batches", String(microBatches),
       "at most train_batch_size, which is \(trainBatchSize)")
     try require(
@@ -96,9 +100,11 @@ extension Recipe: RecipeSection {
     if adapter.initFrom == nil, adapter.configuration.peftType.routing == .task {
       if adapter.configuration.taskCount == 0 { adapter.configuration.taskCount = tasks.count }
       let count = adapter.configuration.taskCount
-      try require(
-        count == tasks.count || tasks.allSatisfy { $0.format == .pretokenized }, "adapter.n_tasks", String(count),
-        "\(tasks.count), as many as there are tasks; it may be left out")
+      guard count == tasks.count || tasks.allSatisfy({ $0.format == .pretokenized }) else {
+        throw .outOfRange(
+          key: "adapter.n_tasks", reader.place(of: "adapter"), found: String(count),
+          requirement: "\(tasks.count), as many as there are tasks; it may be left out")
+      }
       if count == tasks.count { adapter.configuration.taskNames = tasks.map(\.name) }
     }
     for (index, task) in tasks.enumerated() {

@@ -14,7 +14,7 @@ enum RecipeOverride {
       }
       let key = String(text[..<split])
       let value = try node(String(text[text.index(after: split)...]), in: text)
-      guard key != RecipeNodes.baseKey else {
+      guard key.split(separator: ".").first.map(String.init) != RecipeNodes.baseKey else {
         throw .badOverride(text, reason: "only a recipe file can name its base; copy it and change `base` there")
       }
       if let winner = winners[key] { try set([winner], to: null, in: &root, override: text) }

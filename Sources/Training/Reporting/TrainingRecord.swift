@@ -47,8 +47,8 @@ public struct TrainingRecord: Sendable, Equatable {
 
   public init(
     step: Int, epoch: Double, loss: Double, taskLosses: [NamedValue] = [], learningRate: Double,
-    gradientNorm: Double, reducedBytes: Int, routerBalance: Double? = nil, tokens: Int, tokensPerSecond: Double, skippedSteps: Int = 0,
-    etaSeconds: Double, phaseSeconds: [NamedValue] = []
+    gradientNorm: Double, reducedBytes: Int, routerBalance: Double? = nil, tokens: Int, tokensPerSecond: Double,
+    skippedSteps: Int = 0, etaSeconds: Double, phaseSeconds: [NamedValue] = []
   ) {
     self.step = step
     self.epoch = epoch
@@ -85,7 +85,8 @@ public struct TrainingRecord: Sendable, Equatable {
       NamedValue("train/loss", loss), NamedValue("train/learning_rate", learningRate),
       NamedValue("train/grad_norm", gradientNorm), NamedValue("train/tokens_per_second", tokensPerSecond),
       NamedValue("train/epoch", epoch),
-    ] + (routerBalance.map { [NamedValue("train/router_balance", $0)] } ?? []) + taskLosses.map { NamedValue("train/\($0.name)/loss", $0.value) }
+    ] + (routerBalance.map { [NamedValue("train/router_balance", $0)] } ?? [])
+      + taskLosses.map { NamedValue("train/\($0.name)/loss", $0.value) }
   }
 }
 

@@ -17,6 +17,8 @@ final class DoRAAdapter: LinearAdapter {
   /// ‖W_o‖² of the map as it starts, which is how it stays unless it is trained whole beside DoRA.
   private let squares: [Float]
   private var activations: Activations?
+  /// 1 / norm of the last evaluation, and the factors it belongs to: decoding asks for it at every token.
+  private var lastNorms: (a: [Float], b: [Float], inverse: [Float])?
 
   /// z, u = x̃ W + s z Bᵀ, and c / m = 1 / norm of the pass under way.
   private struct Activations {
@@ -36,10 +38,11 @@ final class DoRAAdapter: LinearAdapter {
     let z = pass.kept(x.rows, a.values.rows), u = pass.kept(x.rows, y.columns)
     let inverseNorms = pass.kept(1, y.columns)
     let mark = pass.scratch.mark()
-    setInverseNorms(inverseNorms, base, pass)
+    setNorms(inverseNorms, base, pass)
     let dropped = dropout.apply(x, pass)
     z.set(dropped.N, a.values.T)
     base.matrix.multiply(dropped, into: u, beta: 0)
+    precondition(y.isContiguous, "\(base.path): DoRA writes whole rows")
     if dropout.isActive(pass) {
       // y = x W + b - x̃ W + c ∘ u
       base.applyBase(x, into: y)
@@ -108,6 +111,17 @@ final class DoRAAdapter: LinearAdapter {
     ck_scaled_columns(
       1, c.columns, magnitude.values.base, inverseNorms.base, c.columns, c.base, c.columns)
     return c
+  }
+
+  /// 1 / norm: computed, or, in evaluation, that of the pass before if nothing has changed.
+  private func setNorms(_ result: Matrix, _ base: Linear, _ pass: Pass) {
+    guard !pass.keepsActivations, !base.weight.isTrained else { return setInverseNorms(result, base, pass) }
+    if let lastNorms, lastNorms.a.elementsEqual(a.values.elements), lastNorms.b.elementsEqual(b.values.elements) {
+      _ = result.elements.update(from: lastNorms.inverse)
+    } else {
+      setInverseNorms(result, base, pass)
+      lastNorms = (a.values.array(), b.values.array(), result.array())
+    }
   }
 
   /// 1 / ‖(W + s Aᵀ Bᵀ)_o‖ without forming the sum: ‖W_o‖² + 2 s B_o (A W)_o + s² B_o (A Aᵀ) B_oᵀ.

@@ -45,6 +45,7 @@ extension AdapterModel {
   public func restrictTraining(to part: TrainedPart, newTasks: Range<Int>) throws {
     let type = configuration?.peftType.rawValue ?? ""
     guard part != .all else { return }
+    guard part != .task || configuration?.routing == .task else { throw AdapterTaskError.noOwnParts(type: type) }
     guard part != .task || !newTasks.isEmpty else { throw AdapterTaskError.noNewTasks }
     let ranges = parameters.entries.compactMap { entry -> Range<Int>? in
       guard part == .task || entry.role == .router else { return nil }

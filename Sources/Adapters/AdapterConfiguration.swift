@@ -111,14 +111,14 @@ public struct AdapterConfiguration: Sendable, Equatable {
   /// The configuration with null targets replaced by PEFT's defaults for the family.
   public func withDefaults(family: String) -> AdapterConfiguration {
     var result = self
-    guard family == "gpt2" else { return result }
+    guard let defaults = FamilyTargets.peft[family] else { return result }
     switch peftType {
     case .full: break
     case .ia3:
-      result.targetModules = targetModules ?? .endings(["c_attn", "mlp.c_proj"])
+      result.targetModules = targetModules ?? .endings(defaults.ia3)
       result.feedforwardModules =
-        feedforwardModules ?? (targetModules == nil ? .endings(["mlp.c_proj"]) : .endings([]))
-    default: result.targetModules = targetModules ?? .endings(["c_attn"])
+        feedforwardModules ?? .endings(targetModules == nil ? defaults.feedforward : [])
+    default: result.targetModules = targetModules ?? .endings(defaults.lowRank)
     }
     return result
   }

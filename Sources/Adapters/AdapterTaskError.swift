@@ -8,6 +8,7 @@ public enum AdapterTaskError: Error, CustomStringConvertible, Equatable {
   case taskIsKnown(String)
   case newTaskIsIdle(String)
   case noNewTasks
+  case noOwnParts(type: String)
   case noSuchPart(String, type: String)
 
   /// Known tasks shown at most.
@@ -35,6 +36,9 @@ public enum AdapterTaskError: Error, CustomStringConvertible, Equatable {
     case .newTaskIsIdle(let name):
       return "new_tasks: \"\(name)\" is no task of the recipe, so nothing would train it; add it to tasks"
     case .noNewTasks: return "train: task trains what new tasks alone own, but new_tasks names none; add them"
+    case .noOwnParts(let type):
+      return "train: task: an adapter of peft_type \(type) is not routed by task, so no part belongs to one; use train: "
+        + "router or all"
     case .noSuchPart(let part, let type):
       return "train: \(part): an adapter of peft_type \(type) has no such part; use train: all"
     }

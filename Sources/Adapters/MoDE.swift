@@ -58,7 +58,7 @@ extension MoDE {
 
   public static let suffixes = ["lora_A", "lora_B", "router"]
 
-  /// r P + m r Q + (r / p) m P.
+  /// r P + m r Q + (r / block) m P.
   public func parameterFormula(at site: SavedSite) throws -> ParameterFormula {
     let (experts, rank) = (configuration.expertCount, configuration.adapterRank)
     let (P, Q) = try site.widths(a: ("lora_A", [rank, nil]), b: ("lora_B", [experts, nil, rank]))
@@ -67,7 +67,7 @@ extension MoDE {
     switch configuration.routerBlock {
     case rank: return factors + m * P
     case 1: return factors + r * m * P
-    default: return factors + r / ParameterFormula("p", configuration.routerBlock) * m * P
+    default: return factors + r / ParameterFormula("block", configuration.routerBlock) * m * P
     }
   }
 }

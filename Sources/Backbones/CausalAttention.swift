@@ -3,26 +3,44 @@ import Tensors
 
 /// Scaled dot-product attention of each position on itself and those before it, a sequence and a head at a time.
 ///
-///     P = softmax(scale Q Kᵀ, causal)        Y = P V
+///     P = softmax(cap(scale Q Kᵀ), causal)        Y = P V        cap(s) = c tanh(s / c), or s
 ///
 /// Probabilities are not kept: the backward pass computes them again from Q, K and each row's log-sum-exp, by blocks of
-/// rows (Dao et al. 2022), so memory grows with the sequence and not with its square.
+/// rows (Dao et al. 2022), so memory grows with the sequence and not with its square. Heads of queries may share a head
+/// of keys and values (grouped queries, Ainslie et al. 2023): h shares head h / (heads / key heads).
 public struct CausalAttention {
   public let headCount: Int
+  /// Heads of keys and values; divides ``headCount``.
+  public let keyHeadCount: Int
   /// Width of one head.
   public let headWidth: Int
   public let scale: Float
+  /// c, the bound of scores (Gemma 2); nil: none.
+  public let softCap: Float?
+  /// Positions that one sees, its own among them; nil: all before it.
+  public let window: Int?
 
   /// Rows of scores computed at a time.
   static let blockRows = 128
 
-  public init(headCount: Int, headWidth: Int, scale: Float) {
+  public init(
+    headCount: Int, keyHeadCount: Int? = nil, headWidth: Int, scale: Float, softCap: Float? = nil, window: Int? = nil
+  ) {
     self.headCount = headCount
+    self.keyHeadCount = keyHeadCount ?? headCount
     self.headWidth = headWidth
     self.scale = scale
+    self.softCap = softCap
+    self.window = window
+    precondition(headCount % self.keyHeadCount == 0, "\(headCount) heads do not share \(self.keyHeadCount) evenly")
   }
 
-  /// Queries, keys and values, each (tokens, heads · width), of any stride.
+  /// Width of the queries of a position, and of the output.
+  var width: Int { headCount * headWidth }
+  /// Width of the keys of a position, and of the values.
+  var keyWidth: Int { keyHeadCount * headWidth }
+
+  /// Queries (tokens, heads · width), keys and values (tokens, key heads · width), of any stride.
   public struct Inputs {
     public let q, k, v: Matrix
 
@@ -31,28 +49,52 @@ public struct CausalAttention {
       self.k = k
       self.v = v
     }
+  }
 
-    /// One sequence's rows and one head's columns.
-    func slice(rows: Range<Int>, columns: Range<Int>) -> Inputs {
+  /// Some queries of one sequence and head, and the keys that they see between them.
+  private struct Block {
+    let head: Int
+    /// Rows of the batch.
+    let queries, keys: Range<Int>
+    let queryColumns, keyColumns: Range<Int>
+
+    /// Keys before the first query's own.
+    var first: Int { queries.lowerBound - keys.lowerBound }
+
+    func part(of inputs: Inputs) -> Inputs {
       Inputs(
-        q: q.rows(rows).columns(columns), k: k.rows(rows).columns(columns), v: v.rows(rows).columns(columns))
+        q: inputs.q.rows(queries).columns(queryColumns), k: inputs.k.rows(keys).columns(keyColumns),
+        v: inputs.v.rows(keys).columns(keyColumns))
+    }
+
+    func part(of y: Matrix) -> Matrix { y.rows(queries).columns(queryColumns) }
+
+    /// The place of the block's first row in a matrix (heads, tokens).
+    func start(in logSumExp: Matrix) -> UnsafeMutablePointer<Float> {
+      logSumExp.base + head * logSumExp.stride + queries.lowerBound
     }
   }
 
   /// Sets y and returns each row's log-sum-exp, (heads, tokens).
   public func forward(_ inputs: Inputs, into y: Matrix, _ pass: Pass) -> Matrix {
     let logSumExp = pass.kept(headCount, y.rows)
-    eachBlock(pass) { head, sequence, block, end, scores, _ in
-      let columns = head * headWidth..<(head + 1) * headWidth
-      let part = inputs.slice(rows: sequence, columns: columns)
-      scores.set(part.q.rows(block).N, part.k.rows(0..<end).T)
-      let rows = sequence.lowerBound + block.lowerBound
+    eachBlock(pass, bufferCount: 1) { block, buffers in
+      let part = block.part(of: inputs), scores = buffers(0)
+      let scale = setScores(scores, part)
       ck_causal_softmax(
-        block.count, end, block.lowerBound, scale, scores.base, scores.stride,
-        logSumExp.base + head * logSumExp.stride + rows)
-      y.rows(rows..<rows + block.count).columns(columns).set(scores.N, part.v.rows(0..<end).N)
+        scores.rows, scores.columns, block.first, window ?? .max, scale, scores.base, scores.stride,
+        block.start(in: logSumExp))
+      block.part(of: y).set(scores.N, part.v.N)
     }
     return logSumExp
+  }
+
+  /// Q Kᵀ, capped if there is a cap; returns the scale that is still to be applied.
+  private func setScores(_ scores: Matrix, _ part: Inputs) -> Float {
+    scores.set(part.q.N, part.k.T)
+    guard let softCap else { return scale }
+    ck_soft_cap(scores.count, scale, softCap, scores.base)
+    return 1
   }
 
   /// Sets the gradients of queries, keys and values.
@@ -66,47 +108,45 @@ public struct CausalAttention {
     gradient.k.fill(0)
     gradient.v.fill(0)
     let delta = pass.scratch.floats(Self.blockRows)
-    eachBlock(pass) { head, sequence, block, end, p, dp in
-      let columns = head * headWidth..<(head + 1) * headWidth
-      let part = inputs.slice(rows: sequence, columns: columns)
-      let out = gradient.slice(rows: sequence, columns: columns)
-      let rows = sequence.lowerBound + block.lowerBound
-      let dyBlock = dy.rows(rows..<rows + block.count).columns(columns)
-      let yBlock = y.rows(rows..<rows + block.count).columns(columns)
-      p.set(part.q.rows(block).N, part.k.rows(0..<end).T)
+    eachBlock(pass, bufferCount: softCap == nil ? 2 : 3) { block, buffers in
+      let part = block.part(of: inputs), out = block.part(of: gradient)
+      let dyBlock = block.part(of: dy), yBlock = block.part(of: y)
+      let p = buffers(0), dp = buffers(1)
+      let scale = setScores(p, part)
+      let capped = softCap.map { _ in buffers(2) }
+      capped?.copy(from: p)
       ck_causal_softmax_again(
-        block.count, end, block.lowerBound, scale, p.base, p.stride,
-        logSumExp.base + head * logSumExp.stride + rows)
+        p.rows, p.columns, block.first, window ?? .max, scale, p.base, p.stride, block.start(in: logSumExp))
       // Y = P V
-      out.v.rows(0..<end).accumulate(p.T, dyBlock.N)
-      dp.set(dyBlock.N, part.v.rows(0..<end).T)
+      out.v.accumulate(p.T, dyBlock.N)
+      dp.set(dyBlock.N, part.v.T)
       // P = softmax(S): dS = P (dP - rowsum(dP P)), and rowsum(dP P) = rowsum(dY Y)
-      ck_row_products(block.count, headWidth, dyBlock.base, dyBlock.stride, yBlock.base, yBlock.stride, delta)
-      ck_softmax_backward(block.count, end, scale, p.base, dp.base, p.stride, delta)
-      // S = scale Q Kᵀ
-      out.q.rows(block).set(dp.N, part.k.rows(0..<end).N)
-      out.k.rows(0..<end).accumulate(dp.T, part.q.rows(block).N)
+      ck_row_products(p.rows, headWidth, dyBlock.base, dyBlock.stride, yBlock.base, yBlock.stride, delta)
+      ck_softmax_backward(p.rows, p.columns, self.scale, p.base, dp.base, p.stride, delta)
+      // S = cap(scale Q Kᵀ)
+      if let softCap, let capped { ck_soft_cap_backward(dp.count, softCap, capped.base, dp.base) }
+      out.q.set(dp.N, part.k.N)
+      out.k.accumulate(dp.T, part.q.N)
     }
   }
 
-  /// Calls `body` for every head, sequence and block of its rows, with two score matrices (block, end) to use; `end` is
-  /// how many keys the block's last row sees.
-  private func eachBlock(
-    _ pass: Pass,
-    _ body: (_ head: Int, _ sequence: Range<Int>, _ block: Range<Int>, _ end: Int, Matrix, Matrix) -> Void
-  ) {
+  /// Calls `body` for every head, sequence and block of its rows, with matrices (queries, keys) to use.
+  private func eachBlock(_ pass: Pass, bufferCount: Int, _ body: (_ block: Block, _ buffers: (Int) -> Matrix) -> Void) {
     let mark = pass.scratch.mark()
     let longest = (0..<pass.sequenceCount).map { pass.rows(of: $0).count }.max() ?? 0
     let area = min(Self.blockRows, longest) * longest
-    let first = pass.scratch.floats(area), second = pass.scratch.floats(area)
+    let memory = pass.scratch.floats(bufferCount * area)
     for sequence in 0..<pass.sequenceCount {
       let rows = pass.rows(of: sequence)
       for head in 0..<headCount {
-        for start in stride(from: 0, to: rows.count, by: Self.blockRows) {
-          let end = min(start + Self.blockRows, rows.count)
-          body(
-            head, rows, start..<end, end, Matrix(base: first, rows: end - start, columns: end),
-            Matrix(base: second, rows: end - start, columns: end))
+        let column = head * headWidth, keyColumn = head / (headCount / keyHeadCount) * headWidth
+        for start in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.blockRows) {
+          let end = min(start + Self.blockRows, rows.upperBound)
+          let firstKey = window.map { max(rows.lowerBound, start + 1 - $0) } ?? rows.lowerBound
+          let block = Block(
+            head: head, queries: start..<end, keys: firstKey..<end, queryColumns: column..<column + headWidth,
+            keyColumns: keyColumn..<keyColumn + headWidth)
+          body(block) { Matrix(base: memory + $0 * area, rows: end - start, columns: end - firstKey) }
         }
       }
     }
@@ -119,14 +159,21 @@ public struct CausalAttention {
     let scores = pass.scratch.floats(cache.capacity)
     for (row, slot) in slots.enumerated() {
       let length = cache.lengths[slot] + 1  // the new position's own key and value lie in the cache already
-      let (keys, values) = (cache.keys(layer, slot), cache.values(layer, slot))
+      let seen = max(0, length - (window ?? length))..<length
+      let keys = cache.keys(layer, slot).rows(seen), values = cache.values(layer, slot).rows(seen)
       for head in 0..<headCount {
-        let column = head * headWidth
+        let column = head * headWidth, keyColumn = head / (headCount / keyHeadCount) * headWidth
         ck_attend_one(
-          length, headWidth, scale, q.base + row * q.stride + column, keys.base + column, values.base + column,
-          keys.stride, scores, y.base + row * y.stride + column)
+          seen.count, headWidth, scale, softCap ?? 0, q.base + row * q.stride + column, keys.base + keyColumn,
+          values.base + keyColumn, keys.stride, scores, y.base + row * y.stride + column)
       }
     }
     pass.scratch.release(to: mark)
+  }
+
+  /// Multiply-adds of the scores of one sequence, as many as of the mixing of values.
+  func scoreOperations(tokenCount: Int) -> Double {
+    let tokens = Double(tokenCount), seen = min(tokens, Double(window ?? tokenCount))
+    return Double(width) * (tokens - seen / 2) * seen
   }
 }

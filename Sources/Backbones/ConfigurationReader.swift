@@ -8,7 +8,7 @@ public enum BackboneError: Error, CustomStringConvertible, Equatable {
   case wrongShape(file: String, name: String, found: [Int], expected: [Int])
 
   /// The model types that can be loaded.
-  public static let supportedFamilies = ["gpt2"]
+  public static var supportedFamilies: [String] { BackboneFamily.names }
 
   public var description: String {
     switch self {
@@ -51,12 +51,30 @@ struct ConfigurationReader {
     return integer
   }
 
-  func number(_ key: String, default fallback: Double) throws -> Double {
-    guard let value = json[key], !(value is NSNull) else { return fallback }
+  func number(_ key: String, default fallback: @autoclosure () throws -> Double) throws -> Double {
+    try optionalNumber(key) ?? fallback()
+  }
+
+  func number(_ key: String) throws -> Double {
+    guard let value = try optionalNumber(key) else {
+      throw BackboneError.configuration(file: file, "\(key) is missing")
+    }
+    return value
+  }
+
+  func optionalNumber(_ key: String) throws -> Double? {
+    guard let value = json[key], !(value is NSNull) else { return nil }
     guard let number = value as? Double, number > 0 else {
       throw BackboneError.configuration(file: file, "\(key) must be a positive number, not \(value)")
     }
     return number
+  }
+
+  /// A number that null switches off.
+  ///
+  /// - Parameter fallback: What a missing key stands for.
+  func switchableNumber(_ key: String, default fallback: Double?) throws -> Double? {
+    json[key] == nil ? fallback : try optionalNumber(key)
   }
 
   func boolean(_ key: String, default fallback: Bool) throws -> Bool {
@@ -67,13 +85,45 @@ struct ConfigurationReader {
     return boolean
   }
 
-  func require(_ key: String, oneOf allowed: [String], default fallback: String) throws {
+  /// The text of a key, one of those that are supported.
+  func require(_ key: String, oneOf allowed: [String], default fallback: String) throws -> String {
     let value = json[key].flatMap { $0 is NSNull ? nil : "\($0)" } ?? fallback
     guard allowed.contains(value) else {
       throw BackboneError.configuration(
         file: file, "\(key) \"\(value)\" is not supported; supported: \(allowed.joined(separator: ", "))")
     }
+    return value
   }
+
+  /// A text; nil if there is none.
+  func optionalText(_ key: String) throws -> String? {
+    guard let value = json[key], !(value is NSNull) else { return nil }
+    guard let text = value as? String else {
+      throw BackboneError.configuration(file: file, "\(key) must be a text, not \(value)")
+    }
+    return text
+  }
+
+  /// A list of texts; nil if there is none.
+  func optionalTexts(_ key: String) throws -> [String]? {
+    guard let value = json[key], !(value is NSNull) else { return nil }
+    guard let texts = value as? [String] else {
+      throw BackboneError.configuration(file: file, "\(key) must be a list of texts, not \(value)")
+    }
+    return texts
+  }
+
+  /// The keys of an object within; nil if there is none.
+  func object(_ key: String) throws -> ConfigurationReader? {
+    guard let value = json[key], !(value is NSNull) else { return nil }
+    guard let object = value as? [String: Any] else {
+      throw BackboneError.configuration(file: file, "\(key) must be an object, not \(value)")
+    }
+    return with(object)
+  }
+
+  /// Other keys of the same file.
+  func with(_ json: [String: Any]) -> ConfigurationReader { ConfigurationReader(json: json, file: file) }
 
   func refuse(_ key: String) throws {
     if try boolean(key, default: false) {

@@ -23,8 +23,7 @@ public struct GPT2Configuration: Sendable, Equatable {
   /// Reads a config.json.
   ///
   /// - Throws: ``BackboneError`` when a key is missing, of the wrong kind, or asks for something GPT-2 here lacks.
-  public init(json: [String: Any], file: String) throws {
-    let reader = ConfigurationReader(json: json, file: file)
+  init(_ reader: ConfigurationReader) throws {
     vocabularySize = try reader.integer("vocab_size")
     positionCount = try reader.integer("n_positions")
     width = try reader.integer("n_embd")
@@ -36,21 +35,15 @@ public struct GPT2Configuration: Sendable, Equatable {
     scalesByLayer = try reader.boolean("scale_attn_by_inverse_layer_idx", default: false)
     initializerRange = Float(try reader.number("initializer_range", default: 0.02))
     tiesEmbeddings = try reader.boolean("tie_word_embeddings", default: true)
-    try reader.require("activation_function", oneOf: ["gelu_new", "gelu_pytorch_tanh"], default: "gelu_new")
+    _ = try reader.require("activation_function", oneOf: ["gelu_new", "gelu_pytorch_tanh"], default: "gelu_new")
     try reader.refuse("add_cross_attention")
     guard width % headCount == 0 else {
-      throw BackboneError.configuration(file: file, "n_embd \(width) does not divide into n_head \(headCount) heads")
+      throw BackboneError.configuration(
+        file: reader.file, "n_embd \(width) does not divide into n_head \(headCount) heads")
     }
-    let count = parameterShapes.reduce(0.0) { $0 + $1.shape.reduce(1.0) { $0 * Double($1) } }
-    guard count < Self.countLimit else {
-      throw BackboneError.configuration(file: file, "its dimensions make a model of more numbers than any memory holds")
-    }
+    try requireCountableNumbers(file: reader.file)
   }
 
-  /// Models have fewer numbers than this, so that their bytes can be counted.
-  private static let countLimit = 0x1p48
-
-  /// The arrays of the model's file and their shapes, in order, without an output projection that is tied.
   public var parameterShapes: [(name: String, shape: [Int])] {
     var shapes: [(name: String, shape: [Int])] = [
       ("transformer.wte.weight", [vocabularySize, width]), ("transformer.wpe.weight", [positionCount, width]),

@@ -4,16 +4,10 @@ import Tensors
 /// Layer normalisation (Ba et al. 2016).
 ///
 ///     y = (x - mean) / sqrt(variance + epsilon) · gamma + beta        over the last axis
-public struct LayerNorm {
+public struct LayerNorm: Norm {
   public let gamma: Parameter
   public let beta: Parameter
   public let epsilon: Float
-
-  /// What the backward pass needs besides x: one mean and one 1/σ a row.
-  public struct Statistics {
-    let mean: UnsafeMutablePointer<Float>
-    let rstd: UnsafeMutablePointer<Float>
-  }
 
   public init(gamma: Parameter, beta: Parameter, epsilon: Float) {
     self.gamma = gamma
@@ -23,28 +17,23 @@ public struct LayerNorm {
 
   public var isTrained: Bool { gamma.isTrained || beta.isTrained }
 
-  /// y = the normalised x. Shapes: (tokens, width), contiguous.
-  public func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) -> Statistics {
+  public func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) -> NormStatistics {
     let kept = pass.kept(2, x.rows)
-    let statistics = Statistics(mean: kept.base, rstd: kept.base + x.rows)
-    ck_layer_norm_forward(
-      x.rows, x.columns, x.base, gamma.values, beta.values, epsilon, y.base, statistics.mean, statistics.rstd)
-    return statistics
+    let (mean, rstd) = (kept.base, kept.base + x.rows)
+    ck_layer_norm_forward(x.rows, x.columns, x.base, gamma.values, beta.values, epsilon, y.base, mean, rstd)
+    return NormStatistics(mean: mean, rstd: rstd)
   }
 
-  /// The forward pass's y again: cheaper than keeping it.
-  public func again(_ x: Matrix, _ statistics: Statistics, into y: Matrix) {
+  public func again(_ x: Matrix, _ statistics: NormStatistics, into y: Matrix) {
     ck_layer_norm_again(
-      x.rows, x.columns, x.base, gamma.values, beta.values, statistics.mean, statistics.rstd, y.base)
+      x.rows, x.columns, x.base, gamma.values, beta.values, statistics.mean!, statistics.rstd, y.base)
   }
 
-  /// Adds the parameters' gradients, if trained, and the input's to dx.
-  public func backward(_ dy: Matrix, x: Matrix, _ statistics: Statistics, addingTo dx: Matrix) {
+  public func backward(_ dy: Matrix, x: Matrix, _ statistics: NormStatistics, addingTo dx: Matrix) {
+    let mean = statistics.mean!
     if let dgamma = gamma.gradient, let dbeta = beta.gradient {
-      ck_layer_norm_parameter_gradients(
-        x.rows, x.columns, dy.base, x.base, statistics.mean, statistics.rstd, dgamma, dbeta)
+      ck_layer_norm_parameter_gradients(x.rows, x.columns, dy.base, x.base, mean, statistics.rstd, dgamma, dbeta)
     }
-    ck_layer_norm_backward(
-      x.rows, x.columns, dy.base, x.base, gamma.values, statistics.mean, statistics.rstd, dx.base)
+    ck_layer_norm_backward(x.rows, x.columns, dy.base, x.base, gamma.values, mean, statistics.rstd, dx.base)
   }
 }

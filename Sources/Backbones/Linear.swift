@@ -12,7 +12,7 @@ public protocol LinearAdapter: AnyObject {
   /// Adds the gradients of the adapter's parameters (and of the map's, if trained), and sets dx.
   ///
   /// - Parameters:
-  ///   - dy: Gradient of the output; may be overwritten.
+  ///   - dy: Gradient of the output; stays as it is.
   ///   - x: The forward pass's input, if ``needsInput``.
   ///   - dx: Receives the gradient of the input; nil when nothing before the map is trained.
   func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass)

@@ -2,32 +2,39 @@
 
 #include <math.h>
 
-VECTORIZED void ck_causal_softmax(long rows, long columns, long first, float scale, float *scores, long stride,
-                                  float *logsumexp) {
+/// The columns that a row of causal scores keeps: those up to its own position, the last `window` of them.
+static inline __attribute__((always_inline)) long firstKept(long end, long window) {
+  return end > window ? end - window : 0;
+}
+
+VECTORIZED void ck_causal_softmax(long rows, long columns, long first, long window, float scale, float *scores,
+                                  long stride, float *logsumexp) {
   REGROUP
   for (long i = 0; i < rows; i++) {
     float *row = scores + i * stride;
-    long kept = first + i + 1 < columns ? first + i + 1 : columns;
-    float top = largest(kept, row);
+    long end = first + i + 1 < columns ? first + i + 1 : columns, begin = firstKept(first + i + 1, window);
+    float top = largest(end - begin, row + begin);
     float sum = 0;
-    for (long j = 0; j < kept; j++) {
+    for (long j = begin; j < end; j++) {
       row[j] = exponential(scale * (row[j] - top));
       sum += row[j];
     }
     float inverse = 1.0f / sum;
-    for (long j = 0; j < kept; j++) row[j] *= inverse;
-    for (long j = kept; j < columns; j++) row[j] = 0;
+    for (long j = 0; j < begin; j++) row[j] = 0;
+    for (long j = begin; j < end; j++) row[j] *= inverse;
+    for (long j = end; j < columns; j++) row[j] = 0;
     logsumexp[i] = scale * top + logf(sum);
   }
 }
 
-VECTORIZED void ck_causal_softmax_again(long rows, long columns, long first, float scale, float *scores, long stride,
-                                        const float *logsumexp) {
+VECTORIZED void ck_causal_softmax_again(long rows, long columns, long first, long window, float scale, float *scores,
+                                        long stride, const float *logsumexp) {
   for (long i = 0; i < rows; i++) {
     float *row = scores + i * stride;
-    long kept = first + i + 1 < columns ? first + i + 1 : columns;
-    for (long j = 0; j < kept; j++) row[j] = exponential(scale * row[j] - logsumexp[i]);
-    for (long j = kept; j < columns; j++) row[j] = 0;
+    long end = first + i + 1 < columns ? first + i + 1 : columns, begin = firstKept(first + i + 1, window);
+    for (long j = 0; j < begin; j++) row[j] = 0;
+    for (long j = begin; j < end; j++) row[j] = exponential(scale * row[j] - logsumexp[i]);
+    for (long j = end; j < columns; j++) row[j] = 0;
   }
 }
 
@@ -48,17 +55,19 @@ VECTORIZED void ck_softmax_backward(long rows, long columns, float scale, const 
       dp[i * stride + j] = scale * p[i * stride + j] * (dp[i * stride + j] - delta[i]);
 }
 
-VECTORIZED void ck_attend_one(long length, long width, float scale, const float *q, const float *k, const float *v,
-                              long stride, float *scores, float *y) {
+VECTORIZED void ck_attend_one(long length, long width, float scale, float cap, const float *q, const float *k,
+                              const float *v, long stride, float *scores, float *y) {
   REGROUP
-  float top = -INFINITY;
   for (long t = 0; t < length; t++) {
     const float *key = k + t * stride;
     float sum = 0;
     for (long j = 0; j < width; j++) sum += q[j] * key[j];
     scores[t] = scale * sum;
-    top = scores[t] > top ? scores[t] : top;
   }
+  if (cap > 0)
+    for (long t = 0; t < length; t++) scores[t] = cap * hyperbolicTangent(scores[t] / cap);
+  float top = -INFINITY;
+  for (long t = 0; t < length; t++) top = scores[t] > top ? scores[t] : top;
   float sum = 0;
   for (long t = 0; t < length; t++) {
     scores[t] = exponential(scores[t] - top);

@@ -85,6 +85,14 @@ VECTORIZED void ck_embed(long rows, long width, const int32_t *tokens, const int
   }
 }
 
+VECTORIZED void ck_embed_scaled(long rows, long width, const int32_t *tokens, const float *table, float scale,
+                                float *y) {
+  for (long i = 0; i < rows; i++) {
+    const float *token = table + (long)tokens[i] * width;
+    for (long j = 0; j < width; j++) y[i * width + j] = scale * token[j];
+  }
+}
+
 VECTORIZED void ck_scatter_add_rows(long rows, long width, const int32_t *index, const float *dy, long stride,
                                     float *table) {
   for (long i = 0; i < rows; i++) {
@@ -122,6 +130,21 @@ VECTORIZED void ck_cross_entropy(long rows, long classes, float *logits, const i
     float inverse = (float)(1.0 / sum);
     for (long j = 0; j < classes; j++) row[j] = exponential(row[j] - top) * inverse;
     row[labels[i]] -= 1.0f;
+  }
+}
+
+// y = cap tanh(x / cap): the softmax's gradient times 1 - (y / cap)²
+VECTORIZED void ck_cross_entropy_soft_capped(long rows, long classes, float cap, float *logits, const int32_t *labels,
+                                             double *loss) {
+  float factor = 1.0f / (cap * cap);
+  for (long i = 0; i < rows; i++) {
+    float *row = logits + i * classes;
+    float top, label = row[labels[i]];
+    double sum = exponentialSum(classes, row, &top);
+    loss[i] = log(sum) - (double)(label - top);
+    float inverse = (float)(1.0 / sum);
+    for (long j = 0; j < classes; j++) row[j] = exponential(row[j] - top) * inverse * (1.0f - row[j] * row[j] * factor);
+    row[labels[i]] -= 1.0f - label * label * factor;
   }
 }
 

@@ -34,6 +34,26 @@ static inline __attribute__((always_inline)) float exponential(float x) {
   return p * power.value;
 }
 
+/// tanh x to a few ulp: a rational function on [-7.9, 7.9], where fp32 cannot tell the ends from ±1 (Eigen's ptanh).
+static inline __attribute__((always_inline)) float hyperbolicTangent(float x) {
+  const float limit = 7.90531110763549805f;
+  float v = x < -limit ? -limit : x;
+  v = v > limit ? limit : v;
+  float square = v * v;
+  float p = -2.76076847742355e-16f;
+  p = p * square + 2.00018790482477e-13f;
+  p = p * square - 8.60467152213735e-11f;
+  p = p * square + 5.12229709037114e-08f;
+  p = p * square + 1.48572235717979e-05f;
+  p = p * square + 6.37261928875436e-04f;
+  p = p * square + 4.89352455891786e-03f;
+  float q = 1.19825839466702e-06f;
+  q = q * square + 1.18534705686654e-04f;
+  q = q * square + 2.26843463243900e-03f;
+  q = q * square + 4.89352518554385e-03f;
+  return v * p / q;
+}
+
 /// The largest element, found in sixteen lanes (a plain maximum loop must mind NaN and stays scalar).
 static inline __attribute__((always_inline)) float largest(long count, const float *x) {
   float lanes[16];

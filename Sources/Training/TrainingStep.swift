@@ -170,6 +170,7 @@ extension Recipe {
       ("router_temperature", routerTemperature != 1, noise, "task routers with noise"),
       ("router_balance_loss", routerBalanceLoss > 0, isByToken, "token routers"),
       ("router_z_loss", routerZLoss > 0, isByToken, "token routers"),
+      ("sparse_updates", sparseUpdates, model.parameters.taskCount > 0, "rows of single tasks"),
     ] where isStated && !isUsed {
       throw RunError.noParameters(key: key, kind: kind, peftType: adapter?.peftType.rawValue ?? "null")
     }

@@ -13,7 +13,7 @@ struct BenchStep: RankedCommand {
     commandName: "step", abstract: "Measures training steps of a published model shape on real task lengths.",
     discussion: "Random weights: speed does not depend on them. Batches are cut as launch scripts of other systems do.")
 
-  @Option(help: "The model's shape: gpt2 (124 M parameters).")
+  @Option(help: "The model's shape: \(Self.presets) (124 M, 1.2 G and 2.5 G parameters).")
   var preset = "gpt2"
   @Option(help: "A model folder instead of a preset, with its own weights.")
   var model: String?
@@ -44,8 +44,12 @@ struct BenchStep: RankedCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  private static let presets = PublishedShape.allCases.map(\.rawValue).joined(separator: ", ")
+
   func validate() throws {
-    guard preset == "gpt2" else { throw ValidationError("unknown preset \"\(preset)\"; known: gpt2") }
+    guard PublishedShape(rawValue: preset) != nil else {
+      throw ValidationError("unknown preset \"\(preset)\"; known: \(Self.presets)")
+    }
     guard batch > 0, microBatches > 0, steps > 0, activeRank > 0, tasks ?? 1 > 0, maxLength > 1 else {
       throw ValidationError(
         "--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2")
@@ -56,7 +60,7 @@ struct BenchStep: RankedCommand {
     let begin = ContinuousClock.now
     let loaded =
       try model.map { try BackboneLoader.load(ModelAssembly.folder($0), node: ranks.node) }
-      ?? BackboneLoader.random(GPT2Configuration(), seed: 0, node: ranks.node)
+      ?? BackboneLoader.random(PublishedShape(rawValue: preset)!.configuration, seed: 0, node: ranks.node)
     let positions = loaded.backbone.maximumLength
     guard maxLength <= positions else {
       throw UsageError(

@@ -15,7 +15,7 @@ struct DecodingTests {
   }
 
   /// The hidden state of a sequence's last token, computed from its start.
-  private func last(_ backbone: GPT2, _ tokens: [Int32]) -> [Float] {
+  private func last(_ backbone: any Backbone, _ tokens: [Int32]) -> [Float] {
     var batch = PackedBatch()
     batch.appendPrompt(tokens: tokens, task: 0)
     return backbone.forward(batch, pass(rowCounts: [tokens.count])).array()
@@ -23,7 +23,14 @@ struct DecodingTests {
 
   @Test(arguments: GPT2GradientTests.Variation.allCases)
   func stepsWithACacheAreFullRecomputations(variation: GPT2GradientTests.Variation) {
-    let backbone = TestModel.random(variation.configuration)
+    check(TestModel.random(variation.configuration))
+  }
+
+  @Test(arguments: DecoderVariation.allCases)
+  func decodersToo(variation: DecoderVariation) { check(TestModel.random(variation.configuration)) }
+
+  private func check(_ backbone: any Backbone) {
+    let width = backbone.head.weight.shape[1]
     var sequences: [[Int32]] = [[3, 1, 4, 1, 5], [9], [2, 6, 5]]
     let cache = backbone.makeCache(slotCount: 3, capacity: 9)
     var batch = PackedBatch()
@@ -31,7 +38,7 @@ struct DecodingTests {
     let hidden = backbone.prefill(batch, cache: cache, slots: [0, 1, 2], pass(rowCounts: [5, 1, 3])).array()
     #expect(cache.lengths == [5, 1, 3])
     for (slot, sequence) in sequences.enumerated() {
-      #expect(relativeDistance(hidden[slot * 8..<(slot + 1) * 8], last(backbone, sequence)) < 2e-6)
+      #expect(relativeDistance(hidden[slot * width..<(slot + 1) * width], last(backbone, sequence)) < 2e-6)
     }
     // Sequences end at different times, so the slots that go on change.
     for slots in [[0, 1, 2], [0, 2], [2], [2, 1]] {
@@ -41,7 +48,7 @@ struct DecodingTests {
         tokens: tokens, cache: cache, slots: slots, pass(rowCounts: slots.map { _ in 1 })).array()
       for (row, slot) in slots.enumerated() {
         // The same sums in single precision, in another order.
-        #expect(relativeDistance(states[row * 8..<(row + 1) * 8], last(backbone, sequences[slot])) < 5e-6)
+        #expect(relativeDistance(states[row * width..<(row + 1) * width], last(backbone, sequences[slot])) < 5e-6)
       }
     }
     #expect(cache.lengths == sequences.map(\.count))

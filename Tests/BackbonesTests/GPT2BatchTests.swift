@@ -17,7 +17,7 @@ struct GPT2BatchTests {
     return (Array(model.parameters.gradients), sums)
   }
 
-  private func full(_ backbone: GPT2 = TestModel.random()) throws -> AdapterModel {
+  private func full(_ backbone: any Backbone = TestModel.random()) throws -> AdapterModel {
     try AdapterModel(AdapterConfiguration(peftType: .full), backbone: backbone, seed: 0)
   }
 

@@ -29,6 +29,10 @@ struct RoutedInputTests {
   }
 
   @Test(arguments: [
+    (
+      "sparse_updates: true",
+      "sparse_updates is set, but a model with peft_type LORA has no rows of single tasks: remove the key"
+    ),
     ("router_noise: false", "`router_noise` (line 9) does not go with peft_type LORA; remove it"),
     ("router_balance_loss: 0.1", "`router_balance_loss` (line 9) does not go with peft_type LORA; remove it"),
   ])
@@ -155,6 +159,11 @@ struct RoutedInputTests {
       _ = try folder.trained(ranks: 1, as: "old")
       for (keys, text) in [
         ("new_tasks: [add]", "new_tasks: an adapter of peft_type LORA is not routed by task and takes any; remove the key"),
+        (
+          "train: task",
+          "train: task: an adapter of peft_type LORA is not routed by task, so no part belongs to one; "
+            + "use train: router or all"
+        ),
         ("train: router", "train: router: an adapter of peft_type LORA has no such part; use train: all"),
       ] {
         folder.recipe["adapter"] = "{init_from: old, \(keys)}"

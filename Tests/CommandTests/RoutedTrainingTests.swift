@@ -16,7 +16,12 @@ struct RoutedTrainingTests {
     "{peft_type: LORA, r: 2, use_dora: true, lora_dropout: 0.1, target_modules: [c_attn, c_proj]}",
   ]
 
-  @Test(arguments: adapters, [false, true])
+  /// Those with rows that belong to one task.
+  static let adaptersWithTaskRows = adapters.filter { adapter in
+    ["TASK_LORA", "POLY", "C_POLY"].contains { adapter.contains("peft_type: \($0),") }
+  }
+
+  @Test(arguments: adapters.map { ($0, false) } + adaptersWithTaskRows.map { ($0, true) })
   func everyRankCountWritesTheSameBytes(adapter: String, isSparse: Bool) throws {
     try TrainFolder.with { folder in
       folder.recipe["adapter"] = adapter

@@ -24,7 +24,7 @@ public func relativeDistance(_ found: some Collection<Float>, _ expected: some C
 ///
 /// - Parameter randomKey: Of dropout and noise, which the reference's rule must draw alike.
 public func slopeDisagreements(
-  _ model: AdapterModel, _ reference: ReferenceGPT2, _ sequences: [TestSequence],
+  _ model: AdapterModel, _ reference: some ReferenceModel, _ sequences: [TestSequence],
   randomKey: RandomKey = RandomKey(seed: 0), sampleCount: Int = 4
 ) -> [String] {
   var sums = LossSums(taskCount: (sequences.map(\.task).max() ?? 0) + 1)
@@ -48,7 +48,7 @@ public func slopeDisagreements(
 
 extension AdapterModel {
   /// Values for the reference: every trained parameter by its name in the file, or the backbone's if it has one.
-  public func addValues(to reference: inout ReferenceGPT2) {
+  public func addValues(to reference: inout some ReferenceModel) {
     for entry in parameters.entries {
       let bare = entry.name.replacing("base_model.model.", with: "", maxReplacements: 1)
       let isBackbones = backbone.parameters.contains { $0.name == bare }

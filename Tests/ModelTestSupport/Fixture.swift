@@ -28,7 +28,7 @@ public struct Fixture {
   public let folder: URL
   public let sequences: [TestSequence]
   public let continuations: [Continuation]
-  private let configuration: GPT2Configuration
+  private let configuration: any BackboneConfiguration
   private let weights: SafetensorsFile
 
   public init(_ family: String) throws {
@@ -41,7 +41,7 @@ public struct Fixture {
   }
 
   /// The model, on memory of its own.
-  public func backbone() throws -> GPT2 {
+  public func backbone() throws -> any Backbone {
     let arrays = try configuration.parameterShapes.map { ($0.name, try weights.array($0.name)) }
     return TestModel.backbone(configuration, Dictionary(uniqueKeysWithValues: arrays))
   }

@@ -2,7 +2,7 @@ import Backbones
 import Foundation
 
 /// GPT-2 in double precision, a token and a number at a time: the plain reading of the formulas.
-public struct ReferenceGPT2 {
+public struct ReferenceGPT2: ReferenceModel {
   /// A linear map about to be applied to one row, for adapters to change.
   public struct Application {
     public let path: String
@@ -36,32 +36,6 @@ public struct ReferenceGPT2 {
   public init(_ configuration: GPT2Configuration, _ arrays: [String: [Float]]) {
     self.configuration = configuration
     values = arrays.mapValues { $0.map(Double.init) }
-  }
-
-  /// The summed cross-entropy of all labels, in nats.
-  public func loss(_ sequences: [TestSequence]) -> Double {
-    sequences.reduce(0) { total, sequence in
-      let logits = logits(sequence.tokens, ordinal: sequence.ordinal, task: sequence.task)
-      return total + zip(logits, sequence.labels.dropFirst()).reduce(0) { sum, pair in
-        pair.1 < 0 ? sum : sum + log(pair.0.reduce(0) { $0 + exp($1) }) - pair.0[Int(pair.1)]
-      }
-    }
-  }
-
-  /// The slope of ``loss(_:)`` and the adapter's own loss along one number, by central differences.
-  public func slope(_ name: String, _ index: Int, _ sequences: [TestSequence]) -> Double {
-    let step = 1e-4  // error: step² times the third derivative, about 1e-8
-    var moved = self
-    moved.values[name]![index] += step
-    let above = moved.wholeLoss(sequences)
-    moved.values[name]![index] -= 2 * step
-    return (above - moved.wholeLoss(sequences)) / (2 * step)
-  }
-
-  private func wholeLoss(_ sequences: [TestSequence]) -> Double {
-    ownLoss?.sum = 0
-    let loss = loss(sequences)
-    return loss + (ownLoss?.sum ?? 0)
   }
 
   /// The logits at every position of one sequence.

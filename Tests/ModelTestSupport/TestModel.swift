@@ -2,9 +2,9 @@ import Backbones
 import Checkpoints
 import Tensors
 
-/// Small GPT-2 models for tests, alone in their process: no node communicator, no shared memory.
+/// Small models for tests, alone in their process: no node communicator, no shared memory.
 public enum TestModel {
-  /// A shape small enough for central differences; every axis has a length of its own.
+  /// A GPT-2 small enough for central differences; every axis has a length of its own.
   public static var smallConfiguration: GPT2Configuration {
     var configuration = GPT2Configuration()
     configuration.vocabularySize = 13
@@ -17,12 +17,13 @@ public enum TestModel {
   }
 
   /// Numbers far from a fresh model's: nothing is zero or one, so that every term of a formula counts.
-  public static func arrays(_ configuration: GPT2Configuration, seed: UInt64 = 1) -> [String: [Float]] {
+  public static func arrays(_ configuration: any BackboneConfiguration, seed: UInt64 = 1) -> [String: [Float]] {
     let pairs = configuration.parameterShapes.map { name, shape in
       var values = [Float](repeating: 0, count: shape.reduce(1, *))
       let key = RandomKey(seed: seed).child(name)
       values.withUnsafeMutableBufferPointer { key.fillNormal($0, standardDeviation: 0.3) }
-      return (name, name.hasSuffix("weight") && name.contains("ln_") ? values.map { $0 + 1 } : values)
+      let isNorm = name.hasSuffix("weight") && ["ln_", "norm"].contains { name.contains($0) }
+      return (name, isNorm ? values.map { $0 + 1 } : values)
     }
     return Dictionary(uniqueKeysWithValues: pairs)
   }
@@ -30,8 +31,10 @@ public enum TestModel {
   /// A model on copies of `arrays`.
   ///
   /// The copies are never freed: a backbone does not own its numbers, and a test's models are small.
-  public static func backbone(_ configuration: GPT2Configuration, _ arrays: [String: [Float]]) -> GPT2 {
-    GPT2(configuration) { name in
+  public static func backbone(
+    _ configuration: any BackboneConfiguration, _ arrays: [String: [Float]]
+  ) -> any Backbone {
+    configuration.makeBackbone { name in
       let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: arrays[name]!.count)
       _ = memory.initialize(from: arrays[name]!)
       return memory.baseAddress!
@@ -39,7 +42,9 @@ public enum TestModel {
   }
 
   /// A small model with ``arrays(_:seed:)``.
-  public static func random(_ configuration: GPT2Configuration = smallConfiguration, seed: UInt64 = 1) -> GPT2 {
+  public static func random(
+    _ configuration: any BackboneConfiguration = smallConfiguration, seed: UInt64 = 1
+  ) -> any Backbone {
     backbone(configuration, arrays(configuration, seed: seed))
   }
 }

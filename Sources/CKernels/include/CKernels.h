@@ -66,23 +66,28 @@ void ck_gelu_tanh_backward(long count, const float *x, float *dy);
 /// y[i, :] = token table row + position table row.
 void ck_embed(long rows, long width, const int32_t *tokens, const int32_t *positions, const float *tokenTable,
               const float *positionTable, float *y);
+/// y[i, :] = scale times the token table's row.
+void ck_embed_scaled(long rows, long width, const int32_t *tokens, const float *table, float scale, float *y);
 /// table[index[i], :] += dy[i, :], in row order.
 void ck_scatter_add_rows(long rows, long width, const int32_t *index, const float *dy, long stride, float *table);
 /// y[i, :] = x[index[i], :].
 void ck_gather_rows(long rows, long width, const int32_t *index, const float *x, long stride, float *y);
 /// loss[i] = -log softmax(logits[i])[label[i]]; logits becomes softmax - onehot.
 void ck_cross_entropy(long rows, long classes, float *logits, const int32_t *labels, double *loss);
+/// The same of logits that ck_soft_cap capped: they become the gradient of what was capped.
+void ck_cross_entropy_soft_capped(long rows, long classes, float cap, float *logits, const int32_t *labels,
+                                  double *loss);
 /// loss[i] only; logits stay as they are.
 void ck_cross_entropy_loss(long rows, long classes, const float *logits, const int32_t *labels, double *loss);
 
 // Attention (Attention.c)
 
-/// Rows of causal scores become probabilities: row i keeps columns [0, first + i], the rest become 0.
-/// logsumexp[i] of the scaled scores is kept for the backward pass.
-void ck_causal_softmax(long rows, long columns, long first, float scale, float *scores, long stride,
+/// Rows of causal scores become probabilities: row i keeps the last `window` of the columns [0, first + i], the rest
+/// become 0; first + i is its own position. logsumexp[i] of the scaled scores is kept for the backward pass.
+void ck_causal_softmax(long rows, long columns, long first, long window, float scale, float *scores, long stride,
                        float *logsumexp);
 /// The same probabilities again from kept logsumexp.
-void ck_causal_softmax_again(long rows, long columns, long first, float scale, float *scores, long stride,
+void ck_causal_softmax_again(long rows, long columns, long first, long window, float scale, float *scores, long stride,
                              const float *logsumexp);
 /// delta[i] = sum over the head's columns of dy[i, :] y[i, :].
 void ck_row_products(long rows, long columns, const float *dy, long dyStride, const float *y, long yStride,
@@ -90,10 +95,50 @@ void ck_row_products(long rows, long columns, const float *dy, long dyStride, co
 /// dp = scale p (dp - delta[i]), in place.
 void ck_softmax_backward(long rows, long columns, float scale, const float *p, float *dp, long stride,
                          const float *delta);
-/// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(scale q Kᵀ) V.
-/// `scores` has room for `length` floats.
-void ck_attend_one(long length, long width, float scale, const float *q, const float *k, const float *v, long stride,
-                   float *scores, float *y);
+/// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(scale q Kᵀ) V, the scores
+/// capped as by ck_soft_cap if cap is above 0. `scores` has room for `length` floats.
+void ck_attend_one(long length, long width, float scale, float cap, const float *q, const float *k, const float *v,
+                   long stride, float *scores, float *y);
+
+// Root-mean-square norm (RMSNorm.c)
+
+/// y = x rstd (offset + weight) for each row; keeps rstd = 1 / sqrt(mean(x²) + epsilon).
+void ck_rms_norm_forward(long rows, long width, const float *x, const float *weight, float offset, float epsilon,
+                         float *y, float *rstd);
+/// The same y again from kept rstd.
+void ck_rms_norm_again(long rows, long width, const float *x, const float *weight, float offset, const float *rstd,
+                       float *y);
+/// dx += the gradient through the norm.
+void ck_rms_norm_backward(long rows, long width, const float *dy, const float *x, const float *weight, float offset,
+                          const float *rstd, float *dx);
+/// dweight += sum of dy x rstd.
+void ck_rms_norm_weight_gradient(long rows, long width, const float *dy, const float *x, const float *rstd,
+                                 float *dweight);
+
+// Rotary positions (Rotary.c)
+
+/// Turns the pairs (j, j + width / 2) of every head of row i by the angles whose cosines and sines are row i of the
+/// tables, (rows, width / 2); direction is 1, or -1 to turn back.
+void ck_rotate(long rows, long heads, long width, const float *cosines, const float *sines, float direction, float *x,
+               long stride);
+
+// Gated feed-forward (GatedActivations.c)
+
+/// y = SiLU(gate) up.
+void ck_gated_silu_forward(long count, const float *gate, const float *up, float *y);
+/// dGate from dy, which becomes dUp.
+void ck_gated_silu_backward(long count, const float *gate, const float *up, float *dy, float *dGate);
+/// y = GELU(gate) up, tanh form.
+void ck_gated_gelu_tanh_forward(long count, const float *gate, const float *up, float *y);
+/// dGate from dy, which becomes dUp.
+void ck_gated_gelu_tanh_backward(long count, const float *gate, const float *up, float *dy, float *dGate);
+
+// Soft caps (SoftCap.c)
+
+/// x = cap tanh(scale x / cap), in place.
+void ck_soft_cap(long count, float scale, float cap, float *x);
+/// dy *= 1 - (y / cap)², the slope of the cap where it gave y.
+void ck_soft_cap_backward(long count, float cap, const float *y, float *dy);
 
 // Mixtures of experts (Mixtures.c)
 //

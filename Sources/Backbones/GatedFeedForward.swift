@@ -1,0 +1,64 @@
+import CKernels
+import Tensors
+
+/// The nonlinearity of a gate.
+public enum GateActivation: Sendable {
+  /// x sigmoid(x): SwiGLU.
+  case silu
+  /// GELU in its tanh form: GeGLU.
+  case geluTanh
+}
+
+/// A feed-forward part whose one half gates the other (Shazeer 2020).
+///
+///     y = down(act(gate(x)) ∘ up(x))
+final class GatedFeedForward: FeedForward {
+  private let gate, up, down: Linear
+  private let activation: GateActivation
+  /// gate(x) and up(x) of the pass under way.
+  private var activations: (gate: Matrix, up: Matrix)?
+
+  init(gate: Linear, up: Linear, down: Linear, activation: GateActivation) {
+    (self.gate, self.up, self.down, self.activation) = (gate, up, down, activation)
+  }
+
+  var linears: [Linear] { [gate, up, down] }
+
+  func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) {
+    let g = pass.kept(x.rows, gate.outputs), u = pass.kept(x.rows, up.outputs)
+    gate.forward(x, into: g, pass)
+    up.forward(x, into: u, pass)
+    down.forward(product(g, u, pass), into: y, pass)
+    if pass.keepsActivations { activations = (g, u) }
+  }
+
+  /// act(gate) ∘ up.
+  private func product(_ g: Matrix, _ u: Matrix, _ pass: Pass) -> Matrix {
+    let y = pass.scratch.matrix(g.rows, g.columns)
+    switch activation {
+    case .silu: ck_gated_silu_forward(g.count, g.base, u.base, y.base)
+    case .geluTanh: ck_gated_gelu_tanh_forward(g.count, g.base, u.base, y.base)
+    }
+    return y
+  }
+
+  func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix, _ pass: Pass) {
+    guard let (g, u) = activations else { preconditionFailure("backward without a forward that keeps activations") }
+    activations = nil
+    // y = down(active)
+    let dActive = pass.scratch.matrix(g.rows, g.columns), dGate = pass.scratch.matrix(g.rows, g.columns)
+    down.backward(dy, x: down.needsInput ? product(g, u, pass) : nil, into: dActive, pass)
+    // active = act(gate) ∘ up
+    switch activation {
+    case .silu: ck_gated_silu_backward(g.count, g.base, u.base, dActive.base, dGate.base)
+    case .geluTanh: ck_gated_gelu_tanh_backward(g.count, g.base, u.base, dActive.base, dGate.base)
+    }
+    let dUp = dActive
+    // gate = gate(x), up = up(x)
+    let x = gate.needsInput || up.needsInput ? input() : nil
+    gate.backward(dGate, x: x, into: dx, pass)
+    let part = pass.scratch.matrix(dx.rows, dx.columns)
+    up.backward(dUp, x: x, into: part, pass)
+    dx.add(part)
+  }
+}

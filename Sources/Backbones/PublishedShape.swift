@@ -1,0 +1,33 @@
+/// Shapes of published models, for measurements with random weights.
+public enum PublishedShape: String, CaseIterable, Sendable {
+  /// GPT-2, 124 M parameters.
+  case gpt2
+  /// Llama 3.2, 1.24 G parameters.
+  case llama1B = "llama-1b"
+  /// Gemma, 2.51 G parameters.
+  case gemma2B = "gemma-2b"
+
+  public var configuration: any BackboneConfiguration {
+    switch self {
+    case .gpt2: return GPT2Configuration()
+    case .llama1B:
+      var shape = DecoderConfiguration(
+        family: "llama", vocabularySize: 128_256, positionCount: 131_072, width: 2048, layerCount: 16, headCount: 32,
+        keyHeadCount: 8, headWidth: 64, innerWidth: 8192)
+      shape.epsilon = 1e-5
+      shape.tiesEmbeddings = true
+      shape.rotary = RotaryFrequencies(
+        theta: 500_000, scaling: .llama3(factor: 32, lowFactor: 1, highFactor: 4, originalLength: 8192))
+      return shape
+    case .gemma2B:
+      var shape = DecoderConfiguration(
+        family: "gemma", vocabularySize: 256_000, positionCount: 8192, width: 2048, layerCount: 18, headCount: 8,
+        keyHeadCount: 1, headWidth: 256, innerWidth: 16_384)
+      shape.activation = .geluTanh
+      shape.normOffset = 1
+      shape.embeddingScale = Float(2048).squareRoot()
+      shape.tiesEmbeddings = true
+      return shape
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import Foundation
+
+/// A language model in double precision, a token and a number at a time: the plain reading of the formulas.
+public protocol ReferenceModel {
+  /// All numbers by their names in the files; those of an adapter too.
+  var values: [String: [Double]] { get set }
+  /// Where an adapter's rule puts losses of its own, beside the labels'; nil: it has none.
+  var ownLoss: ReferenceGPT2.OwnLoss? { get }
+
+  /// The logits at every position of one sequence.
+  func logits(_ tokens: [Int32], ordinal: UInt64, task: Int) -> [[Double]]
+}
+
+extension ReferenceModel {
+  /// The summed cross-entropy of all labels, in nats.
+  public func loss(_ sequences: [TestSequence]) -> Double {
+    sequences.reduce(0) { total, sequence in
+      let logits = logits(sequence.tokens, ordinal: sequence.ordinal, task: sequence.task)
+      return total + zip(logits, sequence.labels.dropFirst()).reduce(0) { sum, pair in
+        pair.1 < 0 ? sum : sum + log(pair.0.reduce(0) { $0 + exp($1) }) - pair.0[Int(pair.1)]
+      }
+    }
+  }
+
+  /// The slope of ``loss(_:)`` and the adapter's own loss along one number, by central differences.
+  public func slope(_ name: String, _ index: Int, _ sequences: [TestSequence]) -> Double {
+    let step = 1e-4  // error: step² times the third derivative, about 1e-8
+    var moved = self
+    moved.values[name]![index] += step
+    let above = moved.wholeLoss(sequences)
+    moved.values[name]![index] -= 2 * step
+    return (above - moved.wholeLoss(sequences)) / (2 * step)
+  }
+
+  private func wholeLoss(_ sequences: [TestSequence]) -> Double {
+    ownLoss?.sum = 0
+    let loss = loss(sequences)
+    return loss + (ownLoss?.sum ?? 0)
+  }
+}

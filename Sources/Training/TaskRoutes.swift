@@ -39,6 +39,11 @@ public struct TaskRoutes: Sendable, Equatable {
   /// - Parameter task: The recipe's task that the example was read for.
   public func route(of example: TokenizedExample, task: Int) -> Int { example.task ?? numbers[task] ?? 0 }
 
+  /// The recipe's task that an example's losses count among: the one its line names, if the recipe has it.
+  public func account(of example: TokenizedExample, task: Int) -> Int {
+    example.task.flatMap { own in numbers.firstIndex(of: own) } ?? task
+  }
+
   /// Throws if an example of a task that the adapter does not know names none that it does.
   ///
   /// - Parameter task: The recipe's task.

@@ -80,7 +80,8 @@ public final class TrainingStep {
     for part in span {
       objective.phases.measure(.plan) { batch.pack(plan.parts[part], from: training, routes: routes) }
       var loss = LossSums(taskCount: taskCount)
-      objective.addGradient(of: batch, randomKey: randomKey, countedAs: plan.parts[part].map(\.task), to: &loss)
+      let accounts = plan.parts[part].map { routes.account(of: training[$0.task][$0.index], task: $0.task) }
+      objective.addGradient(of: batch, randomKey: randomKey, countedAs: accounts, to: &loss)
       sums.set(part: part, loss)
       sums.addTokens(batch.tokenCount)
       objective.phases.measure(.reduction) { reduction.add(part: part) }

@@ -98,12 +98,12 @@ struct DoRATests {
   /// Evaluation keeps the norms until a factor changes.
   @Test func changedFactorsAreSeenInEvaluation() throws {
     let sequences = TestSequence.ragged(), model = try AdapterModel(small: dora(["c_attn"]))
-    for suffix in ["lora_A.weight", "lora_B.weight"] {
+    for (suffix, factor) in [("lora_A.weight", Float(2)), ("lora_B.weight", 3)] {
       let before = model.logits(sequences)
       #expect(model.logits(sequences) == before)
       model.scatterValues(seed: 9)
       let name = parameterName("transformer.h.1.attn.c_attn", suffix)
-      for index in model.parameters.values(name).indices { model.parameters.values(name)[index] *= 2 }
+      for index in model.parameters.values(name).indices { model.parameters.values(name)[index] *= factor }
       let fresh = try AdapterModel(small: dora(["c_attn"]))
       _ = fresh.parameters.values.update(from: model.parameters.values)
       #expect(model.logits(sequences) == fresh.logits(sequences))

@@ -25,7 +25,7 @@ struct SavedAdapterTests {
     (routed(.moLoRA), "m r (P + Q) + m P", 360, 10),
     (routed(.moLoRASD), "r P + m r Q + m P", 296, 2),
     (routed(.moDE), "r P + m r Q + r m P", 336, 2),
-    (routed(.moDE) { ($0.adapterRank, $0.routerBlock) = (4, 2) }, "r P + m r Q + (r / p) m P", 592, 4),
+    (routed(.moDE) { ($0.adapterRank, $0.routerBlock) = (4, 2) }, "r P + m r Q + (r / block) m P", 592, 4),
   ]
 
   @Test(arguments: cases.indices) func theFormulaCountsWhatIsSaved(index: Int) throws {

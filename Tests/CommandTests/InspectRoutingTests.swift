@@ -56,7 +56,7 @@ struct InspectRoutingTests {
   @Test(arguments: [
     ("lora", "r (P + Q)", 4), ("task-lora", "T r (P + Q)", 3), ("molora", "m r (P + Q) + m P", 6),
     ("molora-sd", "r P + m r Q + m P", 2), ("mode", "r P + m r Q + r m P", 4),
-    ("mode-block", "r P + m r Q + (r / p) m P", 4), ("c-poly", "(A + T B) r (P + Q) + T (A + B)", 8),
+    ("mode-block", "r P + m r Q + (r / block) m P", 4), ("c-poly", "(A + T B) r (P + Q) + T (A + B)", 8),
   ])
   func theFormulaGivesTheParameters(name: String, formula: String, activeRank: Int) throws {
     try withTemporaryFolder { folder in

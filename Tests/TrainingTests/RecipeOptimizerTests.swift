@@ -23,11 +23,16 @@ struct RecipeOptimizerTests {
     let lora = try AdapterModel(AdapterConfiguration(peftType: .lora), backbone: TestModel.random(), seed: 0)
     let full = try AdapterModel(AdapterConfiguration(peftType: .full), backbone: TestModel.random(), seed: 0)
     var recipe = Recipe()
-    (recipe.loraplusLrRatio, recipe.sparseUpdates) = (2, true)
+    recipe.loraplusLrRatio = 2
     try recipe.requireUse(ofRoles: lora)
     #expect(
       throws: RunError.noParameters(key: "loraplus_lr_ratio", kind: "up-projections (lora_B)", peftType: "FULL")
     ) { try recipe.requireUse(ofRoles: full) }
+    recipe.sparseUpdates = true
+    #expect(throws: RunError.noParameters(key: "sparse_updates", kind: "rows of single tasks", peftType: "LORA")) {
+      try recipe.requireUse(ofRoles: lora)
+    }
+    recipe.sparseUpdates = false
     recipe.routerWeightDecay = 0
     #expect(throws: RunError.noParameters(key: "router_weight_decay", kind: "routers", peftType: "LORA")) {
       try recipe.requireUse(ofRoles: lora)

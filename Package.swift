@@ -40,7 +40,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .target(
       name: "ModelTestSupport",
-      dependencies: ["Adapters", "Backbones", "Checkpoints", "Tensors", "TestSupport", "Training"],
+      dependencies: ["Adapters", "Backbones", "Checkpoints", "Tasks", "Tensors", "TestSupport", "Training"],
       path: "Tests/ModelTestSupport"),
     .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
     .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors"]),

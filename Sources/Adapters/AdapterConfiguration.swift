@@ -88,8 +88,8 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public var routerNoise = RouterNoise()
   /// The model's name, as a hint for loaders.
   public var baseModel: String?
-  /// PEFT's task_type, such as CAUSAL_LM.
-  public var taskType: String? = "CAUSAL_LM"
+  /// PEFT's task_type, such as CAUSAL_LM; nil: the family's.
+  public var taskType: String?
 
   public init(peftType: PEFTType) { self.peftType = peftType }
 
@@ -112,6 +112,7 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public func withDefaults(family: String) -> AdapterConfiguration {
     var result = self
     guard let defaults = FamilyTargets.peft[family] else { return result }
+    result.taskType = taskType ?? defaults.taskType
     switch peftType {
     case .full: break
     case .ia3:

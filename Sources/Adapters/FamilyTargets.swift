@@ -4,12 +4,15 @@ struct FamilyTargets {
   let lowRank: [String]
   /// (IA)³, and those of them whose input it scales.
   let ia3, feedforward: [String]
+  /// PEFT's task_type.
+  var taskType = "CAUSAL_LM"
 
   /// By Hugging Face's `model_type`, as PEFT 0.21's tables have them.
   static let peft: [String: FamilyTargets] = [
     "gpt2": .init(lowRank: ["c_attn"], ia3: ["c_attn", "mlp.c_proj"], feedforward: ["mlp.c_proj"]),
     "llama": decoder(ia3: "k_proj"), "mistral": decoder(ia3: "k_proj"), "qwen2": decoder(ia3: "q_proj"),
     "qwen3": decoder(ia3: "q_proj"), "gemma": decoder(ia3: "q_proj"), "gemma2": decoder(ia3: "q_proj"),
+    "t5": .init(lowRank: ["q", "v"], ia3: ["k", "v", "wo"], feedforward: ["wo"], taskType: "SEQ_2_SEQ_LM"),
   ]
 
   private static func decoder(ia3 first: String) -> FamilyTargets {

@@ -6,6 +6,8 @@ import Tensors
 public protocol Backbone: AnyObject {
   /// Hugging Face's `model_type`.
   var family: String { get }
+  /// How it reads a prompt and its answer.
+  var architecture: Architecture { get }
   /// Tokens a sequence may have.
   var maximumLength: Int { get }
   /// Every linear map an adapter can sit on, in the order of the computation.
@@ -18,7 +20,12 @@ public protocol Backbone: AnyObject {
   /// Floating-point operations of the frozen products of one sequence, forward and backward, adapters left out.
   ///
   /// Two a multiply-add; only what the mathematics asks for, not what is computed again to save memory.
+  ///
+  /// - Parameter tokenCount: Of prompt and answer; of the prompt alone in an encoder-decoder model.
   func trainingOperations(tokenCount: Int, labelCount: Int) -> Double
+
+  /// How many rows a map sees of one such sequence.
+  func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int
 
   /// Makes the output projection a parameter of its own, so that it can be trained apart from the embedding.
   func untieHead()
@@ -30,11 +37,19 @@ public protocol Backbone: AnyObject {
   func backward(_ dHidden: Matrix, _ batch: PackedBatch, _ pass: Pass)
 
   /// An empty cache for incremental decoding.
-  func makeCache(slotCount: Int, capacity: Int) -> KeyValueCache
+  func makeCache(_ room: DecodingRoom) -> KeyValueCache
 
   /// Like `forward` on prompts (one label row a sequence), and fills the cache's slots.
   func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix
 
   /// The final hidden states of one new token in each of `slots`. Shape: (slots, width).
   func step(tokens: [Int32], cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix
+}
+
+extension Backbone {
+  /// Most families are decoders.
+  public var architecture: Architecture { .decoderOnly }
+
+  /// In a decoder every map sees every token.
+  public func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int { tokenCount }
 }

@@ -9,6 +9,12 @@ public protocol BackboneConfiguration: Sendable {
   /// The arrays of the model's file and their shapes, in order, without an output projection that is tied.
   var parameterShapes: [(name: String, shape: [Int])] { get }
 
+  /// How the model reads a prompt and its answer.
+  var architecture: Architecture { get }
+
+  /// The same model, told which tensors its file has.
+  func fitting(_ fileNames: Set<String>) -> any BackboneConfiguration
+
   /// The names that files may give to an array, the best first.
   func fileNames(of name: String) -> [String]
 
@@ -23,6 +29,12 @@ public protocol BackboneConfiguration: Sendable {
 }
 
 extension BackboneConfiguration {
+  /// Most families are decoders.
+  public var architecture: Architecture { .decoderOnly }
+
+  /// Most families' config.json says all.
+  public func fitting(_ fileNames: Set<String>) -> any BackboneConfiguration { self }
+
   /// The model on numbers that `values` finds by an array's name; asked once for each of ``parameterShapes``.
   public func makeBackbone(values: (String) -> UnsafeMutablePointer<Float>) -> any Backbone {
     makeBackbone(BackboneArrays(parameterShapes, values))

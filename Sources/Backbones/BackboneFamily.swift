@@ -6,7 +6,7 @@ enum BackboneFamily {
     ("gpt2", GPT2Configuration.init(_:)), ("llama", DecoderConfiguration.llama),
     ("mistral", DecoderConfiguration.mistral), ("qwen2", DecoderConfiguration.qwen2),
     ("qwen3", DecoderConfiguration.qwen3), ("gemma", DecoderConfiguration.gemma),
-    ("gemma2", DecoderConfiguration.gemma2),
+    ("gemma2", DecoderConfiguration.gemma2), ("t5", T5Configuration.init(_:)),
   ]
 
   static var names: [String] { readings.map(\.modelType) }

@@ -16,8 +16,8 @@ public enum BackboneLoader {
   ///
   /// - Throws: ``BackboneError``, `ModelFolderError`, `SafetensorsError` or `MPIError`.
   public static func load(_ folder: ModelFolder, node: Communicator) throws -> LoadedBackbone {
-    let configuration = try configuration(of: folder)
     let source = try folder.weights()
+    let configuration = try configuration(of: folder).fitting(Set(source.names))
     let entries = try entries(configuration, in: source)
     let weights = try SharedWeights(entries, from: source, node: node)
     return LoadedBackbone(

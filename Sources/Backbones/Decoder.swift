@@ -105,9 +105,10 @@ public final class Decoder: Backbone {
 
   // MARK: Decoding
 
-  public func makeCache(slotCount: Int, capacity: Int) -> KeyValueCache {
+  public func makeCache(_ room: DecodingRoom) -> KeyValueCache {
     KeyValueCache(
-      layerCount: blocks.count, slotCount: slotCount, capacity: min(capacity, maximumLength),
+      layerCount: blocks.count, slotCount: room.slotCount,
+      capacity: min(room.promptLength + room.newTokenCount, maximumLength),
       width: blocks[0].attention.core.keyWidth)
   }
 

@@ -15,22 +15,48 @@ protocol FeedForward: AnyObject {
   func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix, _ pass: Pass)
 }
 
-/// Two maps with GELU between them, as in GPT-2.
+/// The nonlinearity between two maps.
+public enum PlainActivation: Sendable {
+  /// GELU in its tanh form: GPT-2.
+  case geluTanh
+  /// max(x, 0): T5.
+  case relu
+
+  func forward(_ x: Matrix, into y: Matrix) {
+    switch self {
+    case .geluTanh: ck_gelu_tanh_forward(x.count, x.base, y.base)
+    case .relu: ck_relu_forward(x.count, x.base, y.base)
+    }
+  }
+
+  /// Multiplies dy by the slope at x.
+  func backward(_ x: Matrix, _ dy: Matrix) {
+    switch self {
+    case .geluTanh: ck_gelu_tanh_backward(x.count, x.base, dy.base)
+    case .relu: ck_relu_backward(x.count, x.base, dy.base)
+    }
+  }
+}
+
+/// Two maps with a nonlinearity between them.
 ///
-///     y = W₂ GELU(W₁ x)
+///     y = W₂ act(W₁ x)
 final class PlainFeedForward: FeedForward {
   private let expand, contract: Linear
+  private let activation: PlainActivation
   /// W₁ x of the pass under way.
   private var expanded: Matrix?
 
-  init(expand: Linear, contract: Linear) { (self.expand, self.contract) = (expand, contract) }
+  init(expand: Linear, contract: Linear, activation: PlainActivation = .geluTanh) {
+    (self.expand, self.contract, self.activation) = (expand, contract, activation)
+  }
 
   var linears: [Linear] { [expand, contract] }
 
   func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) {
     let expanded = pass.kept(x.rows, expand.outputs), active = pass.scratch.matrix(x.rows, expand.outputs)
     expand.forward(x, into: expanded, pass)
-    ck_gelu_tanh_forward(expanded.count, expanded.base, active.base)
+    activation.forward(expanded, into: active)
     contract.forward(active, into: y, pass)
     if pass.keepsActivations { self.expanded = expanded }
   }
@@ -42,12 +68,12 @@ final class PlainFeedForward: FeedForward {
     var active: Matrix?
     if contract.needsInput {
       active = pass.scratch.matrix(expanded.rows, expanded.columns)
-      ck_gelu_tanh_forward(expanded.count, expanded.base, active!.base)
+      activation.forward(expanded, into: active!)
     }
     let dExpanded = pass.scratch.matrix(expanded.rows, expanded.columns)
     contract.backward(dy, x: active, into: dExpanded, pass)
-    // active = GELU(expanded)
-    ck_gelu_tanh_backward(expanded.count, expanded.base, dExpanded.base)
+    // active = act(expanded)
+    activation.backward(expanded, dExpanded)
     // expanded = W₁ x
     expand.backward(dExpanded, x: expand.needsInput ? input() : nil, into: dx, pass)
   }

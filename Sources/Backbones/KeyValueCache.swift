@@ -1,5 +1,20 @@
 import Tensors
 
+/// Room that decoding needs.
+public struct DecodingRoom: Sendable {
+  /// Slots: one for each continuation that is decoded side by side.
+  public let slotCount: Int
+  /// Prompts, each of which some of the slots continue.
+  public let promptCount: Int
+  /// Tokens of the longest prompt, and new tokens behind it.
+  public let promptLength, newTokenCount: Int
+
+  public init(slotCount: Int, promptCount: Int, promptLength: Int, newTokenCount: Int) {
+    (self.slotCount, self.promptCount) = (slotCount, promptCount)
+    (self.promptLength, self.newTokenCount) = (promptLength, newTokenCount)
+  }
+}
+
 /// Keys and values of the positions decoded so far, a slot a sequence and a layer.
 public final class KeyValueCache {
   public let layerCount: Int
@@ -10,21 +25,27 @@ public final class KeyValueCache {
   public let width: Int
   /// Positions each slot holds.
   public internal(set) var lengths: [Int]
+  /// Keys and values of an encoder's states, a slot a prompt; nil in decoder-only models.
+  let source: KeyValueCache?
+  /// The slot in ``source`` that each slot reads.
+  private(set) var sourceSlots: [Int]
   private let storage: UnsafeMutableBufferPointer<Float>
 
-  public init(layerCount: Int, slotCount: Int, capacity: Int, width: Int) {
+  public init(layerCount: Int, slotCount: Int, capacity: Int, width: Int, source: KeyValueCache? = nil) {
     self.layerCount = layerCount
     self.slotCount = slotCount
     self.capacity = capacity
     self.width = width
+    self.source = source
     lengths = Array(repeating: 0, count: slotCount)
+    sourceSlots = lengths
     storage = .allocate(capacity: 2 * layerCount * slotCount * capacity * width)
   }
 
   deinit { storage.deallocate() }
 
   /// Bytes held.
-  public var byteCount: Int { storage.count * MemoryLayout<Float>.stride }
+  public var byteCount: Int { storage.count * MemoryLayout<Float>.stride + (source?.byteCount ?? 0) }
 
   /// One slot's keys, (capacity, width).
   public func keys(_ layer: Int, _ slot: Int) -> Matrix { matrix(2 * layer, slot) }
@@ -47,12 +68,16 @@ public final class KeyValueCache {
   /// Gives one slot the positions that another holds, in place of its own.
   public func copy(_ source: Int, to target: Int) {
     lengths[target] = lengths[source]
+    sourceSlots[target] = sourceSlots[source]
     let rows = 0..<lengths[source]
     for layer in 0..<layerCount {
       keys(layer, target).rows(rows).copy(from: keys(layer, source).rows(rows))
       values(layer, target).rows(rows).copy(from: values(layer, source).rows(rows))
     }
   }
+
+  /// Makes a slot read what `sourceSlot` of ``source`` holds.
+  func read(_ sourceSlot: Int, in slot: Int) { sourceSlots[slot] = sourceSlot }
 
   /// Counts `count` more positions in the slot, once every layer has written them.
   func advance(_ slot: Int, by count: Int) { lengths[slot] += count }

@@ -1,4 +1,7 @@
 /// Sequences laid end to end, without padding, and the labels among their positions.
+///
+/// For an encoder-decoder model every sequence has a source beside it, laid end to end likewise; its tokens are then the
+/// decoder's, the target one place behind the start token.
 public struct PackedBatch {
   /// Token ids, all sequences one after another.
   public private(set) var tokens: [Int32] = []
@@ -6,11 +9,15 @@ public struct PackedBatch {
   public private(set) var positions: [Int32] = []
   /// Where each sequence starts among the tokens; one more than there are sequences.
   public private(set) var starts: [Int] = [0]
+  /// The encoder's token ids, all sequences one after another; none for other models.
+  public private(set) var sourceTokens: [Int32] = []
+  /// Where each sequence starts among the source tokens; one more than there are sequences.
+  public private(set) var sourceStarts: [Int] = [0]
   /// Each sequence's task.
   public private(set) var tasks: [Int] = []
   /// Each sequence's running number in the run: what its random numbers are keyed by.
   public private(set) var ordinals: [UInt64] = []
-  /// The tokens whose output predicts a label: the one before it.
+  /// The tokens whose output predicts a label: the one before it, or the decoder's at its place.
   public private(set) var labelRows: [Int32] = []
   /// The class to predict there.
   public private(set) var labels: [Int32] = []
@@ -21,6 +28,8 @@ public struct PackedBatch {
 
   public var sequenceCount: Int { tasks.count }
   public var tokenCount: Int { tokens.count }
+  /// Tokens of both streams.
+  public var totalTokenCount: Int { tokens.count + sourceTokens.count }
   public var labelCount: Int { labels.count }
 
   /// Empties the batch and keeps its memory.
@@ -29,6 +38,9 @@ public struct PackedBatch {
     positions.removeAll(keepingCapacity: true)
     starts.removeAll(keepingCapacity: true)
     starts.append(0)
+    sourceTokens.removeAll(keepingCapacity: true)
+    sourceStarts.removeAll(keepingCapacity: true)
+    sourceStarts.append(0)
     tasks.removeAll(keepingCapacity: true)
     ordinals.removeAll(keepingCapacity: true)
     labelRows.removeAll(keepingCapacity: true)
@@ -70,10 +82,58 @@ public struct PackedBatch {
     close(task: task, ordinal: 0)
   }
 
+  /// Adds one sequence of an encoder-decoder model: the output at position p predicts `labels[p]` where that is not
+  /// -100, reading the labels before p behind the start token.
+  ///
+  /// - Parameter everyPosition: Whether every position is read, for its logits; the labels are then placeholders.
+  public mutating func appendPair(
+    source: some Collection<Int32>, labels newLabels: some Collection<Int32>, _ special: DecoderTokens, task: Int,
+    ordinal: UInt64, everyPosition: Bool = false
+  ) {
+    let start = tokens.count
+    if !newLabels.isEmpty { tokens.append(special.start) }
+    tokens.append(contentsOf: newLabels.dropLast().lazy.map { $0 >= 0 ? $0 : special.padding })
+    for (position, label) in newLabels.enumerated() where label >= 0 || everyPosition {
+      labelRows.append(Int32(start + position))
+      labels.append(max(label, 0))
+    }
+    close(source: source, task: task, ordinal: ordinal, from: start)
+  }
+
+  /// Adds a prompt for the encoder, and the start token, whose output alone is read; its label is a placeholder.
+  public mutating func appendPrompt(source: some Collection<Int32>, _ special: DecoderTokens, task: Int) {
+    appendPair(source: source, labels: [0], special, task: task, ordinal: 0)
+  }
+
+  private mutating func close(source: some Collection<Int32>, task: Int, ordinal: UInt64, from start: Int) {
+    positions.append(contentsOf: 0..<Int32(tokens.count - start))
+    sourceTokens.append(contentsOf: source)
+    close(task: task, ordinal: ordinal)
+  }
+
   private mutating func close(task: Int, ordinal: UInt64) {
     starts.append(tokens.count)
+    sourceStarts.append(sourceTokens.count)
     labelStarts.append(labels.count)
     tasks.append(task)
     ordinals.append(ordinal)
   }
+}
+
+/// The ids that an encoder-decoder model's inputs are built with.
+public struct DecoderTokens: Sendable, Equatable {
+  /// What every decoded sequence starts with: decoder_start_token_id.
+  public let start: Int32
+  /// What the decoder reads in place of a -100: pad_token_id.
+  public let padding: Int32
+
+  public init(start: Int32, padding: Int32) { (self.start, self.padding) = (start, padding) }
+}
+
+/// How a model reads a prompt and its answer.
+public enum Architecture: Sendable, Equatable {
+  /// As one sequence, each position seeing those before it.
+  case decoderOnly
+  /// The prompt as the encoder's sequence, the answer as the decoder's.
+  case encoderDecoder(DecoderTokens)
 }

@@ -36,12 +36,15 @@ public struct Pass {
   /// The rows of one sequence.
   public func rows(of sequence: Int) -> Range<Int> { starts[sequence]..<starts[sequence + 1] }
 
+  /// The rows of the longest sequence.
+  var longestSequence: Int { (0..<sequenceCount).reduce(0) { max($0, rows(of: $1).count) } }
+
   /// Memory that lasts until the backward pass if one follows, else until the layer is done.
   public func kept(_ rows: Int, _ columns: Int) -> Matrix {
     (keepsActivations ? saved : scratch).matrix(rows, columns)
   }
 
-  /// The same pass over fewer rows of each sequence, as `starts` says.
+  /// The same pass over other rows of each sequence, as `starts` says.
   public func withRows(starts: [Int]) -> Pass {
     Pass(
       starts: starts, tasks: tasks, ordinals: ordinals, randomKey: randomKey, keepsActivations: keepsActivations,

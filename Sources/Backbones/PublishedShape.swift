@@ -7,9 +7,22 @@ public enum PublishedShape: String, CaseIterable, Sendable {
   /// Gemma, 2.51 G parameters.
   case gemma2B = "gemma-2b"
 
+  /// T5 version 1.0, 223 M parameters.
+  case t5Base = "t5-base"
+  /// Flan-T5, 783 M parameters.
+  case flanT5Large = "flan-t5-large"
+
   public var configuration: any BackboneConfiguration {
     switch self {
     case .gpt2: return GPT2Configuration()
+    case .t5Base: return T5Configuration()
+    case .flanT5Large:
+      var shape = T5Configuration()
+      (shape.width, shape.headCount, shape.innerWidth) = (1024, 16, 2816)
+      (shape.encoderLayerCount, shape.decoderLayerCount) = (24, 24)
+      shape.feedForward = .gatedGELU
+      (shape.tiesEmbeddings, shape.scalesOutputs) = (false, false)
+      return shape
     case .llama1B:
       var shape = DecoderConfiguration(
         family: "llama", vocabularySize: 128_256, positionCount: 131_072, width: 2048, layerCount: 16, headCount: 32,

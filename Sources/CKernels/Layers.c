@@ -76,6 +76,14 @@ VECTORIZED void ck_gelu_tanh_backward(long count, const float *x, float *dy) {
   }
 }
 
+VECTORIZED void ck_relu_forward(long count, const float *x, float *y) {
+  for (long i = 0; i < count; i++) y[i] = x[i] > 0 ? x[i] : 0;
+}
+
+VECTORIZED void ck_relu_backward(long count, const float *x, float *dy) {
+  for (long i = 0; i < count; i++) dy[i] = x[i] > 0 ? dy[i] : 0;
+}
+
 VECTORIZED void ck_embed(long rows, long width, const int32_t *tokens, const int32_t *positions,
                          const float *tokenTable, const float *positionTable, float *y) {
   for (long i = 0; i < rows; i++) {

@@ -42,6 +42,7 @@ public final class Evaluator {
   }
 
   private let generator: Generator
+  private let architecture: Architecture
   private let objective: Objective
   private let tokenizer: Tokenizer
   private let tasks: TaskAssembly
@@ -53,6 +54,7 @@ public final class Evaluator {
     ranks: Ranks
   ) {
     generator = Generator(model)
+    architecture = model.backbone.architecture
     self.objective = objective ?? Objective(model)
     (self.tokenizer, self.tasks, self.options, self.ranks) = (tokenizer, tasks, options, ranks)
   }
@@ -68,8 +70,10 @@ public final class Evaluator {
     }
   }
 
-  /// The tokens that a prompt may have, so that the longest answer fits behind it.
-  private var promptRoom: Int { options.maximumLength - options.maximumNewTokens }
+  /// The tokens that a prompt may have, so that in one sequence the longest answer fits behind it.
+  private var promptRoom: Int {
+    architecture == .decoderOnly ? options.maximumLength - options.maximumNewTokens : options.maximumLength
+  }
 
   /// A test example's place: which test set, which example.
   private struct Item {
@@ -127,8 +131,7 @@ public final class Evaluator {
       endId: tokenizer.endOfTextId)
     var batch = PackedBatch()
     for (item, route) in zip(items, routes) {
-      let example = tasks.testing[item.set].examples[item.index]
-      batch.appendCausal(tokens: example.inputIds, labels: example.labels, task: route, ordinal: 0)
+      batch.append(tasks.testing[item.set].examples[item.index], for: architecture, task: route)
     }
     let losses = objective.losses(of: batch)
     for (place, item) in items.enumerated() {

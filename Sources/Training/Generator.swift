@@ -13,7 +13,7 @@ public final class Generator {
 
   /// Continues prompts.
   ///
-  /// - Parameter prompts: Prompts longer than the model's positions get no new token.
+  /// - Parameter prompts: Those longer than the model's positions get no new token.
   /// - Returns: The new tokens of each prompt.
   public func generate(_ prompts: [GenerationPrompt], _ options: GenerationOptions) -> [[Int32]] {
     switch options.strategy {
@@ -39,9 +39,11 @@ public final class Generator {
       GenerationOptions(maximumCount: maximumCount, endIds: endId.map { [$0] } ?? []))
   }
 
-  /// New tokens a prompt can get: the last of them needs no position of its own.
+  /// New tokens a prompt can get. Behind a prompt in one sequence the last of them needs no position of its own; an
+  /// encoder's prompt takes none of the decoder's.
   func limit(_ prompt: GenerationPrompt, _ options: GenerationOptions) -> Int {
-    min(options.maximumCount, model.backbone.maximumLength - prompt.tokens.count + 1)
+    let taken = model.backbone.architecture == .decoderOnly ? prompt.tokens.count - 1 : 0
+    return min(options.maximumCount, model.backbone.maximumLength - taken)
   }
 
   /// Chooses token after token, each from the logits behind the ones before.
@@ -74,7 +76,9 @@ public final class Generator {
   func makeCache(_ prompts: [GenerationPrompt], slotsPerPrompt: Int, _ options: GenerationOptions) -> KeyValueCache {
     let longest = prompts.map(\.tokens.count).max() ?? 0
     return model.backbone.makeCache(
-      slotCount: prompts.count * slotsPerPrompt, capacity: longest + options.maximumCount)
+      DecodingRoom(
+        slotCount: prompts.count * slotsPerPrompt, promptCount: prompts.count, promptLength: longest,
+        newTokenCount: options.maximumCount))
   }
 
   /// One row of logits.
@@ -87,7 +91,9 @@ public final class Generator {
     prefilling prompts: [GenerationPrompt], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
   ) {
     var batch = PackedBatch()
-    for prompt in prompts { batch.appendPrompt(tokens: prompt.tokens, task: prompt.task) }
+    for prompt in prompts {
+      batch.appendPrompt(prompt.tokens, for: model.backbone.architecture, task: prompt.task)
+    }
     let pass = makePass(starts: batch.starts, tasks: batch.tasks)
     project(model.backbone.prefill(batch, cache: cache, slots: slots, pass), body)
   }

@@ -19,9 +19,10 @@ public enum RoutingMeasurement {
     for (place, (_, router)) in routers.enumerated() { router.statistics = measured[place].statistics }
     defer { for (_, router) in routers { router.statistics = nil } }
     let saved = Workspace(), scratch = Workspace()
-    for places in Scorer.batches(lengths: examples.map(\.inputIds.count), limit: Scorer.tokensPerBatch) {
+    let architecture = model.backbone.architecture, kind = architecture.sequenceKind
+    for places in Scorer.batches(lengths: examples.map { $0.tokenCount(kind) }, limit: Scorer.tokensPerBatch) {
       var batch = PackedBatch()
-      for place in places { batch.appendEveryPosition(tokens: examples[place].inputIds, task: tasks[place]) }
+      for place in places { batch.appendEveryPosition(examples[place], for: architecture, task: tasks[place]) }
       let pass = Pass(
         starts: batch.starts, tasks: batch.tasks, ordinals: batch.ordinals, randomKey: nil, keepsActivations: false,
         saved: saved, scratch: scratch)

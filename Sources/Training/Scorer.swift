@@ -26,18 +26,21 @@ public final class Scorer {
     objective = Objective(model)
   }
 
-  /// The losses of causal examples, in their order. Collective; the result is rank 0's, nil on the others.
+  private var architecture: Architecture { model.backbone.architecture }
+
+  /// The losses of examples, in their order. Collective; the result is rank 0's, nil on the others.
   ///
   /// - Parameters:
   ///   - examples: Without labels, an example has the loss 0 over 0 labels.
   ///   - tasks: Each example's task.
   public func losses(_ examples: [TokenizedExample], tasks: [Int]) throws -> [Score]? {
-    let batches = Self.batches(lengths: examples.map(\.inputIds.count), limit: Self.tokensPerBatch)
+    let kind = architecture.sequenceKind
+    let batches = Self.batches(lengths: examples.map { $0.tokenCount(kind) }, limit: Self.tokensPerBatch)
     var numbers: [Double] = []
     var batch = PackedBatch()
     for places in stride(from: ranks.rank, to: batches.count, by: ranks.count).map({ batches[$0] }) {
       batch.removeAll()
-      for place in places { batch.append(examples[place], task: tasks[place]) }
+      for place in places { batch.append(examples[place], for: architecture, task: tasks[place]) }
       let losses = objective.losses(of: batch)
       for (sequence, place) in places.enumerated() {
         let count = batch.labelStarts[sequence + 1] - batch.labelStarts[sequence]
@@ -56,6 +59,7 @@ public final class Scorer {
 
   /// Writes the logits at every position of each example as `logits.<i>`, (positions, vocabulary). Collective.
   ///
+  /// The positions are those of the input or, in an encoder-decoder model, of the labels.
   /// One example a rank is held in memory at a time.
   ///
   /// - Throws: `FileError` on rank 0 when the file cannot be written; `MPIError`.
@@ -73,7 +77,7 @@ public final class Scorer {
       for start in turns { _ = try turn(start) }
       return
     }
-    let shapes = zip(names, examples).map { (name: $0, shape: [$1.inputIds.count, vocabulary]) }
+    let shapes = zip(names, examples).map { (name: $0, shape: [positionCount(of: $1), vocabulary]) }
     try SafetensorsWriter.write(to: url, shapes: shapes) { append in
       for start in turns {
         for values in try turn(start) ?? [] { try values.withUnsafeBufferPointer(append) }
@@ -81,9 +85,13 @@ public final class Scorer {
     }
   }
 
+  private func positionCount(of example: TokenizedExample) -> Int {
+    architecture == .decoderOnly ? example.inputIds.count : example.labels.count
+  }
+
   private func logits(_ example: TokenizedExample, _ task: Int) -> [Float] {
     var batch = PackedBatch()
-    batch.appendEveryPosition(tokens: example.inputIds, task: task)
+    batch.appendEveryPosition(example, for: architecture, task: task)
     return objective.withLogits(of: batch) { Array($0.elements) }
   }
 
@@ -101,15 +109,5 @@ public final class Scorer {
       }
     }
     return batches
-  }
-}
-
-extension PackedBatch {
-  /// Adds a causal example; one without labels has none in the loss.
-  fileprivate mutating func append(_ example: TokenizedExample, task: Int) {
-    let labels =
-      example.labels.isEmpty
-      ? Array(repeating: TokenizedExample.noLabel, count: example.inputIds.count)[...] : example.labels
-    appendCausal(tokens: example.inputIds, labels: labels, task: task, ordinal: 0)
   }
 }

@@ -66,7 +66,7 @@ public struct StepBenchmark {
     let preparation = try TaskPreparation(
       encoding: tokenizer, tokenizerFile: tokenizer.file,
       options: TokenizationOptions(
-        kind: .causal, maxSequenceLength: options.maximumLength, maxTargetLength: options.maximumTargetLength,
+        kind: model.backbone.architecture.sequenceKind, maxSequenceLength: options.maximumLength, maxTargetLength: options.maximumTargetLength,
         vocabularySize: model.backbone.head.vocabularySize))
     let files = try taskFiles.map { file in
       try preparation.prepare(
@@ -146,7 +146,7 @@ public struct StepBenchmark {
   private func operations(_ plan: StepPlan) -> Double {
     plan.parts.joined().reduce(0) { total, reference in
       let example = tasks[reference.task][reference.index]
-      let labels = example.labelCount(.causal)
+      let labels = example.labelCount(model.backbone.architecture.sequenceKind)
       return total + model.trainingOperations(tokenCount: example.inputIds.count, labelCount: labels)
     }
   }

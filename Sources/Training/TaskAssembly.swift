@@ -17,18 +17,20 @@ public struct TaskAssembly {
   /// Tokenises the splits asked for, or finds them in the cache. Collective: the ranks share the work by tasks, then
   /// each reads what the others cached.
   ///
-  /// - Parameter adapter: What will be asked to tell the tasks apart; nil: the bare model.
+  /// - Parameters:
+  ///   - adapter: What will be asked to tell the tasks apart; nil: the bare model.
+  ///   - kind: How the model reads prompt and answer.
   /// - Throws: `TaskError` or `MPIError`.
   public init(
-    _ recipe: Recipe, adapter: AdapterConfiguration?, tokenizer: Tokenizer?, tokenizerFile: URL?, vocabularySize: Int,
-    splits: Set<DataSplit>, ranks: Ranks
+    _ recipe: Recipe, adapter: AdapterConfiguration?, tokenizer: Tokenizer?, tokenizerFile: URL?, kind: SequenceKind,
+    vocabularySize: Int, splits: Set<DataSplit>, ranks: Ranks
   ) throws {
     let specifications = recipe.tasks
     routes = try TaskRoutes(specifications, adapter: adapter)
     let preparation = try TaskPreparation(
       encoding: tokenizer, tokenizerFile: tokenizerFile,
       options: TokenizationOptions(
-        kind: .causal, maxSequenceLength: recipe.maxSeqLength, maxTargetLength: recipe.maxTargetLength,
+        kind: kind, maxSequenceLength: recipe.maxSeqLength, maxTargetLength: recipe.maxTargetLength,
         vocabularySize: vocabularySize),
       cacheFolder: Self.cacheFolder, taskNames: routes.lineNames)
     var jobs: [(task: Int, split: DataSplit)] = []

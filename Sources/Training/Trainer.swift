@@ -1,4 +1,5 @@
 import Adapters
+import Backbones
 import CKernels
 import Checkpoints
 import Foundation
@@ -42,6 +43,7 @@ public final class Trainer {
     step = try TrainingStep(assembly.model, recipe: recipe, taskCount: recipe.tasks.count, ranks: ranks)
     tasks = try TaskAssembly(
       recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer, tokenizerFile: assembly.tokenizer?.file,
+      kind: assembly.model.backbone.architecture.sequenceKind,
       vocabularySize: assembly.model.backbone.head.vocabularySize, splits: [.train, .test], ranks: ranks)
     step.routes = tasks.routes
     plan = try BatchPlan(
@@ -54,7 +56,7 @@ public final class Trainer {
       if let tokenizer = assembly.tokenizer, !tasks.testing.isEmpty {
         Evaluator(
           assembly.model, objective: step.objective, tokenizer: tokenizer, tasks: tasks,
-          options: recipe.evaluationOptions(maximumLength: recipe.maxSeqLength), ranks: ranks)
+          options: recipe.evaluationOptions(assembly.model.backbone.architecture), ranks: ranks)
       } else {
         nil
       }
@@ -262,8 +264,10 @@ public final class Trainer {
 
 extension Recipe {
   /// How this recipe's test sets are decoded.
-  public func evaluationOptions(maximumLength: Int) -> Evaluator.Options {
-    Evaluator.Options(
-      maximumNewTokens: min(maxNewTokens, maximumLength - 1), maximumLength: maximumLength, batchSize: evalBatchSize)
+  public func evaluationOptions(_ architecture: Architecture) -> Evaluator.Options {
+    // In one sequence prompt and answer share max_seq_length.
+    let room = architecture == .decoderOnly ? maxSeqLength - 1 : .max
+    return Evaluator.Options(
+      maximumNewTokens: min(maxNewTokens, room), maximumLength: maxSeqLength, batchSize: evalBatchSize)
   }
 }

@@ -78,12 +78,12 @@ public final class TrainingStep {
     lastTasks = tasks
     try reduction.begin(touched)
     for part in span {
-      objective.phases.measure(.plan) { batch.pack(plan.parts[part], from: training, routes: routes) }
+      objective.phases.measure(.plan) { pack(plan.parts[part], from: training) }
       var loss = LossSums(taskCount: taskCount)
       let accounts = plan.parts[part].map { routes.account(of: training[$0.task][$0.index], task: $0.task) }
       objective.addGradient(of: batch, randomKey: randomKey, countedAs: accounts, to: &loss)
       sums.set(part: part, loss)
-      sums.addTokens(batch.tokenCount)
+      sums.addTokens(batch.totalTokenCount)
       objective.phases.measure(.reduction) { reduction.add(part: part) }
     }
     if StopSignal.isSet { sums.requestStop() }
@@ -96,12 +96,16 @@ public final class TrainingStep {
     }
   }
 
+  private func pack(_ part: [ExampleReference], from training: [TokenizedTask]) {
+    batch.pack(part, from: training, routes: routes, for: model.backbone.architecture)
+  }
+
   /// The routers' losses depend on the whole batch's routing: a forward pass more, of every rank's parts, counts it.
   private func countRouting(_ plan: StepPlan, _ training: [TokenizedTask]) throws -> Double {
     model.startCountingRouting()
     var labels = 0.0
     for part in span {
-      batch.pack(plan.parts[part], from: training, routes: routes)
+      pack(plan.parts[part], from: training)
       objective.phases.measure(.forward) { objective.countRouting(of: batch, randomKey: randomKey) }
       labels += Double(batch.labelCount)
     }

@@ -39,11 +39,12 @@ struct Evaluate: RankedCommand {
     }
     let tasks = try TaskAssembly(
       recipe, adapter: assembly.model.configuration, tokenizer: tokenizer, tokenizerFile: tokenizer.file,
-      vocabularySize: backbone.head.vocabularySize, splits: [.test], ranks: ranks)
+      kind: backbone.architecture.sequenceKind, vocabularySize: backbone.head.vocabularySize, splits: [.test],
+      ranks: ranks)
     let console = ProgressLine.standardError()
     let evaluator = Evaluator(
       assembly.model, tokenizer: tokenizer, tasks: tasks,
-      options: recipe.evaluationOptions(maximumLength: recipe.maxSeqLength), ranks: ranks)
+      options: recipe.evaluationOptions(backbone.architecture), ranks: ranks)
     if ranks.isMain { for note in tasks.notes + evaluator.notes { console.print("note: \(note)") } }
     let start = ContinuousClock.now
     let result = try evaluator.run { if ranks.isMain { console.show("evaluating \(Formatting.percent($0))") } }

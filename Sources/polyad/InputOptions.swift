@@ -30,7 +30,7 @@ struct InputOptions: ParsableArguments {
     }
     // Nothing is cut: numbers for less than what was asked would mislead.
     let options = TokenizationOptions(
-      kind: .causal, maxSequenceLength: Int(Int32.max), maxTargetLength: Int(Int32.max),
+      kind: backbone.architecture.sequenceKind, maxSequenceLength: Int(Int32.max), maxTargetLength: Int(Int32.max),
       vocabularySize: backbone.head.vocabularySize)
     let reader = ExampleLineReader(
       tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options),

@@ -31,10 +31,11 @@ struct Prepare: RankedCommand {
     let recipe = try recipeOptions.load()
     let splits = splits(recipe)
     guard !splits.isEmpty else { throw CommandError.noTestSet(recipe: recipeOptions.recipe) }
-    let (tokenizer, vocabularySize) = try CommandError.loadingModel { try modelFiles(recipe) }
+    let (tokenizer, model) = try CommandError.loadingModel { try modelFiles(recipe) }
     let tasks = try TaskAssembly(
       recipe, adapter: CommandError.loadingModel { try recipe.adapterConfiguration() }, tokenizer: tokenizer,
-      tokenizerFile: tokenizer?.file, vocabularySize: vocabularySize, splits: splits, ranks: ranks)
+      tokenizerFile: tokenizer?.file, kind: model.architecture.sequenceKind, vocabularySize: model.vocabularySize,
+      splits: splits, ranks: ranks)
     guard ranks.isMain else { return false }
     for note in tasks.notes { CommandOutput.message("note: \(note)") }
     let sets = tasks.training.enumerated().map { ($0, $1) } + tasks.testing.map { ($0.task, $0.examples) }
@@ -58,13 +59,13 @@ struct Prepare: RankedCommand {
     return split == .train || present.contains(.test) ? [split] : []
   }
 
-  /// The tokenizer, if there is one, and the size of the model's vocabulary; the weights are not needed.
-  private func modelFiles(_ recipe: Recipe) throws -> (Tokenizer?, Int) {
+  /// The tokenizer, if there is one, and the model's configuration; the weights are not needed.
+  private func modelFiles(_ recipe: Recipe) throws -> (Tokenizer?, any BackboneConfiguration) {
     let configuration = try BackboneLoader.configuration(of: ModelAssembly.folder(recipe.modelNameOrPath))
     try recipe.requireFit(positions: configuration.positionCount)
     let folder = try ModelAssembly.tokenizerFolder(recipe.tokenizerNameOrPath)
     let hasTokenizer = FileSystem.isFile(folder.appending(path: "tokenizer.json"))
-    return (hasTokenizer ? try Tokenizer(folder: folder) : nil, configuration.vocabularySize)
+    return (hasTokenizer ? try Tokenizer(folder: folder) : nil, configuration)
   }
 
   private func table(_ reports: [PreparationReport]) -> Table {

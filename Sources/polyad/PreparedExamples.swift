@@ -25,7 +25,7 @@ struct PreparedExamples: Sequence {
       // The set has the file's order and lacks what was dropped.
       texts = texts.drop { $0.id != tokens.id }
       return PreparedExample(
-        task: set.name, split: set.split, tokens: tokens, original: texts.popFirst(), tokenizer: tokenizer)
+        task: set.name, split: set.split, kind: set.kind, tokens: tokens, original: texts.popFirst(), tokenizer: tokenizer)
     }
   }
 }
@@ -34,6 +34,7 @@ struct PreparedExamples: Sequence {
 struct PreparedExample {
   let task: String
   let split: DataSplit
+  let kind: SequenceKind
   let tokens: TokenizedExample
   /// nil where the task is pre-tokenized.
   let original: Example?
@@ -54,15 +55,23 @@ struct PreparedExample {
 
   /// A heading, and the tokens' text with what is trained on between ⟦ and ⟧.
   var text: String {
+    let body =
+      kind == .causal
+      ? marked(tokens.inputIds, tokens.labels)
+      : decode(tokens.inputIds, skipSpecialTokens: false) + " → " + marked(tokens.labels, tokens.labels)
+    return "--- \(task) (\(split.rawValue)) \(tokens.id), \(tokens.tokenCount(kind)) tokens\n\(body)\n"
+  }
+
+  private func marked(_ ids: ArraySlice<Int32>, _ labels: ArraySlice<Int32>) -> String {
     var pieces: [String] = []
-    var rest = Array(zip(tokens.inputIds, tokens.labels))[...]
+    var rest = Array(zip(ids, labels))[...]
     while let isTrained = rest.first.map({ Self.isTrained($0.1) }) {
       let run = rest.prefix { Self.isTrained($0.1) == isTrained }
       rest = rest.dropFirst(run.count)
       let piece = decode(run.map(\.0), skipSpecialTokens: false)
       pieces.append(isTrained ? "⟦\(piece)⟧" : piece)
     }
-    return "--- \(task) (\(split.rawValue)) \(tokens.id), \(tokens.inputIds.count) tokens\n\(pieces.joined())\n"
+    return pieces.joined()
   }
 
   private static func isTrained(_ label: Int32) -> Bool { label != TokenizedExample.noLabel }

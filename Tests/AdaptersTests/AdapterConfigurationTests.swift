@@ -24,7 +24,7 @@ struct AdapterConfigurationTests {
       $0.useDoRA = true
     }
     (expected.adapterRank, expected.loraAlpha, expected.loraDropout, expected.useRSLoRA) = (4, 2.5, 0.1, true)
-    (expected.modulesToSave, expected.baseModel) = (["ln_f"], "gpt2")
+    (expected.modulesToSave, expected.baseModel, expected.taskType) = (["ln_f"], "gpt2", "CAUSAL_LM")
     #expect(found == expected)
     #expect(try read(#"{"peft_type": "IA3", "target_modules": ".*c_attn"}"#).targetModules == .expression(".*c_attn"))
   }

@@ -90,14 +90,15 @@ extension AdapterModel {
 
   /// The logits at every label, without noise and dropout.
   func logits(_ sequences: [TestSequence]) -> [Float] {
-    Objective(self).withLogits(of: PackedBatch(sequences)) { $0.array() }
+    Objective(self).withLogits(of: PackedBatch(sequences, for: backbone.architecture)) { $0.array() }
   }
 
   /// Fills the gradient buffer with that of the summed loss, and returns a copy.
   @discardableResult func differentiate(_ sequences: [TestSequence], seed: UInt64 = 0) -> [Float] {
     var sums = LossSums(taskCount: 4)
     parameters.zeroGradients()
-    Objective(self).addGradient(of: PackedBatch(sequences), randomKey: RandomKey(seed: seed), to: &sums)
+    let batch = PackedBatch(sequences, for: backbone.architecture)
+    Objective(self).addGradient(of: batch, randomKey: RandomKey(seed: seed), to: &sums)
     return Array(parameters.gradients)
   }
 

@@ -32,7 +32,8 @@ struct DecodingTests {
   private func check(_ backbone: any Backbone) {
     let width = backbone.head.weight.shape[1]
     var sequences: [[Int32]] = [[3, 1, 4, 1, 5], [9], [2, 6, 5]]
-    let cache = backbone.makeCache(slotCount: 3, capacity: 9)
+    let cache = backbone.makeCache(
+      DecodingRoom(slotCount: 3, promptCount: 3, promptLength: 5, newTokenCount: 4))
     var batch = PackedBatch()
     for sequence in sequences { batch.appendPrompt(tokens: sequence, task: 0) }
     let hidden = backbone.prefill(batch, cache: cache, slots: [0, 1, 2], pass(rowCounts: [5, 1, 3])).array()

@@ -29,7 +29,8 @@ public func slopeDisagreements(
 ) -> [String] {
   var sums = LossSums(taskCount: (sequences.map(\.task).max() ?? 0) + 1)
   model.parameters.zeroGradients()
-  Objective(model).addGradient(of: PackedBatch(sequences), randomKey: randomKey, to: &sums)
+  let batch = PackedBatch(sequences, for: model.backbone.architecture)
+  Objective(model).addGradient(of: batch, randomKey: randomKey, to: &sums)
   let expectedLoss = reference.loss(sequences)
   let isNear = abs(sums.lossSum - expectedLoss) < 1e-5 * expectedLoss
   var lines = isNear ? [] : ["loss: \(sums.lossSum), not \(expectedLoss)"]

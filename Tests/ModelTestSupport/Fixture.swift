@@ -25,6 +25,22 @@ public struct Fixture {
     let generate: [Continuation]
   }
 
+  /// How far from the golden numbers single precision may be, relative to a loss or to the norm of a row or tensor.
+  public struct Tolerances: Sendable {
+    public var logits = 1e-5, loss = 1e-6, gradient = 1e-4, afterThreeSteps = 1e-4, lossAfterThreeSteps = 1e-4
+
+    public init() {}
+
+    /// T5's relu and unscaled scores sharpen every rounding: stock single-precision PyTorch is 1e-5 off in logits, 1e-4 in
+    /// gradients and 1e-3 after three steps (2e-2 in an adapter that sits on a kink), ten times more than elsewhere.
+    public static var t5: Tolerances {
+      var tolerances = Tolerances()
+      (tolerances.logits, tolerances.gradient, tolerances.afterThreeSteps) = (1e-4, 1e-3, 1e-2)
+      tolerances.lossAfterThreeSteps = 1e-3
+      return tolerances
+    }
+  }
+
   public let folder: URL
   public let sequences: [TestSequence]
   public let continuations: [Continuation]
@@ -56,7 +72,9 @@ public struct Fixture {
   /// this model's depth; each gets ten times that. Adam divides a gradient by its own size, so that numbers whose
   /// gradient is near rounding move freely by the learning rate: 1e-4 of a parameter's norm after three steps. The key
   /// third of c_attn.bias has no gradient at all and is left out there.
-  public func disagreements(_ model: AdapterModel, expectedFolder: URL) throws -> [String] {
+  public func disagreements(
+    _ model: AdapterModel, expectedFolder: URL, _ tolerances: Tolerances = Tolerances()
+  ) throws -> [String] {
     let expected = try SafetensorsFile(expectedFolder.appending(path: "expected.safetensors"))
     var lines: [String] = []
     func compare(_ name: String, _ found: [Float], _ tolerance: Double) throws {
@@ -64,19 +82,19 @@ public struct Fixture {
       if distance > tolerance { lines.append("\(name): relative distance \(distance)") }
     }
     for (index, sequence) in sequences.enumerated() {
-      try compare("logits.\(index)", lastLogits(sequence, model), 1e-5)
+      try compare("logits.\(index)", lastLogits(sequence, model), tolerances.logits)
     }
     let objective = Objective(model)
     var options = AdamW.Options()
     options.weightDecay = 0.01
     let optimizer = AdamW(model.parameters, options: options)
-    try compare("loss", [Float(step(objective, model))], 1e-6)
+    try compare("loss", [Float(step(objective, model))], tolerances.loss)
     let gradients = expected.names.filter { $0.hasPrefix("grad.") }
     if gradients.count != model.parameters.entries.count {
       lines.append("\(model.parameters.entries.count) parameters train, not \(gradients.count)")
     }
     for entry in model.parameters.entries {
-      try compare("grad." + entry.name, model.parameters.gradient(entry.name).map { $0 / labelCount }, 1e-4)
+      try compare("grad." + entry.name, model.parameters.gradient(entry.name).map { $0 / labelCount }, tolerances.gradient)
     }
     for round in 1...3 {
       if round > 1 { _ = step(objective, model) }
@@ -88,25 +106,27 @@ public struct Fixture {
         let keys = values.count / 3..<2 * values.count / 3
         values.replaceSubrange(keys, with: try expected.array("after3." + entry.name)[keys])
       }
-      try compare("after3." + entry.name, values, 1e-4)
+      try compare("after3." + entry.name, values, tolerances.afterThreeSteps)
     }
-    try compare("loss_after3", [Float(step(objective, model))], 1e-4)
+    try compare("loss_after3", [Float(step(objective, model))], tolerances.lossAfterThreeSteps)
     return lines
   }
 
-  private var labelCount: Float { Float(PackedBatch(sequences).labelCount) }
+  private var batch: PackedBatch { PackedBatch(sequences, for: configuration.architecture) }
+
+  private var labelCount: Float { Float(batch.labelCount) }
 
   /// The mean loss; its summed gradient lies in the model's buffer.
   private func step(_ objective: Objective, _ model: AdapterModel) -> Double {
     var sums = LossSums(taskCount: 3)
     model.parameters.zeroGradients()
-    objective.addGradient(of: PackedBatch(sequences), randomKey: RandomKey(seed: 0), to: &sums)
+    objective.addGradient(of: batch, randomKey: RandomKey(seed: 0), to: &sums)
     return sums.mean
   }
 
   private func lastLogits(_ sequence: TestSequence, _ model: AdapterModel) -> [Float] {
     var batch = PackedBatch()
-    batch.appendEveryPosition(tokens: sequence.tokens, task: sequence.task)
-    return Objective(model).withLogits(of: batch) { $0.rows($0.rows - 6..<$0.rows).array() }
+    batch.appendEveryPosition(sequence.example, for: configuration.architecture, task: sequence.task)
+    return Objective(model).withLogits(of: batch) { $0.rows(max(0, $0.rows - 6)..<$0.rows).array() }
   }
 }

@@ -2,7 +2,7 @@ import Backbones
 import Foundation
 
 /// A decoder of Llama's kind in double precision, a token and a number at a time: the plain reading of the formulas.
-public struct ReferenceDecoder: ReferenceModel {
+public struct ReferenceDecoder: ReferenceCausalModel {
   public let configuration: DecoderConfiguration
   public var values: [String: [Double]]
   /// The rule of an adapter; nil: the bare model.

@@ -2,7 +2,7 @@ import Backbones
 import Foundation
 
 /// GPT-2 in double precision, a token and a number at a time: the plain reading of the formulas.
-public struct ReferenceGPT2: ReferenceModel {
+public struct ReferenceGPT2: ReferenceCausalModel {
   /// A linear map about to be applied to one row, for adapters to change.
   public struct Application {
     public let path: String

@@ -7,17 +7,29 @@ public protocol ReferenceModel {
   /// Where an adapter's rule puts losses of its own, beside the labels'; nil: it has none.
   var ownLoss: ReferenceGPT2.OwnLoss? { get }
 
+  /// The logits at each position that predicts something, and what: a negative label counts nowhere.
+  func predictions(_ sequence: TestSequence) -> [(logits: [Double], label: Int32)]
+}
+
+/// A model that reads one sequence, each position seeing those before it.
+public protocol ReferenceCausalModel: ReferenceModel {
   /// The logits at every position of one sequence.
   func logits(_ tokens: [Int32], ordinal: UInt64, task: Int) -> [[Double]]
+}
+
+extension ReferenceCausalModel {
+  public func predictions(_ sequence: TestSequence) -> [(logits: [Double], label: Int32)] {
+    let logits = logits(sequence.tokens, ordinal: sequence.ordinal, task: sequence.task)
+    return zip(logits, sequence.labels.dropFirst()).map { ($0, $1) }
+  }
 }
 
 extension ReferenceModel {
   /// The summed cross-entropy of all labels, in nats.
   public func loss(_ sequences: [TestSequence]) -> Double {
     sequences.reduce(0) { total, sequence in
-      let logits = logits(sequence.tokens, ordinal: sequence.ordinal, task: sequence.task)
-      return total + zip(logits, sequence.labels.dropFirst()).reduce(0) { sum, pair in
-        pair.1 < 0 ? sum : sum + log(pair.0.reduce(0) { $0 + exp($1) }) - pair.0[Int(pair.1)]
+      predictions(sequence).reduce(total) { sum, pair in
+        pair.label < 0 ? sum : sum + log(pair.logits.reduce(0) { $0 + exp($1) }) - pair.logits[Int(pair.label)]
       }
     }
   }

@@ -1,6 +1,8 @@
 import Backbones
 import Checkpoints
+import Tasks
 import Tensors
+import Training
 
 /// Small models for tests, alone in their process: no node communicator, no shared memory.
 public enum TestModel {
@@ -52,7 +54,7 @@ public enum TestModel {
 /// One example as tests write it.
 public struct TestSequence: Sendable, Codable {
   public var tokens: [Int32]
-  /// -100 where there is no label.
+  /// -100 where there is no label. One a token or, for an encoder-decoder model, the answer.
   public var labels: [Int32]
   public var task: Int
   public var ordinal: UInt64 = 0
@@ -64,6 +66,19 @@ public struct TestSequence: Sendable, Codable {
 
   public init(tokens: [Int32], labels: [Int32], task: Int = 0, ordinal: UInt64 = 0) {
     (self.tokens, self.labels, self.task, self.ordinal) = (tokens, labels, task, ordinal)
+  }
+
+  var example: TokenizedExample {
+    TokenizedExample(id: "", inputIds: tokens[...], labels: labels[...], promptLength: tokens.count)
+  }
+
+  /// Ragged sources and answers, with gaps among the labels; one answer has a single label that counts.
+  public static func pairs(vocabularySize: Int = 13) -> [TestSequence] {
+    zip(ragged(vocabularySize: vocabularySize), [4, 1, 6]).map { sequence, count in
+      var pair = sequence
+      pair.labels = (0..<count).map { $0 % 4 == 2 ? -100 : Int32(($0 * 5 + 3 * count) % vocabularySize) }
+      return pair
+    }
   }
 
   /// Ragged sequences with gaps between their labels; the last has a single one that counts.
@@ -78,11 +93,10 @@ public struct TestSequence: Sendable, Codable {
 }
 
 extension PackedBatch {
-  public init(_ sequences: [TestSequence]) {
+  public init(_ sequences: [TestSequence], for architecture: Architecture = .decoderOnly) {
     self.init()
     for sequence in sequences {
-      appendCausal(
-        tokens: sequence.tokens, labels: sequence.labels, task: sequence.task, ordinal: sequence.ordinal)
+      append(sequence.example, for: architecture, task: sequence.task, ordinal: sequence.ordinal)
     }
   }
 }

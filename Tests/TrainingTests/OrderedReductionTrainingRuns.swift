@@ -100,7 +100,8 @@ struct TrainingRuns {
     let outcome = try step.run(plan.step(0), training: tasks, learningRate: 0.01)
     let other = try model()
     var batch = PackedBatch(), sums = LossSums(taskCount: tasks.count)
-    batch.pack(plan.step(0).parts.flatMap { $0 }, from: tasks, routes: TaskRoutes(taskCount: tasks.count))
+    batch.pack(
+      plan.step(0).parts.flatMap { $0 }, from: tasks, routes: TaskRoutes(taskCount: tasks.count), for: .decoderOnly)
     Objective(other).addGradient(of: batch, randomKey: RandomKey(seed: 7), to: &sums)
     #expect(outcome.tokenCount == batch.tokenCount)
     #expect(outcome.reducedBytes == 4 * other.parameters.count)

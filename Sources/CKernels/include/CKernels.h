@@ -63,6 +63,10 @@ void ck_layer_norm_parameter_gradients(long rows, long width, const float *dy, c
 void ck_gelu_tanh_forward(long count, const float *x, float *y);
 /// dy *= GELU'(x).
 void ck_gelu_tanh_backward(long count, const float *x, float *dy);
+/// y = max(x, 0).
+void ck_relu_forward(long count, const float *x, float *y);
+/// dy = 0 where x is not above 0.
+void ck_relu_backward(long count, const float *x, float *dy);
 /// y[i, :] = token table row + position table row.
 void ck_embed(long rows, long width, const int32_t *tokens, const int32_t *positions, const float *tokenTable,
               const float *positionTable, float *y);
@@ -139,6 +143,23 @@ void ck_gated_gelu_tanh_backward(long count, const float *gate, const float *up,
 void ck_soft_cap(long count, float scale, float cap, float *x);
 /// dy *= 1 - (y / cap)², the slope of the cap where it gave y.
 void ck_soft_cap_backward(long count, float cap, const float *y, float *dy);
+
+// Biases by distance (Distances.c)
+//
+// `bias` points at distance 0 of a block's first row: the entry of row i and column j is bias[j - i].
+
+/// scores[i, j] += bias[j - i].
+void ck_add_distances(long rows, long columns, const float *bias, float *scores, long stride);
+/// total[j - i] += scores[i, j].
+void ck_add_distance_sums(long rows, long columns, const float *scores, long stride, float *total);
+/// y[h, d] = table[bucket[d], h] for `count` distances.
+void ck_spread_distances(long count, long heads, const int32_t *bucket, const float *table, float *y, long stride);
+/// table[bucket[d], h] += y[h, d].
+void ck_collect_distances(long count, long heads, const int32_t *bucket, const float *y, long stride, float *table);
+/// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(q Kᵀ + bias) V, key t with
+/// bias[t]. `scores` has room for `length` floats.
+void ck_attend_one_biased(long length, long width, const float *bias, const float *q, const float *k, const float *v,
+                          long stride, float *scores, float *y);
 
 // Mixtures of experts (Mixtures.c)
 //

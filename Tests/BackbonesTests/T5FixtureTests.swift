@@ -1,0 +1,29 @@
+import Adapters
+import Backbones
+import ModelTestSupport
+import TestSupport
+import Testing
+import Training
+
+@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+struct T5FixtureTests {
+  @Test(arguments: ["t5", "flan-t5"]) func theWholeModelTrainsAsHuggingFaceDoes(family: String) throws {
+    let fixture = try Fixture(family)
+    let model = try AdapterModel(AdapterConfiguration(peftType: .full), backbone: fixture.backbone(), seed: 0)
+    let disagreements = try fixture.disagreements(model, expectedFolder: fixture.folder, .t5)
+    #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
+  }
+
+  @Test(arguments: ["t5", "flan-t5"]) func greedyContinuationsAreHuggingFaces(family: String) throws {
+    let fixture = try Fixture(family)
+    let generator = Generator(AdapterModel(bare: try fixture.backbone()))
+    let longest = fixture.continuations.map(\.answer.count).max()!
+    let prompts = fixture.continuations.map(\.prompt)
+    let together = generator.greedy(
+      prompts: prompts, tasks: prompts.map { _ in 0 }, maximumCount: longest, endId: 1)
+    #expect(together == fixture.continuations.map(\.answer))
+    for (prompt, answer) in zip(prompts, together) {
+      #expect(generator.greedy(prompts: [prompt], tasks: [0], maximumCount: longest, endId: 1) == [answer])
+    }
+  }
+}

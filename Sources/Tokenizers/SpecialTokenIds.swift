@@ -1,16 +1,27 @@
 import Foundation
 
-/// The ids that mark the end of a text, its beginning and padding; nil where a tokenizer has none.
-struct SpecialTokenIds: Sendable {
-  let endOfText: Int32?
-  let beginOfText: Int32?
-  let padding: Int32?
+/// The ids of tokens with a role; nil where a tokenizer has none.
+public struct SpecialTokenIds: Sendable, Equatable {
+  /// Ends a text.
+  public let endOfText: Int32?
+  /// Begins a text.
+  public let beginOfText: Int32?
+  /// Pads.
+  public let padding: Int32?
+  /// Stands for what has no token.
+  public let unknown: Int32?
+  /// Begins a text to be classified, as in BERT.
+  public let classification: Int32?
+  /// Ends each text of a pair, as in BERT.
+  public let separator: Int32?
+  /// Stands for a token to be guessed.
+  public let mask: Int32?
 
   /// Looks into the files beside tokenizer.json, in this order, then for customary names among the added tokens:
   /// tokenizer_config.json and special_tokens_map.json (names), generation_config.json (ids).
   ///
   /// A file that is absent, and a name that the vocabulary lacks, are passed over.
-  init(folder: URL?, vocabulary: Vocabulary, addedTokens: [AddedToken]) throws {
+  init(folder: URL, vocabulary: Vocabulary, addedTokens: [AddedToken]) throws {
     let names = try ["tokenizer_config.json", "special_tokens_map.json"].compactMap { try Self.file($0, in: folder) }
     let generation = try Self.file("generation_config.json", in: folder)
 
@@ -22,18 +33,24 @@ struct SpecialTokenIds: Sendable {
       let added = Set(addedTokens.map(\.content))
       return customary.first(where: added.contains).flatMap(vocabulary.id)
     }
-    endOfText = try id("eos", customary: ["<|endoftext|>", "</s>"])
-    beginOfText = try id("bos", customary: ["<|endoftext|>", "<s>"])
-    padding = try id("pad", customary: ["<pad>"])
+    endOfText = try id("eos", customary: ["<|endoftext|>", "</s>", "<eos>", "<|end_of_text|>"])
+    beginOfText = try id("bos", customary: ["<|endoftext|>", "<s>", "<bos>", "<|begin_of_text|>"])
+    padding = try id("pad", customary: ["<pad>", "[PAD]"])
+    unknown = try id("unk", customary: ["<unk>", "[UNK]"])
+    classification = try id("cls", customary: ["[CLS]"])
+    separator = try id("sep", customary: ["[SEP]"])
+    mask = try id("mask", customary: ["<mask>", "[MASK]"])
   }
 
-  private static func file(_ name: String, in folder: URL?) throws -> JSONField? {
-    guard let url = folder?.appending(path: name), FileManager.default.fileExists(atPath: url.path) else { return nil }
+  /// The JSON file `name` in `folder`, nil if there is none.
+  static func file(_ name: String, in folder: URL) throws -> JSONField? {
+    let url = folder.appending(path: name)
+    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
     return JSONField(file: url.path, path: "", value: try JSONReader.value(at: url))
   }
 
   /// A token's name, written as a text or as an object with `content`.
-  private static func name(_ field: JSONField) throws(TokenizerError) -> String? {
+  static func name(_ field: JSONField) throws(TokenizerError) -> String? {
     if field.isNull { return nil }
     if case .object = field.value { return try field["content"].text() }
     return try field.text()

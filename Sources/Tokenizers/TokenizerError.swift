@@ -4,6 +4,8 @@ public enum TokenizerError: Error, CustomStringConvertible, Equatable {
   case unreadable(file: String, reason: String)
   /// A file is not JSON: the first fault and its line, counted from 1.
   case notJSON(file: String, line: Int, problem: String)
+  /// A file is not a SentencePiece model.
+  case notSentencePiece(file: String)
   /// A field is missing or holds the wrong thing; `path` is written as in `model.merges[3]`.
   case badField(file: String, path: String, problem: String)
   /// The file asks for something this package does not do.
@@ -14,9 +16,12 @@ public enum TokenizerError: Error, CustomStringConvertible, Equatable {
   public var description: String {
     switch self {
     case .unreadable(let file, let reason):
-      "\(file): cannot be read: \(reason). Give a folder that holds a Hugging Face tokenizer.json, or such a file."
+      "\(file): cannot be read: \(reason). Give a folder with a tokenizer.json, a SentencePiece model, or the "
+        + "vocabulary files of BERT, GPT-2 or RoBERTa."
     case .notJSON(let file, let line, let problem):
       "\(file):\(line): not valid JSON: \(problem). Save or download the file again."
+    case .notSentencePiece(let file):
+      "\(file): not a SentencePiece model. Give a folder with a tokenizer.json, or the model file SentencePiece wrote."
     case .badField(let file, let path, let problem):
       "\(file): \(path) \(problem). Save the tokenizer again with Hugging Face's tokenizers."
     case .unsupported(let file, let part, let found, let supported):

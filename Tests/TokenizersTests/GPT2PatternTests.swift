@@ -52,6 +52,13 @@ struct GPT2PatternTests {
   }
 
   @Test func asciiClassesAgreeWithUnicodes() {
-    for byte in UInt8(0)..<0x80 { #expect(ScalarClass.of(ascii: byte) == ScalarClass.of(Unicode.Scalar(byte))) }
+    for byte in UInt8(0)..<0x80 {
+      let kind = ScalarClass.of(Unicode.Scalar(byte))
+      #expect(ScalarClass.of(ascii: byte) == kind)
+      for other in [ScalarClass.other, .letter, .number, .space] {
+        let (low, high) = other.asciiMembers
+        #expect(((byte < 64 ? low : high) >> UInt64(byte % 64) & 1 == 1) == (other == kind))
+      }
+    }
   }
 }

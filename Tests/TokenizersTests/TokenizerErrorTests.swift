@@ -27,7 +27,8 @@ struct TokenizerErrorTests {
       let error = try #require(throws: TokenizerError.self) { _ = try Tokenizer(folder: folder) }
       #expect(
         error.description == "\(folder.path)/tokenizer.json: cannot be read: there is no such file. "
-          + "Give a folder that holds a Hugging Face tokenizer.json, or such a file.")
+          + "Give a folder with a tokenizer.json, a SentencePiece model, or the vocabulary files of BERT, GPT-2 or "
+          + "RoBERTa.")
     }
   }
 
@@ -47,48 +48,119 @@ struct TokenizerErrorTests {
 
   @Test func unsupportedPartsAreNamed() throws {
     #expect(
-      try failure { $0.normalizer = #"{"type": "NFC"}"# }
-        == "tokenizer.json asks for normalizer NFC, which is not supported here; supported: null.")
+      try failure { $0.normalizer = #"{"type": "ByteLevel"}"# }
+        == "tokenizer.json asks for normalizer ByteLevel, which is not supported here; supported: null, "
+        + "BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Sequence, Strip, "
+        + "StripAccents.")
     #expect(
-      try failure { $0.preTokenizer = #"{"type": "Metaspace"}"# }
-        == "tokenizer.json asks for pre_tokenizer Metaspace, which is not supported here; supported: ByteLevel.")
+      try failure { $0.preTokenizer = #"{"type": "Sequence", "pretokenizers": [{"type": "UnicodeScripts"}]}"# }
+        == "tokenizer.json asks for pre_tokenizer.pretokenizers[0] UnicodeScripts, which is not supported here; "
+        + "supported: null, BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, Metaspace, Punctuation, Sequence, "
+        + "Split, Whitespace, WhitespaceSplit.")
     #expect(
-      try failure { $0.preTokenizer = "null" }
-        == "tokenizer.json asks for pre_tokenizer null, which is not supported here; supported: ByteLevel.")
+      try failure { $0.decoder = #"{"type": "CTC"}"# }
+        == "tokenizer.json asks for decoder CTC, which is not supported here; supported: null, BPEDecoder, "
+        + "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence, Strip, WordPiece.")
     #expect(
-      try failure { $0.decoder = #"{"type": "WordPiece"}"# }
-        == "tokenizer.json asks for decoder WordPiece, which is not supported here; supported: ByteLevel.")
+      try failure { $0.postProcessor = #"{"type": "Other"}"# }
+        == "tokenizer.json asks for post_processor Other, which is not supported here; supported: null, "
+        + "BertProcessing, ByteLevel, RobertaProcessing, Sequence, TemplateProcessing.")
+  }
+
+  @Test func unsupportedOptionsOfPartsAreNamed() throws {
+    func split(_ pattern: String, _ behavior: String = "Isolated") -> String {
+      #"{"type": "Split", "pattern": \#(pattern), "behavior": "\#(behavior)", "invert": false}"#
+    }
     #expect(
-      try failure { $0.postProcessor = #"{"type": "BertProcessing"}"# }
-        == "tokenizer.json asks for post_processor BertProcessing, which is not supported here; "
-        + "supported: null, ByteLevel, RobertaProcessing, TemplateProcessing.")
+      try failure { $0.preTokenizer = split(#"{"Regex": "\\bx"}"#) }
+        == #"tokenizer.json asks for pre_tokenizer.pattern.Regex "\bx" with "\b", which is not supported here; "#
+        + "supported: alternatives, groups, lookahead, classes, categories and repetitions that match something.")
+    #expect(
+      try failure { $0.preTokenizer = split(#"{"String": "x"}"#, "Odd") }
+        == "tokenizer.json asks for pre_tokenizer.behavior \"Odd\", which is not supported here; supported: Removed, "
+        + "Isolated, MergedWithPrevious, MergedWithNext, Contiguous.")
+    #expect(
+      try failure { $0.preTokenizer = split(#"{"String": ""}"#) }
+        .hasPrefix("tokenizer.json: pre_tokenizer.pattern.String must not be empty."))
+    #expect(
+      try failure { $0.normalizer = #"{"type": "Replace", "pattern": {"Regex": "(a)"}, "content": "$1"}"# }
+        == "tokenizer.json asks for normalizer.content \"$1\" for a regular expression, which is not supported here; "
+        + "supported: a text without $ and \\.")
+    #expect(
+      try failure { $0.normalizer = #"{"type": "Precompiled", "precompiled_charsmap": "AAAA"}"# }
+        .hasPrefix(
+          "tokenizer.json: normalizer.precompiled_charsmap must be a character map of SentencePiece in base64."))
+    let metaspace = #"{"type": "Metaspace", "replacement": "_", "prepend_scheme": "first"}"#
+    #expect(
+      try failure {
+        $0.preTokenizer = metaspace
+        $0.normalizer = #"{"type": "StripAccents"}"#
+      }
+        == "tokenizer.json asks for pre_tokenizer Metaspace with prepend_scheme first behind a normalizer that may "
+        + "remove the text's beginning, which is not supported here; supported: prepend_scheme always or never there.")
+    #expect(
+      try failure { $0.preTokenizer = metaspace.replacing("first", with: "odd") }
+        == "tokenizer.json asks for pre_tokenizer.prepend_scheme \"odd\", which is not supported here; supported: "
+        + "always, first, never.")
+    #expect(
+      try failure { $0.preTokenizer = metaspace.replacing("\"_\"", with: "\"__\"") }
+        .hasPrefix("tokenizer.json: pre_tokenizer.replacement must be one character, but is \"__\"."))
+    let byteLevel = TokenizerJSON().preTokenizer
+    #expect(
+      try failure {
+        $0.preTokenizer = #"{"type": "Sequence", "pretokenizers": [\#(byteLevel), {"type": "WhitespaceSplit"}]}"#
+      }
+        == "tokenizer.json asks for pre_tokenizer.pretokenizers[1] a part after ByteLevel, which is not supported "
+        + "here; supported: ByteLevel last.")
   }
 
   @Test func unsupportedModelOptionsAreNamed() throws {
     #expect(
-      try failure { $0.modelOptions = #""type": "WordPiece""# }
-        == "tokenizer.json asks for model WordPiece, which is not supported here; supported: BPE.")
+      try failure { $0.modelOptions = #""type": "WordLevel""# }
+        == "tokenizer.json asks for model WordLevel after ByteLevel, which is not supported here; supported: BPE there."
+    )
+    #expect(
+      try failure {
+        $0.modelOptions = #""type": "WordLevel""#
+        $0.preTokenizer = "null"
+      }
+        == "tokenizer.json asks for model WordLevel, which is not supported here; supported: BPE, Unigram, WordPiece.")
     #expect(
       try failure { $0.modelOptions = #""type": "BPE", "dropout": 0.1"# }
         == "tokenizer.json asks for model.dropout 0.1, which is not supported here; supported: null or 0.")
     #expect(
-      try failure { $0.modelOptions = #""type": "BPE", "end_of_word_suffix": "</w>""# }
-        == "tokenizer.json asks for model.end_of_word_suffix \"</w>\", which is not supported here; "
-        + "supported: null or \"\".")
-    #expect(
       try failure {
-        $0.modelOptions = #""type": "BPE", "unk_token": "!""#
+        $0.modelOptions = #""type": "BPE", "unk_token": "<unk>""#
         $0.missingBytes = [7]
       }
-        == "tokenizer.json asks for model.unk_token \"!\", which is not supported here; "
-        + "supported: null, or a token for every byte.")
+      .hasPrefix("tokenizer.json: model.unk_token is \"<unk>\", which the vocabulary lacks."))
+  }
+
+  @Test func wrongModelsAreNamed() throws {
+    func unigram(_ vocabulary: String, unknown: String) -> String {
+      #"{"model": {"type": "Unigram", "unk_id": \#(unknown), "vocab": \#(vocabulary)}}"#
+    }
     #expect(
-      try failure {
-        $0.modelOptions = #""type": "BPE", "byte_fallback": true"#
-        $0.missingBytes = [7]
-      }
-        == "tokenizer.json asks for model.byte_fallback true, which is not supported here; "
-        + "supported: false, or a token for every byte.")
+      try failure(unigram(#"[["a", 0]]"#, unknown: "null"))
+        == "tokenizer.json asks for model.unk_id null, which is not supported here; supported: the id of a token.")
+    #expect(
+      try failure(unigram(#"[["a", 0]]"#, unknown: "1"))
+        .hasPrefix("tokenizer.json: model.unk_id is 1, but there are 1 tokens."))
+    #expect(
+      try failure(unigram(#"[["a"]]"#, unknown: "0"))
+        .hasPrefix("tokenizer.json: model.vocab[0] must be a token and its score, but is a list."))
+    #expect(
+      try failure(unigram(#"[["a", 0], ["a", 1]]"#, unknown: "0"))
+        .hasPrefix("tokenizer.json: model.vocab lists \"a\" twice."))
+    let wordPiece = """
+      {"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+       "max_input_chars_per_word": 100, "vocab": {"a": 0}}}
+      """
+    #expect(
+      try failure(wordPiece).hasPrefix("tokenizer.json: model.unk_token is \"[UNK]\", which the vocabulary lacks."))
+    #expect(
+      try failure(wordPiece.replacing(": 100", with: ": -1").replacing("\"a\"", with: "\"[UNK]\""))
+        .hasPrefix("tokenizer.json: model.max_input_chars_per_word must be a count, but is -1."))
   }
 
   @Test func wrongFieldsAreNamed() throws {
@@ -123,7 +195,7 @@ struct TokenizerErrorTests {
     let holed = TokenizerJSON(added: [.init(content: "<x>")], missingBytes: [7])
     #expect(
       try failure(holed.text.replacing(#""id": 256"#, with: #""id": 255"#))
-        .hasPrefix("tokenizer.json: added_tokens[0] gives \"<x>\" the id 255, which \"ÿ\" has."))
+        .hasPrefix("tokenizer.json: added_tokens gives \"<x>\" the id 255, which \"ÿ\" has."))
   }
 
   @Test func templatesNameWhatTheyLack() throws {

@@ -18,7 +18,10 @@ struct TokenizerFixtureTests {
     }
   }
 
-  @Test(arguments: ["byte-level-bpe-gpt2", "byte-level-bpe-roberta"])
+  @Test(arguments: [
+    "byte-fallback-bpe-gemma", "byte-fallback-bpe-llama", "byte-level-bpe-gpt2", "byte-level-bpe-roberta", "unigram-t5",
+    "wordpiece-bert",
+  ])
   func idsAndTextAgreeWithHuggingFace(kind: String) throws {
     let folder = SharedFolder.fixture("tokenizers/\(kind)")
     let tokenizer = try Tokenizer(folder: folder)
@@ -45,6 +48,26 @@ struct TokenizerFixtureTests {
     #expect(tokenizer.decode(ids) == text)
   }
 
+  @Test(arguments: ["bert", "flan-t5", "gemma", "gpt2", "llama", "roberta", "t5"])
+  func everyBackboneBringsATokenizer(family: String) throws {
+    let tokenizer = try Tokenizer(folder: SharedFolder.fixture("backbones/\(family)"))
+    let text = "what is the question, and who asks it?"
+    #expect(tokenizer.decode(tokenizer.encode(text)) == text)
+  }
+
+  @Test func bertTellsTheTextsOfAPairApart() throws {
+    let tokenizer = try Tokenizer(folder: SharedFolder.fixture("tokenizers/wordpiece-bert"))
+    let (first, second) = ("the question", "an answer")
+    let pair = tokenizer.encode(first, and: second)
+    let firstCount = tokenizer.encode(first, addSpecialTokens: false).count
+    #expect(pair.types.firstIndex(of: 1) == firstCount + 2)
+    #expect(pair.types == pair.types.sorted())
+    #expect(tokenizer.decode(pair.ids) == "the question an answer")
+    #expect(tokenizer.specialTokens.classification == pair.ids.first)
+    #expect(tokenizer.specialTokens.separator == pair.ids.last)
+    #expect(tokenizer.specialTokens.mask == 4 && tokenizer.specialTokens.unknown == 1 && tokenizer.paddingId == 0)
+  }
+
   @Test func specialTokensComeFromTheConfiguration() throws {
     let tokenizer = try Tokenizer(folder: SharedFolder.fixture("tokenizers/byte-level-bpe-roberta"))
     #expect(tokenizer.endOfTextId == 2)
@@ -52,6 +75,6 @@ struct TokenizerFixtureTests {
     #expect(tokenizer.paddingId == 1)
     #expect(tokenizer.token(for: 4) == "<mask>")
     #expect(tokenizer.id(for: "<mask>") == 4)
-    #expect(tokenizer.encode("a", and: "b") == [0, 69, 2, 2, 70, 2])
+    #expect(tokenizer.encode("a", and: "b").ids == [0, 69, 2, 2, 70, 2])
   }
 }

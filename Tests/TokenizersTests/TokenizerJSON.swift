@@ -23,6 +23,8 @@ struct TokenizerJSON {
   /// Bytes that get no token.
   var missingBytes: Set<UInt8> = []
   var mergesAsText = false
+  /// Tokens after those of the merges.
+  var extraTokens: [String] = []
 
   var text: String {
     """
@@ -50,6 +52,7 @@ struct TokenizerJSON {
       members.append("\(quoted(String(ByteLevelAlphabet.scalars[Int(byte)]))): \(byte)")
     }
     for (index, merge) in merges.enumerated() { members.append("\(quoted(merge.joined())): \(256 + index)") }
+    for (index, token) in extraTokens.enumerated() { members.append("\(quoted(token)): \(256 + merges.count + index)") }
     return members.joined(separator: ", ")
   }
 
@@ -65,7 +68,8 @@ struct TokenizerJSON {
     let tokens = added.enumerated().map { index, token in
       let flags = ["single_word", "lstrip", "rstrip", "normalized", "special"]
         .map { ", \"\($0)\": \(token.flags.contains($0))" }
-      return "{\"id\": \(256 + merges.count + index), \"content\": \(quoted(token.content))\(flags.joined())}"
+      let id = 256 + merges.count + extraTokens.count + index
+      return "{\"id\": \(id), \"content\": \(quoted(token.content))\(flags.joined())}"
     }
     return tokens.joined(separator: ", ")
   }

@@ -15,6 +15,7 @@ extension AdapterConfiguration {
     try reader.refuseUnsupported()
     targetModules = try reader.modules("target_modules")
     modulesToSave = try reader.names("modules_to_save")
+    taskHeads = try reader.heads("task_heads")
     baseModel = try reader.text("base_model_name_or_path")
     taskType = try reader.text("task_type")
     for key in AdapterKey.all where type.reads(key) { try reader.read(key, into: &self) }
@@ -43,6 +44,7 @@ extension AdapterConfiguration {
     for (key, value) in peftType.method?.constants ?? [:] { json[key] = value }
     for key in AdapterKey.all where peftType.reads(key) { json[key.name] = key.json(of: self) }
     if !taskNames.isEmpty { json["task_names"] = taskNames }
+    if !taskHeads.isEmpty { json["task_heads"] = taskHeads.map(\.json) }
     return json
   }
 }
@@ -63,6 +65,14 @@ extension AdapterKey {
     case .ranks(let path, _): return patterns(configuration[keyPath: path])
     case .numbers(let path): return patterns(configuration[keyPath: path])
     }
+  }
+}
+
+extension TaskHead {
+  fileprivate var json: [String: Any] {
+    var json: [String: Any] = ["task": task, "num_labels": labelCount]
+    if !labels.isEmpty { json["labels"] = labels }
+    return json
   }
 }
 
@@ -144,6 +154,21 @@ private struct OptionReader {
     guard let value = value(key) else { return [] }
     guard let names = value as? [String] else { throw wrong(key, "a list of names") }
     return names
+  }
+
+  func heads(_ key: String) throws -> [TaskHead] {
+    guard let value = value(key) else { return [] }
+    let heads = (value as? [[String: Any]] ?? []).compactMap { head -> TaskHead? in
+      guard let task = head["task"] as? String, let count = head["num_labels"] as? Int,
+        AdapterKey.possibleCounts.contains(count)
+      else { return nil }
+      let labels = head["labels"] as? [String] ?? []
+      return labels.isEmpty || labels.count == count ? TaskHead(task: task, labelCount: count, labels: labels) : nil
+    }
+    guard heads.count == (value as? [Any])?.count, Set(heads.map(\.task)).count == heads.count else {
+      throw wrong(key, "a list of tasks that differ, each with its num_labels and, if any, as many labels")
+    }
+    return heads
   }
 
   func modules(_ key: String) throws -> ModulePattern? {

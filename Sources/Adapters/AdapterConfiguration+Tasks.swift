@@ -40,9 +40,11 @@ extension AdapterConfiguration {
 extension AdapterModel {
   /// Leaves all but `part` as it is from now on. At most once, before an optimizer is made.
   ///
-  /// - Parameter newTasks: The numbers of the tasks that the adapter has just got.
+  /// - Parameters:
+  ///   - newTasks: The numbers of the tasks that the adapter has just got.
+  ///   - heads: Tasks whose own heads train in any case.
   /// - Throws: ``AdapterError`` when the adapter has no such part.
-  public func restrictTraining(to part: TrainedPart, newTasks: Range<Int>) throws {
+  public func restrictTraining(to part: TrainedPart, newTasks: Range<Int>, heads: [String] = []) throws {
     let type = configuration?.peftType.rawValue ?? ""
     guard part != .all else { return }
     guard part != .task || configuration?.routing == .task else { throw AdapterTaskError.noOwnParts(type: type) }
@@ -53,7 +55,8 @@ extension AdapterModel {
       return entry.elements(ofTasks: newTasks, rows)
     }
     guard !ranges.isEmpty else { throw AdapterTaskError.noSuchPart(part.rawValue, type: type) }
-    parameters.restrictTraining(to: ranges)
+    let headRanges = parameters.entries.filter { entry in heads.contains { entry.belongs(toHeadOf: $0) } }.map(\.range)
+    parameters.restrictTraining(to: ranges + headRanges)
   }
 }
 

@@ -62,6 +62,8 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public var alphaPattern: [PatternValue<Double>] = []
   /// Modules trained and saved whole beside the adapter.
   public var modulesToSave: [String] = []
+  /// Classification heads for single tasks, trained and saved beside the adapter.
+  public var taskHeads: [TaskHead] = []
   /// (IA)³: those of the target modules whose input is scaled, not their output.
   public var feedforwardModules: ModulePattern?
   /// T: the tasks a task-routed method tells apart. 0 in a recipe: as many as the recipe has.

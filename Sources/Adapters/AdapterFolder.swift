@@ -36,11 +36,20 @@ public enum AdapterFolder {
 
   /// Reads the values of `model` from a folder, which must hold exactly its parameters, all finite.
   ///
-  /// - Parameter newTasks: How many of the model's tasks, the last ones, the folder does not know: their rows stay.
-  public static func loadValues(of model: AdapterModel, from folder: URL, newTasks: Int = 0) throws {
+  /// - Parameters:
+  ///   - newTasks: How many of the model's tasks, the last ones, the folder does not know: their rows stay.
+  ///   - newHeads: Tasks whose heads the folder does not know: these stay.
+  public static func loadValues(
+    of model: AdapterModel, from folder: URL, newTasks: Int = 0, newHeads: [String] = []
+  ) throws {
     let name = model.configuration?.peftType == .full ? "model.safetensors" : weightsName
     let file = try SafetensorsFile(folder.appending(path: name))
-    let entries = model.parameters.entries
+    let entries = model.parameters.entries.filter { entry in !newHeads.contains { entry.belongs(toHeadOf: $0) } }
+    for head in model.configuration?.taskHeads ?? [] where !newHeads.contains(head.task) {
+      guard entries.allSatisfy({ !$0.belongs(toHeadOf: head.task) || file.contains($0.name) }) else {
+        throw AdapterTaskError.headIsMissing(task: head.task, file: file.path)
+      }
+    }
     let missing = entries.map(\.name).filter { !file.contains($0) }
     guard missing.isEmpty else { throw AdapterError.missingTensors(missing, file: file.path) }
     let known = Set(entries.map(\.name))

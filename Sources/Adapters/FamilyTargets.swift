@@ -13,7 +13,12 @@ struct FamilyTargets {
     "llama": decoder(ia3: "k_proj"), "mistral": decoder(ia3: "k_proj"), "qwen2": decoder(ia3: "q_proj"),
     "qwen3": decoder(ia3: "q_proj"), "gemma": decoder(ia3: "q_proj"), "gemma2": decoder(ia3: "q_proj"),
     "t5": .init(lowRank: ["q", "v"], ia3: ["k", "v", "wo"], feedforward: ["wo"], taskType: "SEQ_2_SEQ_LM"),
+    "bert": encoder, "roberta": encoder,
   ]
+
+  private static let encoder = FamilyTargets(
+    lowRank: ["query", "value"], ia3: ["key", "value", "output.dense"], feedforward: ["output.dense"],
+    taskType: "SEQ_CLS")
 
   private static func decoder(ia3 first: String) -> FamilyTargets {
     .init(lowRank: ["q_proj", "v_proj"], ia3: [first, "v_proj", "down_proj"], feedforward: ["down_proj"])

@@ -14,8 +14,12 @@ public protocol Backbone: AnyObject {
   var linears: [Linear] { get }
   /// Every array of the model, in the order of its file; a tied one once.
   var parameters: [Parameter] { get }
-  /// The output projection.
-  var head: LanguageModelHead { get }
+  /// Token ids are below it.
+  var vocabularySize: Int { get }
+  /// Token types are below it (BERT's segments).
+  var tokenTypeCount: Int { get }
+  /// The head that tells tokens apart; nil: the folder has none.
+  var head: (any OutputHead)? { get }
 
   /// Floating-point operations of the frozen products of one sequence, forward and backward, adapters left out.
   ///
@@ -30,12 +34,15 @@ public protocol Backbone: AnyObject {
   /// Makes the output projection a parameter of its own, so that it can be trained apart from the embedding.
   func untieHead()
 
-  /// The final hidden states, normalised, at the batch's label rows. Shape: (labels, width).
+  /// The final hidden states, which heads read, at the batch's label rows. Shape: (labels, width).
   func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix
 
   /// Adds every trained parameter's gradient, from the gradient of `forward`'s result.
   func backward(_ dHidden: Matrix, _ batch: PackedBatch, _ pass: Pass)
+}
 
+/// A backbone that continues prompts token by token.
+public protocol GenerativeBackbone: Backbone {
   /// An empty cache for incremental decoding.
   func makeCache(_ room: DecodingRoom) -> KeyValueCache
 
@@ -49,6 +56,9 @@ public protocol Backbone: AnyObject {
 extension Backbone {
   /// Most families are decoders.
   public var architecture: Architecture { .decoderOnly }
+
+  /// Most families know no segments.
+  public var tokenTypeCount: Int { 1 }
 
   /// In a decoder every map sees every token.
   public func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int { tokenCount }

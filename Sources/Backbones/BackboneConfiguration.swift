@@ -4,6 +4,8 @@ import Tensors
 public protocol BackboneConfiguration: Sendable {
   /// Token ids are below it.
   var vocabularySize: Int { get }
+  /// Token types are below it (BERT's segments).
+  var tokenTypeCount: Int { get }
   /// Tokens a sequence may have.
   var positionCount: Int { get }
   /// The arrays of the model's file and their shapes, in order, without an output projection that is tied.
@@ -31,6 +33,9 @@ public protocol BackboneConfiguration: Sendable {
 extension BackboneConfiguration {
   /// Most families are decoders.
   public var architecture: Architecture { .decoderOnly }
+
+  /// Most families know no segments.
+  public var tokenTypeCount: Int { 1 }
 
   /// Most families' config.json says all.
   public func fitting(_ fileNames: Set<String>) -> any BackboneConfiguration { self }

@@ -7,6 +7,7 @@ enum BackboneFamily {
     ("mistral", DecoderConfiguration.mistral), ("qwen2", DecoderConfiguration.qwen2),
     ("qwen3", DecoderConfiguration.qwen3), ("gemma", DecoderConfiguration.gemma),
     ("gemma2", DecoderConfiguration.gemma2), ("t5", T5Configuration.init(_:)),
+    ("bert", { try EncoderConfiguration(.bert, $0) }), ("roberta", { try EncoderConfiguration(.roberta, $0) }),
   ]
 
   static var names: [String] { readings.map(\.modelType) }

@@ -16,6 +16,6 @@ extension Decoder {
       }
       multiplyAdds += 6 * block.attention.core.scoreOperations(tokenCount: tokenCount)
     }
-    return 2 * (multiplyAdds + 2 * Double(head.weight.count) * labels)
+    return 2 * (multiplyAdds + 2 * Double(projection.weight.count) * labels)
   }
 }

@@ -3,11 +3,11 @@ import Tensors
 /// A decoder-only language model: an embedding, pre-norm blocks, a last norm, and the output projection.
 ///
 /// What the families differ in lies in their blocks. The model's own dropouts are not applied: the backbone is frozen.
-public final class Decoder: Backbone {
+public final class Decoder: GenerativeBackbone {
   public let family: String
   public let maximumLength: Int
   public private(set) var parameters: [Parameter]
-  public private(set) var head: LanguageModelHead
+  private(set) var projection: LanguageModelHead
   private let embedding: TokenEmbedding
   let blocks: [DecoderBlock]
   private let finalNorm: any Norm
@@ -21,17 +21,19 @@ public final class Decoder: Backbone {
     finalNorm: any Norm, head: LanguageModelHead
   ) {
     (self.family, self.maximumLength, self.parameters) = (family, maximumLength, parameters)
-    (self.embedding, self.blocks, self.finalNorm, self.head) = (embedding, blocks, finalNorm, head)
+    (self.embedding, self.blocks, self.finalNorm, projection) = (embedding, blocks, finalNorm, head)
   }
 
+  public var head: (any OutputHead)? { projection }
+  public var vocabularySize: Int { projection.outputCount }
   public var linears: [Linear] { blocks.flatMap(\.linears) }
 
   public func untieHead() {
     let table = embedding.tokens
-    guard head.weight === table else { return }
+    guard projection.weight === table else { return }
     let own = Parameter(name: "lm_head.weight", shape: table.shape, values: table.values)
     parameters.append(own)
-    head = LanguageModelHead(weight: own, softCap: head.softCap)
+    projection = LanguageModelHead(weight: own, softCap: projection.softCap)
   }
 
   // MARK: Forward and backward

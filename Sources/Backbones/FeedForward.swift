@@ -19,12 +19,15 @@ protocol FeedForward: AnyObject {
 public enum PlainActivation: Sendable {
   /// GELU in its tanh form: GPT-2.
   case geluTanh
+  /// GELU by the error function: BERT.
+  case gelu
   /// max(x, 0): T5.
   case relu
 
   func forward(_ x: Matrix, into y: Matrix) {
     switch self {
     case .geluTanh: ck_gelu_tanh_forward(x.count, x.base, y.base)
+    case .gelu: ck_gelu_forward(x.count, x.base, y.base)
     case .relu: ck_relu_forward(x.count, x.base, y.base)
     }
   }
@@ -33,6 +36,7 @@ public enum PlainActivation: Sendable {
   func backward(_ x: Matrix, _ dy: Matrix) {
     switch self {
     case .geluTanh: ck_gelu_tanh_backward(x.count, x.base, dy.base)
+    case .gelu: ck_gelu_backward(x.count, x.base, dy.base)
     case .relu: ck_relu_backward(x.count, x.base, dy.base)
     }
   }

@@ -50,4 +50,12 @@ public struct Pass {
       starts: starts, tasks: tasks, ordinals: ordinals, randomKey: randomKey, keepsActivations: keepsActivations,
       saved: saved, scratch: scratch)
   }
+
+  /// The same pass over some of its sequences alone, whose rows start at 0.
+  public func sequences(_ range: Range<Int>) -> Pass {
+    Pass(
+      starts: starts[range.lowerBound...range.upperBound].map { $0 - starts[range.lowerBound] },
+      tasks: Array(tasks[range]), ordinals: Array(ordinals[range]), randomKey: randomKey,
+      keepsActivations: keepsActivations, saved: saved, scratch: scratch)
+  }
 }

@@ -6,11 +6,14 @@ public enum PublishedShape: String, CaseIterable, Sendable {
   case llama1B = "llama-1b"
   /// Gemma, 2.51 G parameters.
   case gemma2B = "gemma-2b"
-
   /// T5 version 1.0, 223 M parameters.
   case t5Base = "t5-base"
   /// Flan-T5, 783 M parameters.
   case flanT5Large = "flan-t5-large"
+  /// RoBERTa with a head for two classes, 125 M parameters.
+  case robertaBase = "roberta-base"
+  /// MiniLM, a BERT of six layers of width 384, with a head for two classes, 23 M parameters.
+  case bertMiniLM = "bert-minilm"
 
   public var configuration: any BackboneConfiguration {
     switch self {
@@ -22,6 +25,15 @@ public enum PublishedShape: String, CaseIterable, Sendable {
       (shape.encoderLayerCount, shape.decoderLayerCount) = (24, 24)
       shape.feedForward = .gatedGELU
       (shape.tiesEmbeddings, shape.scalesOutputs) = (false, false)
+      return shape
+    case .robertaBase:
+      var shape = EncoderConfiguration(.roberta)
+      (shape.vocabularySize, shape.placeCount, shape.tokenTypeCount) = (50_265, 514, 1)
+      (shape.epsilon, shape.hasPooler, shape.classCount) = (1e-5, false, 2)
+      return shape
+    case .bertMiniLM:
+      var shape = EncoderConfiguration(.bert)
+      (shape.width, shape.layerCount, shape.innerWidth, shape.classCount) = (384, 6, 1536, 2)
       return shape
     case .llama1B:
       var shape = DecoderConfiguration(

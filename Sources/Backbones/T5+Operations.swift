@@ -15,7 +15,7 @@ extension T5 {
       Double(configuration.encoderLayerCount) * sources * sources
       + Double(configuration.decoderLayerCount) * (targets * targets / 2 + targets * sources)
     let scores = Double(configuration.headCount * configuration.headWidth) * pairs
-    return 2 * (maps + 6 * scores + 2 * Double(head.weight.count) * targets)
+    return 2 * (maps + 6 * scores + 2 * Double(projection.weight.count) * targets)
   }
 
   /// The encoder's maps see the source, and so do those in the decoder that make keys and values of it.

@@ -7,11 +7,11 @@ import Tensors
 ///     states = norm(encoder(E[source]))        hidden = scale norm(decoder(E[target], states))
 ///
 /// The model's own dropout is not applied: the backbone is frozen.
-public final class T5: Backbone {
+public final class T5: GenerativeBackbone {
   public let configuration: T5Configuration
   public let family = "t5"
   public private(set) var parameters: [Parameter]
-  public private(set) var head: LanguageModelHead
+  private(set) var projection: LanguageModelHead
   private let table: Parameter
   let encoder, decoder: T5Stack
   private var finalState: FinalState?
@@ -27,18 +27,20 @@ public final class T5: Backbone {
     head: LanguageModelHead
   ) {
     (self.configuration, self.parameters, self.table) = (configuration, parameters, table)
-    (self.encoder, self.decoder, self.head) = (encoder, decoder, head)
+    (self.encoder, self.decoder, projection) = (encoder, decoder, head)
   }
 
   public var architecture: Architecture { configuration.architecture }
   public var maximumLength: Int { configuration.positionCount }
+  public var head: (any OutputHead)? { projection }
+  public var vocabularySize: Int { configuration.vocabularySize }
   public var linears: [Linear] { encoder.linears + decoder.linears }
 
   public func untieHead() {
-    guard head.weight === table else { return }
+    guard projection.weight === table else { return }
     let own = Parameter(name: "lm_head.weight", shape: table.shape, values: table.values)
     parameters.append(own)
-    head = LanguageModelHead(weight: own)
+    projection = LanguageModelHead(weight: own)
   }
 
   /// What the last states are multiplied by.

@@ -86,7 +86,7 @@ extension ConfigurationReader {
   }
 
   /// A token id of the vocabulary; nil if there is none.
-  fileprivate func token(_ key: String, below limit: Int) throws -> Int32? {
+  func token(_ key: String, below limit: Int) throws -> Int32? {
     guard let value = json[key], !(value is NSNull) else { return nil }
     guard let id = value as? Int, (0..<limit).contains(id) else {
       throw BackboneError.configuration(file: file, "\(key) must be a token id from 0 to \(limit - 1), not \(value)")

@@ -54,6 +54,26 @@ static inline __attribute__((always_inline)) float hyperbolicTangent(float x) {
   return v * p / q;
 }
 
+/// erf x to a few ulp: a rational function on [-4, 4], where fp32 cannot tell the ends from ±1 (Eigen's erf).
+static inline __attribute__((always_inline)) float errorFunction(float x) {
+  float v = x < -4.0f ? -4.0f : x;
+  v = v > 4.0f ? 4.0f : v;
+  float square = v * v;
+  float p = -2.72614225801306e-10f;
+  p = p * square + 2.77068142495902e-08f;
+  p = p * square - 2.10102402082508e-06f;
+  p = p * square - 5.69250639462346e-05f;
+  p = p * square - 7.34990630326855e-04f;
+  p = p * square - 2.95459980854025e-03f;
+  p = p * square - 1.60960333262415e-02f;
+  float q = -1.45660718464996e-05f;
+  q = q * square - 2.13374055278905e-04f;
+  q = q * square - 1.68282697438203e-03f;
+  q = q * square - 7.37332916720468e-03f;
+  q = q * square - 1.42647390514189e-02f;
+  return v * p / q;
+}
+
 /// The largest element, found in sixteen lanes (a plain maximum loop must mind NaN and stays scalar).
 static inline __attribute__((always_inline)) float largest(long count, const float *x) {
   float lanes[16];

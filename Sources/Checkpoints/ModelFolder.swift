@@ -72,12 +72,6 @@ public struct ModelFolder: Sendable {
     }
   }
 
-  /// `tokenizer.json`; nil if there is none.
-  public var tokenizerFile: URL? {
-    let file = url.appending(path: "tokenizer.json")
-    return FileSystem.isFile(file) ? file : nil
-  }
-
   /// Opens the weights: `model.safetensors`, or the shards of `model.safetensors.index.json`.
   ///
   /// - Throws: ``ModelFolderError``, ``SafetensorsError``, ``FileError``.

@@ -34,35 +34,40 @@ public enum TaskSelector: Sendable, Equatable, Decodable {
   }
 }
 
-/// A line of a pre-tokenized task, or of what `score` and `generate` read: `input_ids` with `labels` or `label`, or
-/// `source` and `target`. What generates needs `input_ids` or `source` alone.
+/// A line of a pre-tokenized task, or of what `score` and `generate` read: `input_ids` (and `token_type_ids`) with
+/// `labels` or `label`, or `source` (and `source_pair`) with `target` or `label`. What generates needs `input_ids` or
+/// `source` alone.
 public struct ExampleLine: Sendable, Decodable {
   /// The keys of a line as they stand.
   private struct Keys: Decodable {
     let id: FieldValue?
     let input_ids: [Int]?
     let labels: [Int]?
+    let token_type_ids: [Int]?
     let label: Double?
     let source: String?
+    let source_pair: String?
     let target: String?
     let task: TaskSelector?
   }
 
   public let id: String?
   public let inputIds: [Int]?
+  public let tokenTypeIds: [Int]?
   public private(set) var labels: [Int]?
   public private(set) var label: Double?
   public let source: String?
+  public let sourcePair: String?
   public private(set) var target: String?
   public let task: TaskSelector?
 
   public init(from decoder: any Decoder) throws {
     let keys = try Keys(from: decoder)
     if case .text(let id)? = keys.id { self.id = id } else { id = nil }
-    inputIds = keys.input_ids
+    (inputIds, tokenTypeIds) = (keys.input_ids, keys.token_type_ids)
     labels = keys.labels
     label = keys.label
-    source = keys.source
+    (source, sourcePair) = (keys.source, keys.source_pair)
     target = keys.target
     task = keys.task
   }
@@ -80,10 +85,11 @@ public struct ExampleLineReader: Sendable {
   private let tokenizer: ExampleTokenizer
   /// The names a line's `task` may have, in the order of their numbers; see ``TaskSelector/place(among:)``.
   private let taskNames: [String]
+  /// The names of each task's classes, for targets as text; none: targets are numbers.
+  private let classes: [[String]]
 
-  public init(tokenizer: ExampleTokenizer, taskNames: [String] = []) {
-    self.tokenizer = tokenizer
-    self.taskNames = taskNames
+  public init(tokenizer: ExampleTokenizer, taskNames: [String] = [], classes: [[String]] = []) {
+    (self.tokenizer, self.taskNames, self.classes) = (tokenizer, taskNames, classes)
   }
 
   /// The examples of a file, whether they have a label or not.
@@ -127,26 +133,42 @@ public struct ExampleLineReader: Sendable {
     -> ExampleTokenizer.Outcome
   {
     let id = line.id ?? String(number)
+    let task = try line.task.map { try place(of: $0, file: file, line: number) }
+    let classifies = tokenizer.options.kind == .classification
     var outcome: ExampleTokenizer.Outcome
     if let inputIds = line.inputIds {
-      let hasLabels = tokenizer.options.kind == .classification ? line.label != nil : line.labels != nil
+      let hasLabels = line.labels != nil || classifies && line.label != nil
       guard hasLabels || !needLabels else { throw TaskError.incompleteLine(file: file, line: number) }
       let inputs = try checked(inputIds, file: file, line: number, allowNoLabel: false)
       let labels = try line.labels.map { try checked($0, file: file, line: number, allowNoLabel: true) }
-      if tokenizer.options.kind == .causal, let labels, labels.count != inputs.count {
+      if tokenizer.options.kind != .sequenceToSequence, let labels, labels.count != inputs.count {
         throw TaskError.unequalLengths(file: file, line: number, inputs: inputs.count, labels: labels.count)
       }
       outcome = tokenizer.cut(id: id, inputIds: inputs, labels: labels, label: line.label)
-    } else if let source = line.source, let target = line.target {
-      let example = Example(id: id, source: source, references: [target])
-      outcome = try tokenizer.outcome(example, classes: [], task: file)
+      outcome.example.tokenTypes = try types(line, of: inputs, file, number).prefix(outcome.example.inputIds.count)
+    } else if let source = line.source, let target = line.target ?? (classifies ? line.label?.description : nil) {
+      let example = Example(id: id, source: source, sourcePair: line.sourcePair, references: [target])
+      let names = task.flatMap { classes.indices.contains($0) ? classes[$0] : nil } ?? classes.first ?? []
+      outcome = try tokenizer.outcome(example, classes: line.target == nil ? [] : names, task: file)
     } else if let source = line.source, !needLabels {
-      outcome = try tokenizer.promptOutcome(id: id, source: source, task: file)
+      outcome = try tokenizer.promptOutcome(id: id, source: source, pair: line.sourcePair, task: file)
     } else {
       throw TaskError.incompleteLine(file: file, line: number)
     }
-    outcome.example.task = try line.task.map { try place(of: $0, file: file, line: number) }
+    outcome.example.task = task
     return outcome
+  }
+
+  private func types(_ line: ExampleLine, of ids: [Int32], _ file: String, _ number: Int) throws -> [Int32] {
+    guard let types = line.tokenTypeIds else { return [] }
+    guard types.count == ids.count else {
+      throw TaskError.unequalTypes(file: file, line: number, inputs: ids.count, types: types.count)
+    }
+    let known = tokenizer.options.tokenTypeCount
+    if let stranger = types.first(where: { !(0..<known).contains($0) }) {
+      throw TaskError.tokenTypeBeyondModel(place: "\(file):\(number)", type: stranger, typeCount: known)
+    }
+    return known == 1 ? [] : types.map { Int32($0) }
   }
 
   private func checked(_ ids: [Int], file: String, line: Int, allowNoLabel: Bool) throws -> [Int32] {
@@ -170,7 +192,10 @@ public struct ExampleLineReader: Sendable {
 
 extension ExampleTokenizer {
   /// A prompt alone, to generate from.
-  func promptOutcome(id: String, source: String, task: String) throws -> Outcome {
+  func promptOutcome(id: String, source: String, pair: String? = nil, task: String) throws -> Outcome {
+    if options.kind == .classification {
+      return try outcome(Example(id: id, source: source, sourcePair: pair, references: [""]), classes: nil, task: task)
+    }
     let prompt = try encodePrompt(source, task: task)
     return cut(id: id, inputIds: prompt, labels: nil, label: nil)
   }
@@ -185,10 +210,10 @@ extension ExampleTokenizer {
     guard options.kind == .causal, let labels else {
       example.inputIds = inputIds.prefix(limit)
       example.promptLength = example.inputIds.count
-      example.labels = example.labels.prefix(options.maxTargetLength)
+      example.labels = example.labels.prefix(options.kind == .classification ? limit : options.maxTargetLength)
       return Outcome(
         example: example, isSourceCut: inputIds.count > limit,
-        isTargetCut: (labels?.count ?? 0) > options.maxTargetLength)
+        isTargetCut: options.kind != .classification && (labels?.count ?? 0) > options.maxTargetLength)
     }
     let prompt = labels.firstIndex { $0 != TokenizedExample.noLabel } ?? labels.count
     let answer = min(labels.count - prompt, limit)

@@ -10,6 +10,8 @@ public struct PreparationReport: Sendable, Equatable, Codable {
   public var cutTargets = 0
   /// Examples left out since no label was left.
   public var dropped = 0
+  /// Examples left out since the task skips their label.
+  public var skipped = 0
   /// The tokens of the kept examples, answers included.
   public var tokens = 0
   /// The labels that enter the loss.

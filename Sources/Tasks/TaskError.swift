@@ -24,6 +24,12 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
   case noEndOfText
   case badLimit(key: String, value: Int)
   case labelIsNotANumber(task: String, label: String)
+  case labelTooLong(task: String, label: String, tokens: Int, room: Int)
+  case labelsAlike(task: String, label: String, other: String)
+  case labelBeyondHead(task: String, example: String, label: Double, classCount: Int)
+  case pairForOneText(task: String)
+  case unequalTypes(file: String, line: Int, inputs: Int, types: Int)
+  case tokenTypeBeyondModel(place: String, type: Int, typeCount: Int)
 
   public var description: String {
     switch self {
@@ -53,9 +59,9 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
       "Task \(task) has nothing to train on: all \(dropped) examples of \(file) are without a label after cutting. "
         + "Raise max_seq_length, or check the labels."
     case .incompleteLine(let file, let line):
-      "\(Self.place(file, line)) needs input_ids with labels or label, or source and target."
+      "\(Self.place(file, line)) needs input_ids with labels or label, or source with target or label."
     case .unequalLengths(let file, let line, let inputs, let labels):
-      "\(Self.place(file, line)) has \(inputs) input_ids and \(labels) labels. A causal model needs one label a token; "
+      "\(Self.place(file, line)) has \(inputs) input_ids and \(labels) labels. There must be one label a token; "
         + "-100 marks a token without."
     case .tokenOutOfRange(let file, let line, let token, let vocabularySize):
       "\(Self.place(file, line)) has the token id \(token), which is not "
@@ -75,6 +81,22 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
     case .badLimit(let key, let value): "\(key) is \(value). Give a number above 0."
     case .labelIsNotANumber(let task, let label):
       "Task \(task) has no labels listed, and its label \"\(label)\" is not a number. List the labels in class order."
+    case .labelTooLong(let task, let label, let tokens, let room):
+      "Task \(task) ranks its labels, but \"\(label)\" has \(tokens) tokens with its end and an answer at most "
+        + "\(room). Raise max_target_length, which counts up to half of max_seq_length where prompt and answer share it."
+    case .labelsAlike(let task, let label, let other):
+      "Task \(task) ranks its labels, but \"\(label)\" and \"\(other)\" are the same tokens. "
+        + "Change one, here and in the data."
+    case .labelBeyondHead(let task, let example, let label, let classCount):
+      "Task \(task), example \(example): the label \(label.formatted()) is no class from 0 to \(classCount - 1). Correct "
+        + "it, or give the task another num_labels (1 for a number)."
+    case .pairForOneText(let task):
+      "Task \(task) has a second text, but only encoder models read pairs of texts. Write both into source."
+    case .unequalTypes(let file, let line, let inputs, let types):
+      "\(Self.place(file, line)) has \(inputs) input_ids and \(types) token_type_ids. There must be one type a token."
+    case .tokenTypeBeyondModel(let place, let type, let typeCount):
+      "\(place) has the token type \(type), but the model knows \(typeCount) type(s) from 0. Use the model's own "
+        + "tokenizer or correct token_type_ids."
     }
   }
 

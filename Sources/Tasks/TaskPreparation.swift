@@ -3,8 +3,8 @@ import Foundation
 
 /// Turns a recipe's tasks into token ids, or finds them in a folder of earlier results.
 ///
-/// A cached task is found by a SHA-256 over everything its tokens depend on: the bytes of the data file and of
-/// tokenizer.json, the task's format, templates and prompt options, the limits, and the version of this code. Ranks may
+/// A cached task is found by a SHA-256 over everything its tokens depend on: the bytes of the data file and of the
+/// tokenizer's, the task's format, templates and prompt options, the limits, and the version of this code. Ranks may
 /// share the folder: files appear whole, by renaming.
 public struct TaskPreparation: Sendable {
   public let tokenizer: ExampleTokenizer
@@ -15,7 +15,7 @@ public struct TaskPreparation: Sendable {
   private let taskNames: [String]
 
   /// Raised whenever the same input would give other tokens than before.
-  private static let version = 1
+  private static let version = 2
 
   /// Everything the tokens of a task depend on.
   private struct CacheKey: Encodable {
@@ -25,8 +25,10 @@ public struct TaskPreparation: Sendable {
     let split: DataSplit
     let format: TaskFormat
     let source: String
+    let sourcePair: String?
     let target: String
     let labels: [String]
+    let skipLabels: [String]
     let positiveExamples: Int
     let negativeExamples: Int
     let explanations: Bool
@@ -38,24 +40,25 @@ public struct TaskPreparation: Sendable {
     let maxTargetLength: Int
     let endOfTextId: Int32?
     let vocabularySize: Int?
+    let tokenTypeCount: Int
     let taskNames: [String]?
   }
 
   /// - Parameters:
   ///   - encoding: The tokenizer; nil where all data is pre-tokenized.
-  ///   - tokenizerFile: The tokenizer.json it was made from.
+  ///   - tokenizerFiles: The files that its ids depend on.
   ///   - cacheFolder: Where tokens are kept, made when needed; nil: nowhere.
   ///   - taskNames: The names that pre-tokenized lines may use, in the order of the tasks' numbers.
   /// - Throws: ``TaskError``.
   public init(
-    encoding: (any TextEncoding)?, tokenizerFile: URL?, options: TokenizationOptions, cacheFolder: URL? = nil,
+    encoding: (any TextEncoding)?, tokenizerFiles: [URL] = [], options: TokenizationOptions, cacheFolder: URL? = nil,
     taskNames: [String] = []
   ) throws {
     self.encoding = encoding
     self.cacheFolder = cacheFolder
     self.taskNames = taskNames
     tokenizer = try ExampleTokenizer(encoding: encoding, options: options)
-    tokenizerDigest = try tokenizerFile.map { Self.hex(SHA256.hash(data: try TextFile($0).bytes)) } ?? ""
+    tokenizerDigest = try tokenizerFiles.map { Self.hex(SHA256.hash(data: try TextFile($0).bytes)) }.joined()
   }
 
   /// The tokens of one split of a task, with a report of what was cut and dropped.
@@ -94,6 +97,10 @@ public struct TaskPreparation: Sendable {
       for outcome in outcomes { keep(outcome, in: &result) }
     } else {
       for example in try TaskReader(task).read(file, limit: task.exampleLimit(split)) {
+        guard !task.skipLabels.contains(example.target) else {
+          result.report.skipped += 1
+          continue
+        }
         keep(try tokenizer.outcome(example, classes: task.labels, task: task.name), in: &result)
       }
     }
@@ -121,12 +128,14 @@ public struct TaskPreparation: Sendable {
     let options = tokenizer.options
     let key = CacheKey(
       version: Self.version, dataDigest: Self.hex(SHA256.hash(data: file.bytes)), tokenizerDigest: tokenizerDigest,
-      split: split, format: task.format, source: task.source, target: task.target, labels: task.labels,
+      split: split, format: task.format, source: task.source, sourcePair: task.sourcePair,
+      target: task.target, labels: task.labels, skipLabels: task.skipLabels,
       positiveExamples: task.positiveExamples, negativeExamples: task.negativeExamples, explanations: task.explanations,
       exampleLimit: task.exampleLimit(split), delimiter: task.delimiter.map { String($0) },
       fileExtension: file.url.pathExtension, kind: options.kind, maxSequenceLength: options.maxSequenceLength,
       maxTargetLength: options.maxTargetLength, endOfTextId: tokenizer.endOfTextId,
-      vocabularySize: options.vocabularySize, taskNames: task.format == .pretokenized ? taskNames : nil)
+      vocabularySize: options.vocabularySize, tokenTypeCount: options.tokenTypeCount,
+      taskNames: task.format == .pretokenized ? taskNames : nil)
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     return Self.hex(SHA256.hash(data: try encoder.encode(key)))

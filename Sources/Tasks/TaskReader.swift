@@ -6,6 +6,18 @@ public struct TaskReader: Sendable {
 
   public init(_ specification: TaskSpecification) { self.specification = specification }
 
+  /// How a record becomes texts.
+  private struct Templates {
+    let source, target: Template
+    let sourcePair: Template?
+
+    init(_ specification: TaskSpecification) throws {
+      source = try Template(specification.source)
+      target = try Template(specification.target)
+      sourcePair = try specification.sourcePair.map { try Template($0) }
+    }
+  }
+
   /// The examples of one split, in file order.
   ///
   /// - Parameter limit: The largest number to read; nil: the specification's own.
@@ -46,7 +58,7 @@ public struct TaskReader: Sendable {
   }
 
   private func readJSONLines(_ file: TextFile, limit: Int) throws -> [Example] {
-    let templates = try (source: Template(specification.source), target: Template(specification.target))
+    let templates = try Templates(specification)
     let decoder = JSONDecoder()
     var examples: [Example] = []
     try file.forEachLine { json, number in
@@ -59,22 +71,25 @@ public struct TaskReader: Sendable {
   }
 
   private func readTable(_ file: TextFile, limit: Int) throws -> [Example] {
-    let templates = try (source: Template(specification.source), target: Template(specification.target))
+    let templates = try Templates(specification)
     let delimiter = specification.delimiter ?? (file.url.pathExtension.lowercased() == "tsv" ? "\t" : ",")
     return try TableFile(file, delimiter: delimiter).records(limit: limit).map { try example($0, templates) }
   }
 
-  private func example(_ record: Record, _ templates: (source: Template, target: Template)) throws -> Example {
+  private func example(_ record: Record, _ templates: Templates) throws -> Example {
     let references = try templates.target.fillAll(record)
     try checkLabels(references, file: record.file, line: record.line)
     var id = String(record.line)
     if case .text(let given)? = record.fields["id"], !given.isEmpty { id = given }
-    return Example(id: id, source: try templates.source.fill(record), references: references)
+    return Example(
+      id: id, source: try templates.source.fill(record), sourcePair: try templates.sourcePair?.fill(record),
+      references: references)
   }
 
   private func checkLabels(_ references: [String], file: String, line: Int) throws {
     guard !specification.labels.isEmpty else { return }
-    for reference in references where !specification.labels.contains(reference) {
+    let known = specification.labels + specification.skipLabels
+    for reference in references where !known.contains(reference) {
       throw TaskError.labelOutsideSet(file: file, line: line, label: reference, allowed: specification.labels)
     }
   }

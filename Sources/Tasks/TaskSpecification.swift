@@ -18,6 +18,14 @@ public enum DataSplit: String, Sendable, CaseIterable, Codable {
   case test
 }
 
+/// How a text-to-text model's answers to test examples are found.
+public enum PredictionMethod: String, Sendable, CaseIterable, Codable {
+  /// The model writes them, the likeliest token each time.
+  case generation
+  /// Every label is scored as the answer, and the likeliest one is the prediction.
+  case rankClassification = "rank_classification"
+}
+
 /// One task of a recipe: where its examples are, how they become text, how answers are scored.
 public struct TaskSpecification: Sendable, Equatable {
   /// The name in reports, in error texts and in the `task` key of pre-tokenized lines.
@@ -29,10 +37,20 @@ public struct TaskSpecification: Sendable, Equatable {
   public var test: URL?
   /// The prompt, with `{field}` for a field's text and `{{`, `}}` for braces. `jsonl` and `csv` only.
   public var source: String
+  /// The second text of a pair, written as `source` is, for encoders: tokenised as the second segment. nil: one text.
+  public var sourcePair: String?
   /// The answer, written as `source` is. A field that holds a list gives one reference an element.
   public var target: String
   /// The answers there are, in class order. Empty: any answer. An answer outside it is an error.
   public var labels: [String]
+  /// Labels whose examples are left out, such as the "-" of MNLI's undecided ones.
+  public var skipLabels: [String]
+  /// Outputs of a classification head of the task's own, 1 for a number; nil: the model's own head classifies.
+  public var numLabels: Int?
+  /// How test examples are answered; ranking needs ``labels``.
+  public var prediction: PredictionMethod
+  /// Whether a ranked label's log-likelihood is divided by the number of its tokens.
+  public var lengthNormalize: Bool
   public var metrics: [Metric]
   /// How many positive examples of a Super-NaturalInstructions task go into the prompt.
   public var positiveExamples: Int
@@ -51,17 +69,20 @@ public struct TaskSpecification: Sendable, Equatable {
 
   public init(
     name: String, format: TaskFormat, train: URL? = nil, test: URL? = nil, source: String = "{source}",
-    target: String = "{target}", labels: [String] = [], metrics: [Metric] = [.exactMatch, .rougeL],
-    positiveExamples: Int = 2, negativeExamples: Int = 0, explanations: Bool = false, maxTrainExamples: Int? = nil,
-    maxTestExamples: Int? = nil, weight: Double = 1, delimiter: Character? = nil
+    sourcePair: String? = nil, target: String = "{target}", labels: [String] = [], skipLabels: [String] = [],
+    numLabels: Int? = nil, prediction: PredictionMethod = .generation, lengthNormalize: Bool = false,
+    metrics: [Metric] = [.exactMatch, .rougeL], positiveExamples: Int = 2, negativeExamples: Int = 0,
+    explanations: Bool = false, maxTrainExamples: Int? = nil, maxTestExamples: Int? = nil, weight: Double = 1,
+    delimiter: Character? = nil
   ) {
     self.name = name
     self.format = format
     self.train = train
     self.test = test
-    self.source = source
+    (self.source, self.sourcePair) = (source, sourcePair)
     self.target = target
-    self.labels = labels
+    (self.labels, self.skipLabels, self.numLabels) = (labels, skipLabels, numLabels)
+    (self.prediction, self.lengthNormalize) = (prediction, lengthNormalize)
     self.metrics = metrics
     self.positiveExamples = positiveExamples
     self.negativeExamples = negativeExamples

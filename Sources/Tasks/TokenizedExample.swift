@@ -4,7 +4,7 @@ public enum SequenceKind: String, Sendable, Codable, CaseIterable {
   case causal
   /// The prompt for the encoder, the answer for the decoder (T5).
   case sequenceToSequence
-  /// The prompt alone, and one class or number (BERT, RoBERTa).
+  /// The prompt alone, and one class or number, or the tokens at some of its places (BERT, RoBERTa).
   case classification
 }
 
@@ -17,8 +17,11 @@ public struct TokenizedExample: Sendable, Equatable {
   public var id: String
   /// The tokens read: prompt and answer (causal), else the prompt.
   public var inputIds: ArraySlice<Int32>
+  /// The segment of each of ``inputIds``, its token type; empty: 0 for all.
+  public var tokenTypes: ArraySlice<Int32>
   /// Causal: as many as ``inputIds``, ``noLabel`` over the prompt; label i is what the tokens before i should predict.
-  /// Encoder-decoder: the answer. Classification: none.
+  /// Encoder-decoder: the answer. Classification: none; or as many as ``inputIds``, the tokens to predict in their own
+  /// places (masked language modelling).
   public var labels: ArraySlice<Int32>
   /// How many of ``inputIds``, from the first, are the prompt.
   public var promptLength: Int
@@ -30,16 +33,29 @@ public struct TokenizedExample: Sendable, Equatable {
   public var references: [String]
 
   public init(
-    id: String, inputIds: ArraySlice<Int32>, labels: ArraySlice<Int32>, promptLength: Int, label: Double? = nil,
-    task: Int? = nil, references: [String] = []
+    id: String, inputIds: ArraySlice<Int32>, tokenTypes: ArraySlice<Int32> = [], labels: ArraySlice<Int32>,
+    promptLength: Int, label: Double? = nil, task: Int? = nil, references: [String] = []
   ) {
     self.id = id
     self.inputIds = inputIds
+    self.tokenTypes = tokenTypes
     self.labels = labels
     self.promptLength = promptLength
     self.label = label
     self.task = task
     self.references = references
+  }
+
+  /// A prompt and its answer as a model reads them; one that classifies reads the prompt alone.
+  public init(
+    id: String, prompt: [Int32], answer: [Int32], kind: SequenceKind, references: [String] = []
+  ) {
+    self.init(
+      id: id, inputIds: prompt[...], labels: answer[...], promptLength: prompt.count, references: references)
+    if kind == .causal {
+      inputIds += answer
+      labels = repeatElement(Self.noLabel, count: prompt.count) + answer[...]
+    }
   }
 
   /// The tokens of the example in training: those read, and an encoder-decoder model's answer.
@@ -53,14 +69,12 @@ public struct TokenizedExample: Sendable, Equatable {
     switch kind {
     case .causal: labels.dropFirst().count { $0 != Self.noLabel }
     case .sequenceToSequence: labels.count { $0 != Self.noLabel }
-    case .classification: label == nil ? 0 : 1
+    case .classification: label == nil ? labels.count { $0 != Self.noLabel } : 1
     }
   }
 
-  /// The tokens to generate from: the prompt, without its end if it is longer than `maximumLength`.
-  ///
-  /// A caller that generates up to n tokens passes max_seq_length − n: the prompt then never depends on the answer's
-  /// length.
+  /// The tokens to answer: the prompt, without its end if it is longer than `maximumLength`. A pre-tokenized one may be
+  /// longer than ``TokenizationOptions/promptRoom``.
   public func prompt(maximumLength: Int) -> ArraySlice<Int32> {
     inputIds.prefix(min(promptLength, max(maximumLength, 0)))
   }

@@ -11,6 +11,8 @@ public struct TokenizedTask: Sendable {
 
   /// Every example's ``TokenizedExample/inputIds``, end to end.
   private(set) var tokens: [Int32] = []
+  /// Every example's ``TokenizedExample/tokenTypes``, end to end; empty where none has any.
+  private(set) var types: [Int32] = []
   /// Every example's ``TokenizedExample/labels``, end to end.
   private(set) var labels: [Int32] = []
   /// Where each example ends in ``tokens``.
@@ -33,6 +35,12 @@ public struct TokenizedTask: Sendable {
     report = PreparationReport(task: name, split: split)
   }
 
+  /// A set of given examples.
+  public init(name: String, split: DataSplit, kind: SequenceKind, _ examples: [TokenizedExample]) {
+    self.init(name: name, split: split, kind: kind)
+    for example in examples { append(example) }
+  }
+
   /// The number of examples.
   public var count: Int { tokenEnds.count }
 
@@ -41,7 +49,8 @@ public struct TokenizedTask: Sendable {
     let tokenRange = (index == 0 ? 0 : tokenEnds[index - 1])..<tokenEnds[index]
     let labelRange = (index == 0 ? 0 : labelEnds[index - 1])..<labelEnds[index]
     return TokenizedExample(
-      id: ids[index], inputIds: tokens[tokenRange], labels: labels[labelRange], promptLength: Int(promptLengths[index]),
+      id: ids[index], inputIds: tokens[tokenRange], tokenTypes: types.isEmpty ? [] : types[tokenRange],
+      labels: labels[labelRange], promptLength: Int(promptLengths[index]),
       label: classLabels[index].isNaN ? nil : classLabels[index], task: routes[index] < 0 ? nil : Int(routes[index]),
       references: references.isEmpty ? [] : references[index])
   }
@@ -63,6 +72,7 @@ public struct TokenizedTask: Sendable {
       numbers.withUnsafeBytes { hash.update(bufferPointer: $0) }
     }
     add(tokens)
+    if !types.isEmpty { add(types) }
     add(labels)
     add(tokenEnds)
     add(labelEnds)
@@ -78,7 +88,12 @@ public struct TokenizedTask: Sendable {
   }
 
   mutating func append(_ example: TokenizedExample) {
+    if !types.isEmpty || !example.tokenTypes.isEmpty {
+      types += repeatElement(0, count: tokens.count - types.count)
+      types += example.tokenTypes
+    }
     tokens += example.inputIds
+    if !types.isEmpty { types += repeatElement(0, count: tokens.count - types.count) }
     labels += example.labels
     tokenEnds.append(tokens.count)
     labelEnds.append(labels.count)
@@ -94,6 +109,7 @@ extension TokenizedTask {
   /// The arrays of a task, as the cache keeps them.
   struct Arrays {
     var tokens: [Int32]
+    var types: [Int32]
     var labels: [Int32]
     var tokenEnds: [Int]
     var labelEnds: [Int]
@@ -107,7 +123,8 @@ extension TokenizedTask {
     var areConsistent: Bool {
       let count = tokenEnds.count
       let counts = [labelEnds.count, promptLengths.count, routes.count, classLabels.count, ids.count]
-      return counts.allSatisfy { $0 == count } && (references.isEmpty || references.count == count)
+      return counts.allSatisfy { $0 == count } && (types.isEmpty || types.count == tokens.count)
+        && (references.isEmpty || references.count == count)
         && Self.areEnds(tokenEnds, of: tokens.count) && Self.areEnds(labelEnds, of: labels.count)
     }
 
@@ -118,14 +135,15 @@ extension TokenizedTask {
 
   var arrays: Arrays {
     Arrays(
-      tokens: tokens, labels: labels, tokenEnds: tokenEnds, labelEnds: labelEnds, promptLengths: promptLengths,
-      routes: routes, classLabels: classLabels, ids: ids, references: references)
+      tokens: tokens, types: types, labels: labels, tokenEnds: tokenEnds, labelEnds: labelEnds,
+      promptLengths: promptLengths, routes: routes, classLabels: classLabels, ids: ids, references: references)
   }
 
   init(_ arrays: Arrays, split: DataSplit, kind: SequenceKind, report: PreparationReport) {
     self.init(name: report.task, split: split, kind: kind)
     self.report = report
     tokens = arrays.tokens
+    types = arrays.types
     labels = arrays.labels
     tokenEnds = arrays.tokenEnds
     labelEnds = arrays.labelEnds

@@ -3,14 +3,14 @@ import Foundation
 
 /// The cache's file of one tokenized task: little-endian, read at one go.
 ///
-///     magic (8 bytes), examples, tokens, labels, metadata bytes (Int64 each)
-///     tokens (Int32), labels (Int32), prompt lengths (Int32), routes (Int32)
+///     magic (8 bytes), examples, tokens, token types, labels, metadata bytes (Int64 each)
+///     tokens (Int32), token types (Int32), labels (Int32), prompt lengths (Int32), routes (Int32)
 ///     token ends (Int64), label ends (Int64), class labels (Float64)
 ///     metadata (JSON: report, kind, ids, references), SHA-256 of everything before
 enum TokenizedTaskFile {
   /// Names the layout; a change of the layout changes it.
-  private static let magic = Array("PLYTASK1".utf8)
-  private static let headerByteCount = 8 + 4 * 8
+  private static let magic = Array("PLYTASK2".utf8)
+  private static let headerByteCount = 8 + 5 * 8
 
   private struct Metadata: Codable {
     let report: PreparationReport
@@ -26,8 +26,9 @@ enum TokenizedTaskFile {
     let metadata = try encoder.encode(
       Metadata(report: task.report, kind: task.kind, ids: arrays.ids, references: arrays.references))
     var bytes = Data(magic)
-    append([task.count, arrays.tokens.count, arrays.labels.count, metadata.count], to: &bytes)
+    append([task.count, arrays.tokens.count, arrays.types.count, arrays.labels.count, metadata.count], to: &bytes)
     append(arrays.tokens, to: &bytes)
+    append(arrays.types, to: &bytes)
     append(arrays.labels, to: &bytes)
     append(arrays.promptLengths, to: &bytes)
     append(arrays.routes, to: &bytes)
@@ -45,20 +46,22 @@ enum TokenizedTaskFile {
     let body = bytes.dropLast(SHA256.byteCount)
     guard SHA256.hash(data: body) == bytes.suffix(SHA256.byteCount) else { return nil }
     var reader = Reader(bytes: body, offset: magic.count)
-    guard let counts = reader.array(of: Int.self, count: 4),
+    guard let counts = reader.array(of: Int.self, count: 5),
       let tokens = reader.array(of: Int32.self, count: counts[1]),
-      let labels = reader.array(of: Int32.self, count: counts[2]),
+      let types = reader.array(of: Int32.self, count: counts[2]),
+      let labels = reader.array(of: Int32.self, count: counts[3]),
       let promptLengths = reader.array(of: Int32.self, count: counts[0]),
       let routes = reader.array(of: Int32.self, count: counts[0]),
       let tokenEnds = reader.array(of: Int.self, count: counts[0]),
       let labelEnds = reader.array(of: Int.self, count: counts[0]),
       let classLabels = reader.array(of: Double.self, count: counts[0]),
-      let json = reader.array(of: UInt8.self, count: counts[3]),
+      let json = reader.array(of: UInt8.self, count: counts[4]),
       let metadata = try? JSONDecoder().decode(Metadata.self, from: Data(json))
     else { return nil }
     let arrays = TokenizedTask.Arrays(
-      tokens: tokens, labels: labels, tokenEnds: tokenEnds, labelEnds: labelEnds, promptLengths: promptLengths,
-      routes: routes, classLabels: classLabels, ids: metadata.ids, references: metadata.references)
+      tokens: tokens, types: types, labels: labels, tokenEnds: tokenEnds, labelEnds: labelEnds,
+      promptLengths: promptLengths, routes: routes, classLabels: classLabels, ids: metadata.ids,
+      references: metadata.references)
     guard arrays.areConsistent else { return nil }
     return TokenizedTask(arrays, split: metadata.report.split, kind: metadata.kind, report: metadata.report)
   }

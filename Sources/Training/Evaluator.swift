@@ -1,13 +1,13 @@
 import Adapters
-import Backbones
 import Foundation
 import MessagePassing
 import Tasks
 import Tokenizers
 
-/// Scores test sets by generation: the ranks share the examples, rank 0 collects and scores.
+/// Scores test sets: the ranks share the examples, each task's ``AnswerSource`` answers them, rank 0 collects and
+/// scores.
 public final class Evaluator {
-  /// One generated answer and what it is measured against.
+  /// One answer and what it is measured against.
   public struct Prediction: Codable, Sendable {
     public let task: String
     public let id: String
@@ -16,9 +16,12 @@ public final class Evaluator {
     /// Summed cross-entropy of the test set's own answer, in nats, over `labelCount` tokens; nil if it is not finite.
     public let lossSum: Double?
     public let labelCount: Int
+    /// Each label's score, where labels are ranked: its log-likelihood, or the mean of its tokens'.
+    public let labelScores: [String: Double]?
 
     enum CodingKeys: String, CodingKey {
       case task, id, prediction, references
+      case labelScores = "label_scores"
       case lossSum = "loss_sum"
       case labelCount = "label_count"
     }
@@ -30,21 +33,20 @@ public final class Evaluator {
     public let predictions: [Prediction]
   }
 
-  /// How answers are generated.
+  /// How test examples are answered.
   public struct Options: Sendable {
+    /// Tokens generated for an answer at most.
     public var maximumNewTokens: Int
-    public var maximumLength: Int
+    /// Examples that one rank answers together.
     public var batchSize: Int
 
-    public init(maximumNewTokens: Int, maximumLength: Int, batchSize: Int) {
-      (self.maximumNewTokens, self.maximumLength, self.batchSize) = (maximumNewTokens, maximumLength, batchSize)
+    public init(maximumNewTokens: Int, batchSize: Int) {
+      (self.maximumNewTokens, self.batchSize) = (maximumNewTokens, batchSize)
     }
   }
 
-  private let generator: Generator
-  private let architecture: Architecture
-  private let objective: Objective
-  private let tokenizer: Tokenizer
+  /// What answers each test set.
+  private let sources: [any AnswerSource]
   private let tasks: TaskAssembly
   private let options: Options
   private let ranks: Ranks
@@ -53,27 +55,45 @@ public final class Evaluator {
     _ model: AdapterModel, objective: Objective? = nil, tokenizer: Tokenizer, tasks: TaskAssembly, options: Options,
     ranks: Ranks
   ) {
-    generator = Generator(model)
-    architecture = model.backbone.architecture
-    self.objective = objective ?? Objective(model)
-    (self.tokenizer, self.tasks, self.options, self.ranks) = (tokenizer, tasks, options, ranks)
+    let objective = objective ?? Objective(model)
+    let architecture = model.backbone.architecture
+    if architecture == .encoderOnly {
+      sources = tasks.testing.map { ClassifiedAnswers(objective, labels: tasks.specifications[$0.task].labels) }
+    } else {
+      let generated = GeneratedAnswers(
+        Generator(model), objective: objective, tokenizer: tokenizer, limits: tasks.tokenizer.options,
+        maximumNewTokens: options.maximumNewTokens)
+      sources = tasks.testing.map { task, _ in
+        guard let candidates = tasks.candidates[task] else { return generated }
+        return RankedAnswers(
+          objective, architecture: architecture, labels: tasks.specifications[task].labels, candidates: candidates,
+          normalizesLength: tasks.specifications[task].lengthNormalize)
+      }
+    }
+    (self.tasks, self.options, self.ranks) = (tasks, options, ranks)
   }
 
-  /// What the user should know before the test sets are decoded.
+  /// What the user should know before the test sets are answered.
   public var notes: [String] {
-    tasks.testing.compactMap { task, examples in
+    tasks.testing.flatMap { task, examples in
+      let specification = tasks.specifications[task], place = "\(specification.name) (test)"
       let cut = (0..<examples.count).count { examples[$0].promptLength > promptRoom }
-      return cut == 0
-        ? nil
-        : "\(tasks.specifications[task].name) (test): \(cut) of \(examples.count) prompts are cut to \(promptRoom) "
-          + "tokens, since max_seq_length leaves no more beside max_new_tokens"
+      var notes: [String] = []
+      if cut > 0 {
+        notes.append(
+          "\(place): \(cut) of \(examples.count) prompts are cut to \(promptRoom) tokens, since max_seq_length leaves "
+            + "no more beside max_target_length")
+      }
+      if specification.prediction == .rankClassification {
+        notes.append(
+          "\(place): the answer is the likeliest of \(specification.labels.count) labels"
+            + (specification.lengthNormalize ? " by token" : ""))
+      }
+      return notes
     }
   }
 
-  /// The tokens that a prompt may have, so that in one sequence the longest answer fits behind it.
-  private var promptRoom: Int {
-    architecture == .decoderOnly ? options.maximumLength - options.maximumNewTokens : options.maximumLength
-  }
+  private var promptRoom: Int { tasks.tokenizer.options.promptRoom }
 
   /// A test example's place: which test set, which example.
   private struct Item {
@@ -86,14 +106,11 @@ public final class Evaluator {
   ///
   /// - Parameter progress: Called on rank 0 with the share of its own examples that are done.
   public func run(progress: (Double) -> Void = { _ in }) throws -> Result? {
-    let items = sortedItems()
-    let batches = stride(from: 0, to: items.count, by: options.batchSize).map {
-      items[$0..<min($0 + options.batchSize, items.count)]
-    }
+    let batches = batches()
     var lines: [UInt8] = []
     for batch in stride(from: ranks.rank, to: batches.count, by: ranks.count) {
       if StopSignal.isSet { break }
-      try answer(Array(batches[batch]), into: &lines)
+      try answer(batches[batch], into: &lines)
       progress(Double(batch + 1) / Double(batches.count))
     }
     let stopped = try ranks.world.allReduce(StopSignal.isSet ? Int32(1) : 0, .max) > 0
@@ -102,65 +119,60 @@ public final class Evaluator {
     return try score(gathered)
   }
 
-  /// Every test example, longest prompts first, so that a batch's sequences are alike.
-  private func sortedItems() -> [Item] {
-    tasks.testing.enumerated().flatMap { set, testing in
-      (0..<testing.examples.count).map { Item(set: set, index: $0, length: prompt(set, $0).count) }
+  /// Every test example, those of one source together, longest prompts first, so that a batch's sequences are alike.
+  private func batches() -> [[Item]] {
+    let items = tasks.testing.indices.flatMap { set in
+      (0..<tasks.testing[set].examples.count).map { index in
+        let length = tasks.testing[set].examples[index].promptLength
+        return Item(set: set, index: index, length: min(length, promptRoom))
+      }
     }.sorted { ($1.length, $0.set, $0.index) < ($0.length, $1.set, $1.index) }
-  }
-
-  private func prompt(_ set: Int, _ index: Int) -> ArraySlice<Int32> {
-    tasks.testing[set].examples[index].prompt(maximumLength: promptRoom)
+    let groups = sources.indices.filter { set in !sources[..<set].contains { $0 === sources[set] } }
+    return groups.flatMap { first in
+      let own = items.filter { sources[$0.set] === sources[first] }
+      return stride(from: 0, to: own.count, by: options.batchSize).map {
+        Array(own[$0..<min($0 + options.batchSize, own.count)])
+      }
+    }
   }
 
   /// A line as it travels to rank 0.
-  private struct Answer: Codable {
+  private struct Line: Codable {
     let set, index: Int
-    let text: String
-    /// nil if it is not finite, which JSON cannot say.
-    let lossSum: Double?
-    let labelCount: Int
+    let answer: TestAnswer
   }
 
   private func answer(_ items: [Item], into lines: inout [UInt8]) throws {
-    let routes = items.map {
-      tasks.routes.route(of: tasks.testing[$0.set].examples[$0.index], task: tasks.testing[$0.set].task)
+    let questions = items.map { item in
+      let testing = tasks.testing[item.set]
+      let example = testing.examples[item.index]
+      return TestQuestion(
+        example: example, route: tasks.routes.route(of: example, task: testing.task),
+        head: tasks.routes.head(of: example, task: testing.task))
     }
-    let answers = generator.greedy(
-      prompts: items.map { Array(prompt($0.set, $0.index)) }, tasks: routes, maximumCount: options.maximumNewTokens,
-      endId: tokenizer.endOfTextId)
-    var batch = PackedBatch()
-    for (item, route) in zip(items, routes) {
-      batch.append(tasks.testing[item.set].examples[item.index], for: architecture, task: route)
-    }
-    let losses = objective.losses(of: batch)
-    for (place, item) in items.enumerated() {
-      let line = Answer(
-        set: item.set, index: item.index, text: tokenizer.decode(answers[place], skipSpecialTokens: true),
-        lossSum: losses[place].isFinite ? losses[place] : nil,
-        labelCount: batch.labelStarts[place + 1] - batch.labelStarts[place])
-      lines += try JSONEncoder().encode(line) + [UInt8(ascii: "\n")]
+    for (item, answer) in zip(items, sources[items[0].set].answers(to: questions)) {
+      lines += try JSONEncoder().encode(Line(set: item.set, index: item.index, answer: answer)) + [UInt8(ascii: "\n")]
     }
   }
 
   private func score(_ gathered: [[UInt8]]) throws -> Result {
-    let answers = try gathered.flatMap { try $0.split(separator: UInt8(ascii: "\n")).map(decode) }
-    let sorted = answers.sorted { ($0.set, $0.index) < ($1.set, $1.index) }
+    let lines = try gathered.flatMap { try $0.split(separator: UInt8(ascii: "\n")).map(decode) }
+    let sorted = lines.sorted { ($0.set, $0.index) < ($1.set, $1.index) }
     var predictions: [Prediction] = []
     var records: [EvaluationRecord.Task] = []
     for (set, testing) in tasks.testing.enumerated() {
       let specification = tasks.specifications[testing.task]
       var metrics = MetricAccumulator(metrics: specification.metrics, classes: specification.labels)
       var loss = 0.0, labels = 0
-      for answer in sorted where answer.set == set {
-        let example = testing.examples[answer.index]
+      for line in sorted where line.set == set {
+        let (example, answer) = (testing.examples[line.index], line.answer)
         _ = metrics.add(prediction: answer.text, references: example.references)
         loss += answer.lossSum ?? .nan
         labels += answer.labelCount
         predictions.append(
           Prediction(
             task: specification.name, id: example.id, prediction: answer.text, references: example.references,
-            lossSum: answer.lossSum, labelCount: answer.labelCount))
+            lossSum: answer.lossSum, labelCount: answer.labelCount, labelScores: answer.labelScores))
       }
       let results = metrics.results()
       records.append(
@@ -168,12 +180,12 @@ public final class Evaluator {
           name: specification.name,
           scores: specification.metrics.compactMap { metric in
             results[metric].map { NamedValue(metric.rawValue, 100 * $0) }
-          } + [NamedValue("perplexity", exp(loss / Double(labels)))]))
+          } + [sources[set].lossMeasure(loss / Double(labels))]))
     }
     return Result(tasks: records, predictions: predictions)
   }
 
-  private func decode(_ line: ArraySlice<UInt8>) throws -> Answer {
-    try JSONDecoder().decode(Answer.self, from: Data(line))
+  private func decode(_ line: ArraySlice<UInt8>) throws -> Line {
+    try JSONDecoder().decode(Line.self, from: Data(line))
   }
 }

@@ -26,11 +26,16 @@ public struct GenerationOptions: Sendable, Equatable {
 
   /// New tokens at most; fewer where the model's positions end.
   public var maximumCount: Int
+  /// Tokens of prompt and answer at most, where they are one sequence.
+  public var maximumLength: Int
   /// The tokens that end an answer; the one that did is part of the result.
   public var endIds: Set<Int32>
   public var strategy: Strategy
 
-  public init(maximumCount: Int, endIds: Set<Int32>, strategy: Strategy = .greedy) {
-    (self.maximumCount, self.endIds, self.strategy) = (maximumCount, endIds, strategy)
+  public init(
+    maximumCount: Int, maximumLength: Int = .max, endIds: Set<Int32>, strategy: Strategy = .greedy
+  ) {
+    (self.maximumCount, self.maximumLength) = (maximumCount, maximumLength)
+    (self.endIds, self.strategy) = (endIds, strategy)
   }
 }

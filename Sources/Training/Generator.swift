@@ -5,11 +5,17 @@ import Tensors
 
 /// Decoding with a key/value cache, several prompts at a time.
 public final class Generator {
-  let model: AdapterModel
+  let backbone: any GenerativeBackbone
   private let saved = Workspace()
   private let scratch = Workspace()
 
-  public init(_ model: AdapterModel) { self.model = model }
+  /// - Parameter model: One that generates: no encoder-only model.
+  public init(_ model: AdapterModel) {
+    guard let backbone = model.backbone as? any GenerativeBackbone else {
+      preconditionFailure("\(model.backbone.family) does not generate")
+    }
+    self.backbone = backbone
+  }
 
   /// Continues prompts.
   ///
@@ -42,8 +48,11 @@ public final class Generator {
   /// New tokens a prompt can get. Behind a prompt in one sequence the last of them needs no position of its own; an
   /// encoder's prompt takes none of the decoder's.
   func limit(_ prompt: GenerationPrompt, _ options: GenerationOptions) -> Int {
-    let taken = model.backbone.architecture == .decoderOnly ? prompt.tokens.count - 1 : 0
-    return min(options.maximumCount, model.backbone.maximumLength - taken)
+    guard backbone.architecture == .decoderOnly else {
+      return min(options.maximumCount, backbone.maximumLength)
+    }
+    let length = prompt.tokens.count
+    return min(options.maximumCount, options.maximumLength - length, backbone.maximumLength - length + 1)
   }
 
   /// Chooses token after token, each from the logits behind the ones before.
@@ -75,7 +84,7 @@ public final class Generator {
 
   func makeCache(_ prompts: [GenerationPrompt], slotsPerPrompt: Int, _ options: GenerationOptions) -> KeyValueCache {
     let longest = prompts.map(\.tokens.count).max() ?? 0
-    return model.backbone.makeCache(
+    return backbone.makeCache(
       DecodingRoom(
         slotCount: prompts.count * slotsPerPrompt, promptCount: prompts.count, promptLength: longest,
         newTokenCount: options.maximumCount))
@@ -92,10 +101,10 @@ public final class Generator {
   ) {
     var batch = PackedBatch()
     for prompt in prompts {
-      batch.appendPrompt(prompt.tokens, for: model.backbone.architecture, task: prompt.task)
+      batch.appendPrompt(prompt.tokens, for: backbone.architecture, task: prompt.task)
     }
     let pass = makePass(starts: batch.starts, tasks: batch.tasks)
-    project(model.backbone.prefill(batch, cache: cache, slots: slots, pass), body)
+    project(backbone.prefill(batch, cache: cache, slots: slots, pass), pass, body)
   }
 
   /// Reads one token more in each slot and passes the logits behind it to `body`. Shape: (slots, vocabulary).
@@ -103,13 +112,13 @@ public final class Generator {
     after tokens: [Int32], tasks: [Int], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
   ) {
     let pass = makePass(starts: Array(0...tokens.count), tasks: tasks)
-    project(model.backbone.step(tokens: tokens, cache: cache, slots: slots, pass), body)
+    project(backbone.step(tokens: tokens, cache: cache, slots: slots, pass), pass, body)
   }
 
   /// The workspaces are free again afterwards.
-  private func project(_ hidden: Matrix, _ body: (Matrix) -> Void) {
-    let logits = saved.matrix(hidden.rows, model.backbone.head.vocabularySize)
-    model.backbone.head.logits(hidden, into: logits)
+  private func project(_ hidden: Matrix, _ pass: Pass, _ body: (Matrix) -> Void) {
+    let logits = saved.matrix(hidden.rows, backbone.vocabularySize)
+    backbone.head?.logits(hidden, into: logits, pass)
     body(logits)
     saved.reset()
     scratch.reset()

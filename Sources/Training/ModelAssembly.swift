@@ -11,7 +11,7 @@ public struct ModelAssembly {
   public let folder: ModelFolder
   public let loaded: LoadedBackbone
   public let model: AdapterModel
-  /// tokenizer.json's tokenizer, if there is one.
+  /// The tokenizer, if there is one.
   public let tokenizer: Tokenizer?
 
   /// Finds the folder of `model_name_or_path`; `builtin:tiny` is the model that comes with the program.
@@ -54,13 +54,13 @@ public struct ModelAssembly {
 
   private static func tokenizer(_ name: String?, beside folder: ModelFolder) throws -> Tokenizer? {
     if let name, !name.isEmpty { return try Tokenizer(folder: tokenizerFolder(name)) }
-    return folder.tokenizerFile == nil ? nil : try Tokenizer(folder: folder.url)
+    return Tokenizer.file(in: folder.url) == nil ? nil : try Tokenizer(folder: folder.url)
   }
 
-  /// The folder with tokenizer.json that a path or a model's name means.
+  /// The folder of the tokenizer that a path or a model's name means.
   public static func tokenizerFolder(_ name: String) throws -> URL {
     let url = URL(filePath: name)
-    if FileSystem.isFile(url.appending(path: "tokenizer.json")) { return url }
+    if Tokenizer.file(in: url) != nil { return url }
     if FileSystem.isFile(url) { return url.deletingLastPathComponent() }
     return FileSystem.isFolder(url) ? url : try Self.folder(name).url
   }
@@ -76,6 +76,18 @@ public struct ModelAssembly {
   /// Gives shared memory back. Collective over the node: not for a `defer`, since a rank that meets an error would wait
   /// in it for ranks that never come.
   public func free() throws { try loaded.weights.free() }
+}
+
+extension AdapterConfiguration {
+  /// A fresh adapter trains the model's own classification head with it, as PEFT's SEQ_CLS does, if a task uses it.
+  fileprivate func savingOwnHead(of backbone: any Backbone, for tasks: [TaskSpecification]) -> AdapterConfiguration {
+    var result = self
+    guard peftType != .full, (backbone as? any ClassifyingBackbone)?.classifier != nil,
+      tasks.contains(where: { $0.numLabels == nil }), !modulesToSave.contains("classifier")
+    else { return self }
+    result.modulesToSave.append("classifier")
+    return result
+  }
 }
 
 extension Recipe {
@@ -95,14 +107,19 @@ extension Recipe {
   func makeAdapterModel(_ backbone: any Backbone, resuming checkpoint: CheckpointFolder?) throws -> AdapterModel {
     var configuration = try adapterConfiguration(resuming: checkpoint)
     configuration.baseModel = modelNameOrPath
+    if adapter.initFrom == nil { configuration = configuration.savingOwnHead(of: backbone, for: tasks) }
     configuration.routerNoise = RouterNoise(isOn: routerNoise, temperature: routerTemperature)
     let model = try AdapterModel(
       configuration, backbone: backbone, seed: UInt64(bitPattern: Int64(initSeed)), isFresh: adapter.initFrom == nil)
     if let folder = adapter.initFrom, checkpoint == nil {
-      try AdapterFolder.loadValues(of: model, from: URL(filePath: folder), newTasks: adapter.newTasks.count)
+      let known = try AdapterFolder.configuration(URL(filePath: folder)).taskHeads.map(\.task)
+      try AdapterFolder.loadValues(
+        of: model, from: URL(filePath: folder), newTasks: adapter.newTasks.count,
+        newHeads: configuration.taskHeads.map(\.task).filter { !known.contains($0) })
     }
     let taskCount = configuration.taskCount
-    try model.restrictTraining(to: adapter.trainedPart, newTasks: taskCount - adapter.newTasks.count..<taskCount)
+    try model.restrictTraining(
+      to: adapter.trainedPart, newTasks: taskCount - adapter.newTasks.count..<taskCount, heads: adapter.newTasks)
     return model
   }
 
@@ -111,7 +128,10 @@ extension Recipe {
   /// - Parameter checkpoint: The run's own checkpoint, whose configuration stands for that of `init_from`.
   /// - Throws: ``RecipeError`` when a stated key is otherwise there, `AdapterError`, or an error of the file.
   public func adapterConfiguration(resuming checkpoint: CheckpointFolder? = nil) throws -> AdapterConfiguration {
-    guard let folder = adapter.initFrom else { return adapter.configuration }
+    let heads = tasks.compactMap { task in
+      task.numLabels.map { TaskHead(task: task.name, labelCount: $0, labels: task.labels) }
+    }
+    guard let folder = adapter.initFrom else { return try adapter.configuration.adding(heads: heads) }
     let saved = try AdapterFolder.configuration(checkpoint?.url ?? URL(filePath: folder))
     // A checkpoint knows the new tasks already.
     let before = checkpoint == nil ? saved : saved.removing(newTasks: adapter.newTasks)
@@ -122,6 +142,6 @@ extension Recipe {
     for name in adapter.newTasks where !tasks.contains(where: { $0.name == name || $0.format == .pretokenized }) {
       throw AdapterTaskError.newTaskIsIdle(name)
     }
-    return try start.adding(newTasks: adapter.newTasks)
+    return try start.adding(newTasks: adapter.newTasks).adding(heads: heads)
   }
 }

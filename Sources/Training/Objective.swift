@@ -2,11 +2,11 @@ import Adapters
 import Backbones
 import Tensors
 
-/// Sums over some label tokens, per task: what ranks add up and divide once.
+/// Sums over some labels, per task: what ranks add up and divide once.
 public struct LossSums: Sendable, Equatable, Codable {
-  /// Summed cross-entropy of each task's label tokens, in nats.
+  /// Summed loss of each task's labels: cross-entropy in nats, or squared errors.
   public var losses: [Double]
-  /// Label tokens of each task.
+  /// Labels of each task: tokens, or examples that are classified.
   public var counts: [Double]
 
   public init(taskCount: Int) {
@@ -28,9 +28,9 @@ public struct LossSums: Sendable, Equatable, Codable {
   public var mean: Double { lossSum / labelCount }
 }
 
-/// The training objective on one packed batch: summed cross-entropy at the label positions, and its gradient.
+/// The training objective on one packed batch: the summed loss at the label positions, and its gradient.
 ///
-///     L = Σ -log softmax(h E^T)[label]        over the label rows alone
+///     L = Σ -log softmax(head(h))[label]        over the label rows alone; squared errors where a head gives a number
 public final class Objective {
   private let model: AdapterModel
   private let saved = Workspace()
@@ -56,7 +56,7 @@ public final class Objective {
     let pass = makePass(batch, randomKey: randomKey, keepsActivations: true)
     let hidden = phases.measure(.forward) { model.backbone.forward(batch, pass) }
     let dHidden = saved.matrix(hidden.rows, hidden.columns)
-    phases.measure(.logits) { crossEntropy(hidden, batch, dHidden: dHidden) }
+    phases.measure(.logits) { measureLosses(hidden, batch, pass, dHidden: dHidden) }
     phases.measure(.backward) { model.backbone.backward(dHidden, batch, pass) }
     add(batch, countedAs: tasks ?? batch.tasks, to: &sums)
     reset()
@@ -73,25 +73,60 @@ public final class Objective {
   public func losses(of batch: PackedBatch) -> [Double] {
     guard batch.labelCount > 0 else { return Array(repeating: 0, count: batch.sequenceCount) }
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
-    crossEntropy(model.backbone.forward(batch, pass), batch, dHidden: nil)
+    measureLosses(model.backbone.forward(batch, pass), batch, pass, dHidden: nil)
     reset()
     return (0..<batch.sequenceCount).map { losses[batch.labelStarts[$0]..<batch.labelStarts[$0 + 1]].reduce(0, +) }
   }
 
-  /// The logits at the batch's label rows, passed to `body` before the memory is reused. Shape: (labels, vocabulary).
+  /// The logits at the label rows of a batch whose sequences all have one head, passed to `body` before the memory is
+  /// reused. Shape: (labels, outputs).
   public func withLogits<Result>(of batch: PackedBatch, _ body: (Matrix) throws -> Result) rethrows -> Result {
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
-    let hidden = model.backbone.forward(batch, pass)
-    let logits = saved.matrix(hidden.rows, model.backbone.head.vocabularySize)
-    model.backbone.head.logits(hidden, into: logits)
+    let hidden = model.backbone.forward(batch, pass), head = head(batch.heads.first ?? .tokens)
+    let logits = saved.matrix(hidden.rows, head.outputCount)
+    head.logits(hidden, into: logits, pass.withRows(starts: batch.labelStarts))
     defer { reset() }
     return try body(logits)
   }
 
-  private func crossEntropy(_ hidden: Matrix, _ batch: PackedBatch, dHidden: Matrix?) {
+  /// The logits of each sequence's first label row, and its loss; for sequences that are classified.
+  public func classify(_ batch: PackedBatch) -> [(logits: [Float], loss: Double)] {
+    let pass = makePass(batch, randomKey: nil, keepsActivations: false)
+    let hidden = model.backbone.forward(batch, pass), labelPass = pass.withRows(starts: batch.labelStarts)
+    measureLosses(hidden, batch, pass, dHidden: nil)
+    let results = (0..<batch.sequenceCount).map { sequence in
+      let head = head(batch.heads[sequence]), row = batch.labelStarts[sequence]
+      let logits = scratch.matrix(1, head.outputCount)
+      head.logits(hidden.rows(row..<row + 1), into: logits, labelPass.sequences(sequence..<sequence + 1))
+      return (logits: logits.array(), loss: losses[row])
+    }
+    reset()
+    return results
+  }
+
+  private func head(_ choice: HeadChoice) -> any OutputHead {
+    guard let head = model.head(choice) else { preconditionFailure("the model has no head \(choice)") }
+    return head
+  }
+
+  /// Sets the label rows' losses: neighbouring sequences of one head together.
+  private func measureLosses(_ hidden: Matrix, _ batch: PackedBatch, _ pass: Pass, dHidden: Matrix?) {
     losses = Array(repeating: 0, count: batch.labelCount)
-    losses.withUnsafeMutableBufferPointer {
-      model.backbone.head.crossEntropy(hidden, labels: batch.labels, losses: $0, dh: dHidden, scratch: scratch)
+    let labelPass = pass.withRows(starts: batch.labelStarts)
+    losses.withUnsafeMutableBufferPointer { losses in
+      var first = 0
+      while first < batch.sequenceCount {
+        let choice = batch.heads[first]
+        let end = batch.heads[first...].firstIndex { $0 != choice } ?? batch.sequenceCount
+        let rows = batch.labelStarts[first]..<batch.labelStarts[end]
+        if !rows.isEmpty {
+          head(choice).loss(
+            hidden.rows(rows), Truth(classes: batch.labels[rows], numbers: batch.targets[rows]),
+            losses: UnsafeMutableBufferPointer(rebasing: losses[rows]), dh: dHidden?.rows(rows),
+            labelPass.sequences(first..<end))
+        }
+        first = end
+      }
     }
   }
 

@@ -14,6 +14,7 @@ extension Architecture {
     switch self {
     case .decoderOnly: .causal
     case .encoderDecoder: .sequenceToSequence
+    case .encoderOnly: .classification
     }
   }
 }
@@ -23,9 +24,11 @@ extension PackedBatch {
   ///
   /// - Parameters:
   ///   - task: The task that routes it.
+  ///   - head: What classifies it; examples with labels at single tokens have the model's head for tokens.
   ///   - ordinal: What its random numbers are keyed by.
   public mutating func append(
-    _ example: TokenizedExample, for architecture: Architecture, task: Int, ordinal: UInt64 = 0
+    _ example: TokenizedExample, for architecture: Architecture, task: Int, head: HeadChoice = .classifier,
+    ordinal: UInt64 = 0
   ) {
     switch architecture {
     case .decoderOnly:
@@ -35,16 +38,38 @@ extension PackedBatch {
       appendCausal(tokens: example.inputIds, labels: labels, task: task, ordinal: ordinal)
     case .encoderDecoder(let special):
       appendPair(source: example.inputIds, labels: example.labels, special, task: task, ordinal: ordinal)
+    case .encoderOnly:
+      if example.labels.isEmpty {
+        appendClassified(
+          tokens: example.inputIds, types: example.tokenTypes, label: example.label, head: head, task: task,
+          ordinal: ordinal)
+      } else {
+        appendMasked(
+          tokens: example.inputIds, types: example.tokenTypes, labels: example.labels, task: task, ordinal: ordinal)
+      }
     }
   }
 
-  /// Adds an example whose every position is read, for its logits: in an encoder-decoder model the decoder's.
-  public mutating func appendEveryPosition(_ example: TokenizedExample, for architecture: Architecture, task: Int) {
+  /// Adds an example whose every position is read, for its logits: in an encoder-decoder model the decoder's. Where an
+  /// encoder classifies, the first alone.
+  public mutating func appendEveryPosition(
+    _ example: TokenizedExample, for architecture: Architecture, task: Int, head: HeadChoice = .classifier
+  ) {
     switch architecture {
     case .decoderOnly: appendEveryPosition(tokens: example.inputIds, task: task)
     case .encoderDecoder(let special):
       appendPair(
         source: example.inputIds, labels: example.labels, special, task: task, ordinal: 0, everyPosition: true)
+    case .encoderOnly:
+      if head == .tokens || !example.labels.isEmpty {
+        appendMasked(
+          tokens: example.inputIds, types: example.tokenTypes,
+          labels: Array(repeating: 0, count: example.inputIds.count), task: task, ordinal: 0,
+          everyPosition: true)
+      } else {
+        appendClassified(
+          tokens: example.inputIds, types: example.tokenTypes, label: 0, head: head, task: task, ordinal: 0)
+      }
     }
   }
 
@@ -53,6 +78,7 @@ extension PackedBatch {
     switch architecture {
     case .decoderOnly: appendPrompt(tokens: tokens, task: task)
     case .encoderDecoder(let special): appendPrompt(source: tokens, special, task: task)
+    case .encoderOnly: preconditionFailure("an encoder does not generate")
     }
   }
 
@@ -66,7 +92,7 @@ extension PackedBatch {
       let example = training[reference.task][reference.index]
       append(
         example, for: architecture, task: routes.route(of: example, task: reference.task),
-        ordinal: UInt64(reference.ordinal))
+        head: routes.head(of: example, task: reference.task), ordinal: UInt64(reference.ordinal))
     }
   }
 }

@@ -22,7 +22,9 @@ public enum RoutingMeasurement {
     let architecture = model.backbone.architecture, kind = architecture.sequenceKind
     for places in Scorer.batches(lengths: examples.map { $0.tokenCount(kind) }, limit: Scorer.tokensPerBatch) {
       var batch = PackedBatch()
-      for place in places { batch.appendEveryPosition(examples[place], for: architecture, task: tasks[place]) }
+      for place in places {
+        batch.appendEveryPosition(examples[place], for: architecture, task: tasks[place], head: .tokens)
+      }
       let pass = Pass(
         starts: batch.starts, tasks: batch.tasks, ordinals: batch.ordinals, randomKey: nil, keepsActivations: false,
         saved: saved, scratch: scratch)

@@ -15,6 +15,7 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case sequenceTooLong(key: String, value: Int, maximum: Int)
   case tooFewExamples(found: Int, needed: Int)
   case noParameters(key: String, kind: String, peftType: String)
+  case nothingToRank(task: String)
 
   public var description: String {
     switch self {
@@ -48,7 +49,7 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
       return "saving \(path) failed: \(reason) " + Self.last(checkpoint)
     case .badState(let file, let reason): return "\(file): \(reason)"
     case .noTokenizer(let folder):
-      return "\(folder) has no tokenizer.json; set tokenizer_name_or_path to a folder that has one"
+      return "\(folder) has no tokenizer; set tokenizer_name_or_path to a folder that has one"
     case .sequenceTooLong(let key, let value, let maximum):
       return "\(key) is \(value), but the model has \(maximum) positions: lower it to \(maximum) or less"
     case .tooFewExamples(let found, let needed):
@@ -56,6 +57,9 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
         + "ranks or give more data"
     case .noParameters(let key, let kind, let peftType):
       return "\(key) is set, but a model with peft_type \(peftType) has no \(kind): remove the key"
+    case .nothingToRank(let task):
+      return "task \(task) has prediction rank_classification, which scores labels as written answers, but the model "
+        + "writes none: remove the key"
     }
   }
 

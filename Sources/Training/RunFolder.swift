@@ -1,20 +1,20 @@
 import Adapters
 import Checkpoints
 import Foundation
+import Tokenizers
 
 /// A run's output folder, as rank 0 keeps it.
 struct RunFolder {
   let url: URL
   /// The folder whose config.json and tokenizer files go with a FULL model.
   let modelFolder: ModelFolder
-  /// Where tokenizer.json comes from, if there is one.
+  /// Where the tokenizer comes from, if there is one.
   let tokenizerFolder: URL?
 
   static let recipeName = "recipe.yaml"
   private static let weightsName = "model.safetensors"
   private static let configurationName = "config.json"
   private static let modelNames = [configurationName, "generation_config.json"]
-  private static let tokenizerNames = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
 
   /// Makes the folder ready for a run: fresh, or with a checkpoint to go on from.
   ///
@@ -96,7 +96,7 @@ struct RunFolder {
     let written = [
       MetricsLog.fileName, RunLog.fileName, RunReporter.predictionsName, RunReporter.evaluationName, Self.recipeName,
       AdapterFolder.configurationName, AdapterFolder.weightsName,
-    ] + (isModel ? [Self.weightsName] + Self.modelNames + Self.tokenizerNames : [])
+    ] + (isModel ? [Self.weightsName] + Self.modelNames + Tokenizer.allFileNames : [])
     let manager = FileManager.default
     for name in try manager.contentsOfDirectory(atPath: url.path)
     where name.hasPrefix("events.out.tfevents.") || written.contains(name) {
@@ -123,7 +123,7 @@ struct RunFolder {
     try AdapterFolder.write(model, to: folder)
     guard model.configuration?.peftType == .full else { return }
     for name in Self.modelNames { try copy(name, from: modelFolder.url, to: folder) }
-    for name in Self.tokenizerNames { try copy(name, from: tokenizerFolder ?? modelFolder.url, to: folder) }
+    for name in Tokenizer.allFileNames { try copy(name, from: tokenizerFolder ?? modelFolder.url, to: folder) }
   }
 
   private func copy(_ name: String, from source: URL, to folder: URL) throws {

@@ -8,10 +8,25 @@ import Tensors
 
 /// Losses and logits of given examples: the ranks share them, rank 0 collects and writes.
 public final class Scorer {
-  /// One example's summed cross-entropy in nats, and over how many labels.
+  /// One example's summed loss, and over how many labels: cross-entropy in nats, or squared error of a number.
   public struct Score: Sendable, Equatable {
     public let lossSum: Double
     public let labelCount: Int
+    /// The likeliest class, or the number, of an example that is classified.
+    public var prediction: Double?
+  }
+
+  /// Examples, and of each the task that routes it and the head that classifies it.
+  public struct Inputs: Sendable {
+    public let examples: [TokenizedExample]
+    public let tasks: [Int]
+    public let heads: [HeadChoice]
+
+    /// - Parameter heads: nil: each is classified, if it is, by the model's own head.
+    public init(_ examples: [TokenizedExample], tasks: [Int], heads: [HeadChoice]? = nil) {
+      (self.examples, self.tasks) = (examples, tasks)
+      self.heads = heads ?? examples.map { _ in .classifier }
+    }
   }
 
   /// Tokens computed together at most, unless a single example has more: bounds the memory of activations.
@@ -30,54 +45,76 @@ public final class Scorer {
 
   /// The losses of examples, in their order. Collective; the result is rank 0's, nil on the others.
   ///
-  /// - Parameters:
-  ///   - examples: Without labels, an example has the loss 0 over 0 labels.
-  ///   - tasks: Each example's task.
-  public func losses(_ examples: [TokenizedExample], tasks: [Int]) throws -> [Score]? {
+  /// - Parameter inputs: Without labels, an example has the loss 0 over 0 labels.
+  public func losses(_ inputs: Inputs) throws -> [Score]? {
+    let examples = inputs.examples
     let kind = architecture.sequenceKind
     let batches = Self.batches(lengths: examples.map { $0.tokenCount(kind) }, limit: Self.tokensPerBatch)
     var numbers: [Double] = []
     var batch = PackedBatch()
     for places in stride(from: ranks.rank, to: batches.count, by: ranks.count).map({ batches[$0] }) {
+      let classified = places.filter { head($0, of: inputs) != .tokens }
+      numbers += classify(classified, of: inputs, &batch)
+      let others = places.filter { head($0, of: inputs) == .tokens }
       batch.removeAll()
-      for place in places { batch.append(examples[place], for: architecture, task: tasks[place]) }
+      for place in others { batch.append(examples[place], for: architecture, task: inputs.tasks[place]) }
       let losses = objective.losses(of: batch)
-      for (sequence, place) in places.enumerated() {
+      for (sequence, place) in others.enumerated() {
         let count = batch.labelStarts[sequence + 1] - batch.labelStarts[sequence]
-        numbers += [Double(place), losses[sequence], Double(count)]
+        numbers += [Double(place), losses[sequence], Double(count), .nan]
       }
     }
     guard let gathered = try ranks.world.gather(numbers) else { return nil }
     var scores = Array(repeating: Score(lossSum: 0, labelCount: 0), count: examples.count)
     for numbers in gathered {
-      for start in stride(from: 0, to: numbers.count, by: 3) {
-        scores[Int(numbers[start])] = Score(lossSum: numbers[start + 1], labelCount: Int(numbers[start + 2]))
+      for start in stride(from: 0, to: numbers.count, by: 4) {
+        scores[Int(numbers[start])] = Score(
+          lossSum: numbers[start + 1], labelCount: Int(numbers[start + 2]),
+          prediction: numbers[start + 3].isNaN ? nil : numbers[start + 3])
       }
     }
     return scores
   }
 
-  /// Writes the logits at every position of each example as `logits.<i>`, (positions, vocabulary). Collective.
+  /// Place, loss, labels and prediction of each example, end to end.
+  private func classify(_ places: [Int], of inputs: Inputs, _ batch: inout PackedBatch) -> [Double] {
+    guard !places.isEmpty else { return [] }
+    batch.removeAll()
+    for place in places {
+      var example = inputs.examples[place]
+      // Any label will do where there is none: its loss is left out.
+      example.label = example.label ?? 0
+      batch.append(example, for: architecture, task: inputs.tasks[place], head: inputs.heads[place])
+    }
+    return zip(places, objective.classify(batch)).flatMap { place, result in
+      let hasLabel = inputs.examples[place].label != nil
+      let prediction =
+        result.logits.count == 1 ? Double(result.logits[0]) : Double(ClassifiedAnswers.likeliest(result.logits))
+      return [Double(place), hasLabel ? result.loss : 0, hasLabel ? 1 : 0, prediction]
+    }
+  }
+
+  /// Writes the logits at every position of each example as `logits.<i>`, (positions, vocabulary), or of its classes,
+  /// (classes). Collective.
   ///
   /// The positions are those of the input or, in an encoder-decoder model, of the labels.
   /// One example a rank is held in memory at a time.
   ///
   /// - Throws: `FileError` on rank 0 when the file cannot be written; `MPIError`.
-  public func writeLogits(_ examples: [TokenizedExample], tasks: [Int], to url: URL) throws {
-    let vocabulary = model.backbone.head.vocabularySize
-    let names = examples.indices.map { "logits.\($0)" }
+  public func writeLogits(_ inputs: Inputs, to url: URL) throws {
+    let names = inputs.examples.indices.map { "logits.\($0)" }
     // In the order of the file, each turn one example a rank.
     let order = SafetensorsWriter.order(of: names)
     func turn(_ start: Int) throws -> [[Float]]? {
       let place = start + ranks.rank
-      return try ranks.world.gather(place < order.count ? logits(examples[order[place]], tasks[order[place]]) : [])
+      return try ranks.world.gather(place < order.count ? logits(order[place], of: inputs) : [])
     }
     let turns = stride(from: 0, to: order.count, by: ranks.count)
     guard ranks.isMain else {
       for start in turns { _ = try turn(start) }
       return
     }
-    let shapes = zip(names, examples).map { (name: $0, shape: [positionCount(of: $1), vocabulary]) }
+    let shapes = names.enumerated().map { (name: $1, shape: logitsShape($0, of: inputs)) }
     try SafetensorsWriter.write(to: url, shapes: shapes) { append in
       for start in turns {
         for values in try turn(start) ?? [] { try values.withUnsafeBufferPointer(append) }
@@ -85,13 +122,23 @@ public final class Scorer {
     }
   }
 
-  private func positionCount(of example: TokenizedExample) -> Int {
-    architecture == .decoderOnly ? example.inputIds.count : example.labels.count
+  private func head(_ place: Int, of inputs: Inputs) -> HeadChoice {
+    guard architecture == .encoderOnly, inputs.examples[place].labels.isEmpty else { return .tokens }
+    return inputs.heads[place]
   }
 
-  private func logits(_ example: TokenizedExample, _ task: Int) -> [Float] {
+  private func logitsShape(_ place: Int, of inputs: Inputs) -> [Int] {
+    let head = head(place, of: inputs), example = inputs.examples[place]
+    let outputs = model.head(head)?.outputCount ?? 0
+    if head != .tokens { return [outputs] }
+    if case .encoderDecoder = architecture { return [example.labels.count, outputs] }
+    return [example.inputIds.count, outputs]
+  }
+
+  private func logits(_ place: Int, of inputs: Inputs) -> [Float] {
     var batch = PackedBatch()
-    batch.appendEveryPosition(example, for: architecture, task: task)
+    batch.appendEveryPosition(
+      inputs.examples[place], for: architecture, task: inputs.tasks[place], head: head(place, of: inputs))
     return objective.withLogits(of: batch) { Array($0.elements) }
   }
 

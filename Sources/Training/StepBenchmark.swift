@@ -63,17 +63,11 @@ public struct StepBenchmark {
     recipe.sparseUpdates = options.updatesSparsely
     let taskCount = options.taskCount ?? taskFiles.count
     step = try TrainingStep(model, recipe: recipe, taskCount: taskCount, ranks: ranks)
-    let preparation = try TaskPreparation(
-      encoding: tokenizer, tokenizerFile: tokenizer.file,
-      options: TokenizationOptions(
-        kind: model.backbone.architecture.sequenceKind, maxSequenceLength: options.maximumLength, maxTargetLength: options.maximumTargetLength,
-        vocabularySize: model.backbone.head.vocabularySize))
-    let files = try taskFiles.map { file in
-      try preparation.prepare(
-        TaskSpecification(
-          name: file.deletingPathExtension().lastPathComponent, format: .superNaturalInstructions, train: file,
-          positiveExamples: 0, maxTrainExamples: options.examplesPerTask), split: .train)
-    }
+    let examples = try BenchmarkExamples(
+      tokenizer,
+      options: ModelInputs(model.backbone).tokenizationOptions(
+        maximumLength: options.maximumLength, maximumTargetLength: options.maximumTargetLength))
+    let files = try taskFiles.map { try examples.read($0, limit: options.examplesPerTask) }
     let found = files.reduce(0) { $0 + $1.count }
     guard found >= recipe.trainBatchSize else {
       throw RunError.tooFewExamples(found: found, needed: recipe.trainBatchSize)

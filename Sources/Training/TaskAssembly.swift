@@ -13,26 +13,38 @@ public struct TaskAssembly {
   public let training: [TokenizedTask]
   /// The test sets of the tasks that have one.
   public let testing: [(task: Int, examples: TokenizedTask)]
+  /// How texts became tokens, and how long they may be.
+  public let tokenizer: ExampleTokenizer
+  /// The answers to rank, one a label, of every task that ranks them.
+  public let candidates: [Int: [[Int32]]]
 
   /// Tokenises the splits asked for, or finds them in the cache. Collective: the ranks share the work by tasks, then
   /// each reads what the others cached.
   ///
   /// - Parameters:
   ///   - adapter: What will be asked to tell the tasks apart; nil: the bare model.
-  ///   - kind: How the model reads prompt and answer.
-  /// - Throws: `TaskError` or `MPIError`.
+  ///   - inputs: What the model takes.
+  /// - Throws: `TaskError`, `AdapterTaskError`, ``RunError/nothingToRank(task:)`` or `MPIError`.
   public init(
-    _ recipe: Recipe, adapter: AdapterConfiguration?, tokenizer: Tokenizer?, tokenizerFile: URL?, kind: SequenceKind,
-    vocabularySize: Int, splits: Set<DataSplit>, ranks: Ranks
+    _ recipe: Recipe, adapter: AdapterConfiguration?, tokenizer: Tokenizer?, inputs: ModelInputs,
+    splits: Set<DataSplit>, ranks: Ranks
   ) throws {
     let specifications = recipe.tasks
     routes = try TaskRoutes(specifications, adapter: adapter)
     let preparation = try TaskPreparation(
-      encoding: tokenizer, tokenizerFile: tokenizerFile,
-      options: TokenizationOptions(
-        kind: kind, maxSequenceLength: recipe.maxSeqLength, maxTargetLength: recipe.maxTargetLength,
-        vocabularySize: vocabularySize),
+      encoding: tokenizer, tokenizerFiles: tokenizer?.files ?? [],
+      options: inputs.tokenizationOptions(
+        maximumLength: recipe.maxSeqLength, maximumTargetLength: recipe.maxTargetLength),
       cacheFolder: Self.cacheFolder, taskNames: routes.lineNames)
+    if inputs.kind == .classification, let task = specifications.first(where: { $0.prediction == .rankClassification }) {
+      throw RunError.nothingToRank(task: task.name)
+    }
+    let exampleTokenizer = preparation.tokenizer
+    self.tokenizer = exampleTokenizer
+    candidates = try Dictionary(
+      uniqueKeysWithValues: specifications.enumerated().filter { $1.prediction == .rankClassification }.map {
+        ($0, try exampleTokenizer.answers($1.labels, task: $1.name))
+      })
     var jobs: [(task: Int, split: DataSplit)] = []
     for (task, specification) in specifications.enumerated() {
       if splits.contains(.train) { jobs.append((task, .train)) }
@@ -69,11 +81,14 @@ public struct TaskAssembly {
       var notes: [String] = []
       let place = "\(report.task) (\(report.split.rawValue))"
       if report.dropped > 0 { notes.append("\(place): \(report.dropped) examples have no label left and are dropped") }
+      if report.skipped > 0 { notes.append("\(place): \(report.skipped) examples have a label of skip_labels") }
       if report.cutSources > 0 {
         notes.append("\(place): \(report.cutSources) of \(report.examples) prompts are cut to fit max_seq_length")
       }
       if report.cutTargets > 0 {
-        notes.append("\(place): \(report.cutTargets) of \(report.examples) answers are cut to max_target_length")
+        let options = tokenizer.options
+        let limit = options.answerRoom < options.maxTargetLength ? "half of max_seq_length" : "max_target_length"
+        notes.append("\(place): \(report.cutTargets) of \(report.examples) answers are cut to \(limit)")
       }
       return notes + (report.note.map { ["\(place): \($0)"] } ?? [])
     }

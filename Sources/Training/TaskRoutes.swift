@@ -1,4 +1,5 @@
 import Adapters
+import Backbones
 import Tasks
 
 /// Which of the adapter's tasks each of a recipe's is: what its examples are routed by.
@@ -9,15 +10,19 @@ public struct TaskRoutes: Sendable, Equatable {
   private let numbers: [Int?]
   /// What the `task` of a pre-tokenized line may be.
   let lineNames: [String]
+  /// What classifies each of ``lineNames``, and each of the recipe's tasks.
+  private let lineHeads, heads: [HeadChoice]
 
   /// Every task as itself.
-  public init(taskCount: Int) { (numbers, lineNames) = (Array(0..<taskCount), []) }
+  public init(taskCount: Int) { (numbers, lineNames, lineHeads, heads) = (Array(0..<taskCount), [], [], []) }
 
   /// - Throws: `AdapterError` for a task that the adapter does not know.
   public init(_ tasks: [TaskSpecification], adapter: AdapterConfiguration?) throws {
     let names = tasks.map(\.name)
+    func choose(_ names: [String]) -> [HeadChoice] { names.map { adapter?.headChoice(of: $0) ?? .classifier } }
+    heads = choose(names)
     guard let adapter, adapter.routing == .task else {
-      (numbers, lineNames) = (Array(names.indices), names)
+      (numbers, lineNames, lineHeads) = (Array(names.indices), names, heads)
       return
     }
     let isNamed = !adapter.taskNames.isEmpty || adapter.taskCount == tasks.count
@@ -31,7 +36,15 @@ public struct TaskRoutes: Sendable, Equatable {
       }
       throw AdapterTaskError.unknownTask(task.name, known: known)
     }
-    lineNames = known
+    (lineNames, lineHeads) = (known, choose(known))
+  }
+
+  /// The head that classifies an example.
+  ///
+  /// - Parameter task: The recipe's task that the example was read for.
+  public func head(of example: TokenizedExample, task: Int) -> HeadChoice {
+    if let own = example.task, lineHeads.indices.contains(own) { return lineHeads[own] }
+    return heads.indices.contains(task) ? heads[task] : .classifier
   }
 
   /// The adapter's task that an example is routed by.

@@ -42,9 +42,9 @@ public final class Trainer {
     (self.recipe, self.assembly, self.ranks) = (recipe, assembly, ranks)
     step = try TrainingStep(assembly.model, recipe: recipe, taskCount: recipe.tasks.count, ranks: ranks)
     tasks = try TaskAssembly(
-      recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer, tokenizerFile: assembly.tokenizer?.file,
-      kind: assembly.model.backbone.architecture.sequenceKind,
-      vocabularySize: assembly.model.backbone.head.vocabularySize, splits: [.train, .test], ranks: ranks)
+      recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer,
+      inputs: ModelInputs(assembly.model.backbone), splits: [.train, .test], ranks: ranks)
+    try tasks.requireHeads(of: assembly.model)
     step.routes = tasks.routes
     plan = try BatchPlan(
       exampleLengths: tasks.training.map(\.exampleLengths), mixing: recipe.mixing,
@@ -56,7 +56,7 @@ public final class Trainer {
       if let tokenizer = assembly.tokenizer, !tasks.testing.isEmpty {
         Evaluator(
           assembly.model, objective: step.objective, tokenizer: tokenizer, tasks: tasks,
-          options: recipe.evaluationOptions(assembly.model.backbone.architecture), ranks: ranks)
+          options: recipe.evaluationOptions, ranks: ranks)
       } else {
         nil
       }
@@ -89,7 +89,7 @@ public final class Trainer {
   public var notes: [String] {
     let untested =
       evaluator == nil && !tasks.testing.isEmpty
-      ? ["there is no tokenizer.json, so the test sets are not scored; set tokenizer_name_or_path"] : []
+      ? ["there is no tokenizer, so the test sets are not scored; set tokenizer_name_or_path"] : []
     return tasks.notes + assembly.notes + untested + (evaluator?.notes ?? [])
   }
 
@@ -263,11 +263,8 @@ public final class Trainer {
 }
 
 extension Recipe {
-  /// How this recipe's test sets are decoded.
-  public func evaluationOptions(_ architecture: Architecture) -> Evaluator.Options {
-    // In one sequence prompt and answer share max_seq_length.
-    let room = architecture == .decoderOnly ? maxSeqLength - 1 : .max
-    return Evaluator.Options(
-      maximumNewTokens: min(maxNewTokens, room), maximumLength: maxSeqLength, batchSize: evalBatchSize)
+  /// How this recipe's test sets are answered.
+  public var evaluationOptions: Evaluator.Options {
+    Evaluator.Options(maximumNewTokens: maxNewTokens, batchSize: evalBatchSize)
   }
 }

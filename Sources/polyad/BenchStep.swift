@@ -13,13 +13,13 @@ struct BenchStep: RankedCommand {
     commandName: "step", abstract: "Measures training steps of a published model shape on real task lengths.",
     discussion: "Random weights: speed does not depend on them. Batches are cut as launch scripts of other systems do.")
 
-  @Option(help: "The model's shape: \(Self.presets) (124 M, 1.2 G and 2.5 G parameters).")
+  @Option(help: "The model's shape: \(Self.presets) (from 23 M to 2.5 G parameters).")
   var preset = "gpt2"
   @Option(help: "A model folder instead of a preset, with its own weights.")
   var model: String?
   @Option(help: "A folder of Super-NaturalInstructions files.", completion: .directory)
   var data: String
-  @Option(help: "The folder of tokenizer.json.", completion: .directory)
+  @Option(help: "The tokenizer's folder.", completion: .directory)
   var tokenizer: String
   @Option(help: "What is trained: a recipe's peft_type, with 4 experts or skills where it has such.")
   var method = "LORA"
@@ -98,7 +98,8 @@ struct BenchStep: RankedCommand {
 
   private func taskFiles() throws -> [URL] {
     let folder = URL(filePath: data)
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path))?.filter { $0.hasSuffix(".json") } ?? []
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    let names = all.filter { $0.hasSuffix(".json") }
     guard !names.isEmpty else { throw UsageError("--data \(data) is no folder with .json task files") }
     return names.sorted().map { folder.appending(path: $0) }
   }

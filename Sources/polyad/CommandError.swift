@@ -12,10 +12,11 @@ enum CommandError: Error, CustomStringConvertible, Equatable {
   case noFolder(path: String)
   case nothingToMeasure(folder: String, reason: String)
   case noModelName(folder: String)
+  case doesNotGenerate(family: String)
 
   var code: FailureCode {
     switch self {
-    case .notTrained, .noAdapter, .unreadableModel, .nothingToInspect, .noFolder: .model
+    case .notTrained, .noAdapter, .unreadableModel, .nothingToInspect, .noFolder, .doesNotGenerate: .model
     case .noTestSet, .nothingToMeasure, .noModelName: .usage
     case .emptyExample, .longExample: .data
     }
@@ -41,6 +42,8 @@ enum CommandError: Error, CustomStringConvertible, Equatable {
     case .noFolder(let path): "there is no folder \(path); check the path"
     case .nothingToMeasure(let folder, let reason):
       "--data measures token routers, but \(folder) \(reason): leave --data out"
+    case .doesNotGenerate(let family):
+      "\(family) models do not generate text: use score, or evaluate with a recipe, for their classes and numbers"
     case .noModelName(let folder):
       "\(folder) does not name its model (base_model_name_or_path): say which one with --model"
     }

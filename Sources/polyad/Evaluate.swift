@@ -6,8 +6,11 @@ import Training
 /// `polyad evaluate`.
 struct Evaluate: RankedCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Scores a recipe's test sets by generation, per task and mean.",
-    discussion: "Metrics are percentages, except perplexity. The ranks share the examples.")
+    abstract: "Scores a recipe's test sets, per task and mean.",
+    discussion: """
+      Answers are generated or, where a task says `prediction: rank_classification`, the likeliest of its labels. \
+      Metrics are percentages, except perplexity and loss. The ranks share the examples.
+      """)
 
   @OptionGroup var recipeOptions: RecipeOptions
   @Option(
@@ -38,13 +41,13 @@ struct Evaluate: RankedCommand {
       throw RunError.noTokenizer(folder: recipe.tokenizerNameOrPath)
     }
     let tasks = try TaskAssembly(
-      recipe, adapter: assembly.model.configuration, tokenizer: tokenizer, tokenizerFile: tokenizer.file,
-      kind: backbone.architecture.sequenceKind, vocabularySize: backbone.head.vocabularySize, splits: [.test],
-      ranks: ranks)
+      recipe, adapter: assembly.model.configuration, tokenizer: tokenizer,
+      inputs: ModelInputs(backbone), splits: [.test], ranks: ranks)
+    try tasks.requireHeads(of: assembly.model)
     let console = ProgressLine.standardError()
     let evaluator = Evaluator(
       assembly.model, tokenizer: tokenizer, tasks: tasks,
-      options: recipe.evaluationOptions(backbone.architecture), ranks: ranks)
+      options: recipe.evaluationOptions, ranks: ranks)
     if ranks.isMain { for note in tasks.notes + evaluator.notes { console.print("note: \(note)") } }
     let start = ContinuousClock.now
     let result = try evaluator.run { if ranks.isMain { console.show("evaluating \(Formatting.percent($0))") } }

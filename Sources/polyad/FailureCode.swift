@@ -35,7 +35,7 @@ enum FailureCode: Int32 {
   private static func code(_ error: RunError) -> FailureCode {
     switch error {
     case .tooManyRanks, .holdsRun, .holdsInput, .resumeDiffers, .dataChanged, .sequenceTooLong, .tooFewExamples,
-      .unwritable, .noParameters:
+      .unwritable, .noParameters, .nothingToRank:
       .usage
     case .notFinite, .parametersNotFinite, .badState, .noTokenizer: .model
     case .ranksDiffer, .saveFailed: .rank

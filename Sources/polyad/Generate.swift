@@ -1,4 +1,5 @@
 import ArgumentParser
+import Backbones
 import Foundation
 import Training
 
@@ -59,9 +60,12 @@ struct Generate: RankedCommand {
 
   func run(on ranks: Ranks) throws -> Bool {
     let assembly = try modelOptions.load(on: ranks)
-    let (examples, tasks) = try inputOptions.read(for: assembly, promptsOnly: true)
-    let prompts = examples.indices.map {
-      GenerationPrompt(tokens: Array(examples[$0].inputIds), task: tasks[$0], ordinal: $0)
+    guard assembly.model.backbone is any GenerativeBackbone else {
+      throw CommandError.doesNotGenerate(family: assembly.model.backbone.family)
+    }
+    let inputs = try inputOptions.read(for: assembly, promptsOnly: true)
+    let prompts = inputs.examples.indices.map {
+      GenerationPrompt(tokens: Array(inputs.examples[$0].inputIds), task: inputs.tasks[$0], ordinal: $0)
     }
     let options = GenerationOptions(
       maximumCount: maxNewTokens, endIds: try endIds(assembly), strategy: strategy)

@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import Backbones
 import Foundation
 import Tasks
 import Training
@@ -15,26 +16,28 @@ struct InputOptions: ParsableArguments {
     if let task, task.place(among: []) == nil { throw ValidationError("--task must be 0 or more") }
   }
 
-  /// The examples, checked to fit the model, and each one's task.
+  /// The examples, checked to fit the model.
   ///
   /// - Parameter promptsOnly: Whether labels and targets are left unread.
-  func read(for assembly: ModelAssembly, promptsOnly: Bool) throws -> (examples: [TokenizedExample], tasks: [Int]) {
+  func read(for assembly: ModelAssembly, promptsOnly: Bool) throws -> Scorer.Inputs {
     let url = URL(filePath: input)
     let backbone = assembly.model.backbone
-    let knownTasks = assembly.model.configuration?.knownTasks ?? []
+    let adapter = assembly.model.configuration
+    let knownTasks = adapter?.lineTasks ?? []
     let route = try task.map { task in
       guard let place = task.place(among: knownTasks) else {
         throw AdapterTaskError.unknownTask(task.text, known: knownTasks)
       }
       return place
     }
+    let tasksOfLines = route.map { knownTasks.indices.contains($0) ? [knownTasks[$0]] : [] } ?? knownTasks
     // Nothing is cut: numbers for less than what was asked would mislead.
-    let options = TokenizationOptions(
-      kind: backbone.architecture.sequenceKind, maxSequenceLength: Int(Int32.max), maxTargetLength: Int(Int32.max),
-      vocabularySize: backbone.head.vocabularySize)
+    let options = ModelInputs(backbone).tokenizationOptions(
+      maximumLength: Int(Int32.max), maximumTargetLength: Int(Int32.max))
     let reader = ExampleLineReader(
       tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options),
-      taskNames: route == nil ? knownTasks : [])
+      taskNames: route == nil ? knownTasks : [],
+      classes: tasksOfLines.map { adapter?.labels(of: $0) ?? [] })
     let examples = promptsOnly ? try reader.readPrompts(url) : try reader.read(url)
     for (place, example) in examples.enumerated() {
       let count = example.inputIds.count
@@ -44,7 +47,14 @@ struct InputOptions: ParsableArguments {
           file: url.path, number: place + 1, tokens: count, positions: backbone.maximumLength)
       }
     }
-    return (examples, examples.map { route ?? $0.task ?? 0 })
+    let tasks = examples.map { route ?? $0.task }
+    let heads = tasks.map { task -> HeadChoice in
+      guard let task, knownTasks.indices.contains(task) else { return adapter?.soleHead ?? .classifier }
+      return adapter?.headChoice(of: knownTasks[task]) ?? .classifier
+    }
+    let inputs = Scorer.Inputs(examples, tasks: tasks.map { $0 ?? 0 }, heads: heads)
+    if !promptsOnly { try assembly.model.requireHeads(for: inputs, file: url.path) }
+    return inputs
   }
 }
 

@@ -21,7 +21,7 @@ struct Inspect: ParsableCommand {
   var data: String?
   @Option(help: "The model for --data. Default: the one that the adapter names.")
   var model: String?
-  @Option(help: "The folder of tokenizer.json for --data, if not the model's.", completion: .directory)
+  @Option(help: "The tokenizer's folder for --data, if not the model's.", completion: .directory)
   var tokenizer: String?
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -55,8 +55,8 @@ struct Inspect: ParsableCommand {
         ranks: ranks)
     }
     if ranks.isMain {
-      let (examples, tasks) = try InputOptions.parse(["--input", data]).read(for: assembly, promptsOnly: false)
-      inspection.addTokenRouting(RoutingMeasurement.run(assembly.model, examples, tasks: tasks))
+      let inputs = try InputOptions.parse(["--input", data]).read(for: assembly, promptsOnly: false)
+      inspection.addTokenRouting(RoutingMeasurement.run(assembly.model, inputs.examples, tasks: inputs.tasks))
       try show(inspection)
     }
     try assembly.free()

@@ -10,7 +10,7 @@ struct ModelOptions: ParsableArguments {
   var model: String
   @Option(help: "An adapter folder in PEFT's layout.", completion: .directory)
   var adapter: String?
-  @Option(help: "The folder of tokenizer.json, if not the model's.", completion: .directory)
+  @Option(help: "The tokenizer's folder, if not the model's.", completion: .directory)
   var tokenizer: String?
 
   /// Loads what the options name. Collective over the node.

@@ -34,8 +34,7 @@ struct Prepare: RankedCommand {
     let (tokenizer, model) = try CommandError.loadingModel { try modelFiles(recipe) }
     let tasks = try TaskAssembly(
       recipe, adapter: CommandError.loadingModel { try recipe.adapterConfiguration() }, tokenizer: tokenizer,
-      tokenizerFile: tokenizer?.file, kind: model.architecture.sequenceKind, vocabularySize: model.vocabularySize,
-      splits: splits, ranks: ranks)
+      inputs: ModelInputs(model), splits: splits, ranks: ranks)
     guard ranks.isMain else { return false }
     for note in tasks.notes { CommandOutput.message("note: \(note)") }
     let sets = tasks.training.enumerated().map { ($0, $1) } + tasks.testing.map { ($0.task, $0.examples) }
@@ -64,8 +63,7 @@ struct Prepare: RankedCommand {
     let configuration = try BackboneLoader.configuration(of: ModelAssembly.folder(recipe.modelNameOrPath))
     try recipe.requireFit(positions: configuration.positionCount)
     let folder = try ModelAssembly.tokenizerFolder(recipe.tokenizerNameOrPath)
-    let hasTokenizer = FileSystem.isFile(folder.appending(path: "tokenizer.json"))
-    return (hasTokenizer ? try Tokenizer(folder: folder) : nil, configuration)
+    return (Tokenizer.file(in: folder) == nil ? nil : try Tokenizer(folder: folder), configuration)
   }
 
   private func table(_ reports: [PreparationReport]) -> Table {

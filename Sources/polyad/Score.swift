@@ -1,4 +1,6 @@
+import Adapters
 import ArgumentParser
+import Backbones
 import Foundation
 import Training
 
@@ -8,7 +10,8 @@ struct Score: RankedCommand {
     abstract: "Computes the loss of given examples, and their logits.",
     discussion: """
       Prints a JSON line an example, in the input's order: {"loss_sum": summed cross-entropy in nats, "label_count": \
-      labels in it}. The ranks share the examples.
+      labels in it}, and where the model classifies "prediction": the label, or the class's or its own number. The \
+      ranks share the examples.
       """)
 
   @OptionGroup var modelOptions: ModelOptions
@@ -21,14 +24,31 @@ struct Score: RankedCommand {
   func run(on ranks: Ranks) throws -> Bool {
     if ranks.isMain { try OutputTarget.requireWritable(logits, option: "--logits") }
     let assembly = try modelOptions.load(on: ranks)
-    let (examples, tasks) = try inputOptions.read(for: assembly, promptsOnly: false)
+    let inputs = try inputOptions.read(for: assembly, promptsOnly: false)
     let scorer = Scorer(assembly.model, ranks: ranks)
-    let scores = try scorer.losses(examples, tasks: tasks)
-    if let logits { try scorer.writeLogits(examples, tasks: tasks, to: URL(filePath: logits)) }
-    for score in scores ?? [] {
-      try CommandOutput.result(["loss_sum": .double(score.lossSum), "label_count": .int(score.labelCount)])
+    let scores = try scorer.losses(inputs)
+    if let logits { try scorer.writeLogits(inputs, to: URL(filePath: logits)) }
+    for (score, head) in zip(scores ?? [], inputs.heads) {
+      var members: [JSONValue.Member] = [
+        .init("loss_sum", .double(score.lossSum)), .init("label_count", .int(score.labelCount)),
+      ]
+      if let prediction = score.prediction {
+        members.append(.init("prediction", self.prediction(prediction, head, assembly.model)))
+      }
+      try CommandOutput.result(.object(members))
     }
     try assembly.free()
     return false
+  }
+
+  /// A class by its name, if the adapter's head knows it; a number as it is.
+  private func prediction(_ value: Double, _ head: HeadChoice, _ model: AdapterModel) -> JSONValue {
+    guard model.head(head)?.outputCount ?? 1 > 1 else { return .double(value) }
+    if case .taskClassifier(let place) = head, let labels = model.configuration?.taskHeads[place].labels,
+      labels.indices.contains(Int(value))
+    {
+      return .string(labels[Int(value)])
+    }
+    return .int(Int(value))
   }
 }

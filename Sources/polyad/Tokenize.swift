@@ -13,7 +13,7 @@ struct Tokenize: SingleCommand {
       decoded is the ids' text without special tokens.
       """)
 
-  @Option(help: "The folder of tokenizer.json, or a model's name.", completion: .directory)
+  @Option(help: "The tokenizer's folder, or a model's name.", completion: .directory)
   var tokenizer: String
   @Flag(help: "Leave out the special tokens that the tokenizer adds around a text.")
   var noSpecialTokens = false

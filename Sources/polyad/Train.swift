@@ -76,10 +76,10 @@ struct Train: RankedCommand {
       "model_parameters": .int(trainer.assembly.model.backboneParameterCount),
       "shared_mib": .int(trainer.assembly.loaded.weights.byteCount >> 20),
       "tasks": .array(
-        trainer.tasks.training.map {
+        zip(trainer.tasks.training, trainer.recipe.tasks).map {
           [
             "name": .string($0.name), "examples": .int($0.count), "tokens": .int($0.report.tokens),
-            "label_tokens": .int($0.report.labelTokens),
+            "label_tokens": .int($0.report.labelTokens), "prediction": .string($1.prediction.rawValue),
           ]
         }),
     ]

@@ -25,12 +25,11 @@ func theLossOfManyRowsAgreesWithALoop(rowCount: Int, isTrained: Bool) {
   dh.fill(.nan)
   var losses = [Double](repeating: .nan, count: rowCount), lossesAlone = losses
   let scratch = Workspace()
-  losses.withUnsafeMutableBufferPointer {
-    head.crossEntropy(h, labels: labels, losses: $0, dh: dh, scratch: scratch)
-  }
-  lossesAlone.withUnsafeMutableBufferPointer {
-    head.crossEntropy(h, labels: labels, losses: $0, dh: nil, scratch: scratch)
-  }
+  let pass = Pass(
+    starts: [0, rowCount], tasks: [0], ordinals: [0], randomKey: nil, keepsActivations: true, saved: workspace,
+    scratch: scratch)
+  losses.withUnsafeMutableBufferPointer { head.loss(h, Truth(classes: labels[...]), losses: $0, dh: dh, pass) }
+  lossesAlone.withUnsafeMutableBufferPointer { head.loss(h, Truth(classes: labels[...]), losses: $0, dh: nil, pass) }
   #expect(losses == lossesAlone)
 
   var expectedGradient = [Double](repeating: 0, count: vocabulary * width)

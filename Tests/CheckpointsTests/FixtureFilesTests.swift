@@ -26,7 +26,6 @@ func everyGPT2FixtureFileOpensAndSurvivesARoundTrip() throws {
 func theGPT2FixtureIsAModelFolder() throws {
   let model = try ModelFolder.resolve("backbones/gpt2", relativeTo: SharedFolder.fixture(""))
   #expect(model.modelType == "gpt2")
-  #expect(model.tokenizerFile != nil)
   let weights = try model.weights()
   let info = try weights.require("transformer.h.0.attn.c_attn.weight", shape: [48, 144])
   #expect(info.dataType == .float32)

@@ -74,8 +74,8 @@ struct BadInputTests {
       try Data("<!doctype html><html></html>".utf8).write(to: $0.file("model/model.safetensors"))
     },
     Fault("no weights", 4, "model") { try FileManager.default.removeItem(at: $0.file("model/model.safetensors")) },
-    Fault("tokenizer of another kind", 4, "tokenizer.json asks for ", "which is not supported here") {
-      try Data(#"{"model": {"type": "Unigram", "vocab": []}}"#.utf8).write(to: $0.file("model/tokenizer.json"))
+    Fault("tokenizer of another kind", 4, "tokenizer.json asks for model WordLevel", "which is not supported here") {
+      try Data(#"{"model": {"type": "WordLevel", "vocab": {}}}"#.utf8).write(to: $0.file("model/tokenizer.json"))
     },
     Fault("tokenizer.json is no JSON", 4, "tokenizer.json") {
       try Data("[1, 2".utf8).write(to: $0.file("model/tokenizer.json"))

@@ -16,7 +16,11 @@ struct TokenizeTests {
     let decoded: String
   }
 
-  @Test(arguments: ["byte-level-bpe-gpt2", "byte-level-bpe-roberta"], [true, false])
+  @Test(
+    arguments: [
+      "byte-fallback-bpe-gemma", "byte-fallback-bpe-llama", "byte-level-bpe-gpt2", "byte-level-bpe-roberta",
+      "unigram-t5", "wordpiece-bert",
+    ], [true, false])
   func idsAndTextAreHuggingFaces(kind: String, addsSpecialTokens: Bool) throws {
     let tokenizer = SharedFolder.fixture("tokenizers/\(kind)")
     let data = try Data(contentsOf: tokenizer.appending(path: "cases.json"))

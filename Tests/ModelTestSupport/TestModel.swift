@@ -56,20 +56,34 @@ public struct TestSequence: Sendable, Codable {
   public var tokens: [Int32]
   /// -100 where there is no label. One a token or, for an encoder-decoder model, the answer.
   public var labels: [Int32]
+  /// The class, or the number, of a sequence that is classified; nil: it has labels.
+  public var label: Double?
+  /// As many as tokens; empty: 0 for all.
+  public var tokenTypes: [Int32] = []
   public var task: Int
   public var ordinal: UInt64 = 0
 
   enum CodingKeys: String, CodingKey {
     case tokens = "input_ids"
-    case labels, task
+    case labels, label, task
   }
 
   public init(tokens: [Int32], labels: [Int32], task: Int = 0, ordinal: UInt64 = 0) {
     (self.tokens, self.labels, self.task, self.ordinal) = (tokens, labels, task, ordinal)
   }
 
+  public init(from decoder: any Swift.Decoder) throws {
+    let keys = try decoder.container(keyedBy: CodingKeys.self)
+    tokens = try keys.decode([Int32].self, forKey: .tokens)
+    labels = try keys.decodeIfPresent([Int32].self, forKey: .labels) ?? []
+    label = try keys.decodeIfPresent(Double.self, forKey: .label)
+    task = try keys.decode(Int.self, forKey: .task)
+  }
+
   var example: TokenizedExample {
-    TokenizedExample(id: "", inputIds: tokens[...], labels: labels[...], promptLength: tokens.count)
+    TokenizedExample(
+      id: "", inputIds: tokens[...], tokenTypes: tokenTypes[...], labels: labels[...], promptLength: tokens.count,
+      label: label)
   }
 
   /// Ragged sources and answers, with gaps among the labels; one answer has a single label that counts.

@@ -5,7 +5,8 @@ import Testing
 
 @testable import Tasks
 
-/// One token a byte; special tokens 256 before a text and 257 behind it; 258 ends an answer.
+/// One token a byte; special tokens 256 before a text and 257 behind it; 258 ends an answer. In a pair 259 ends each text,
+/// and the second has the type 1.
 struct ByteEncoding: TextEncoding {
   var endOfTextId: Int32? = 258
   var prefix: [Int32] = []
@@ -14,6 +15,11 @@ struct ByteEncoding: TextEncoding {
   func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
     let bytes = text.utf8.map { Int32($0) }
     return addSpecialTokens ? prefix + bytes + suffix : bytes
+  }
+
+  func pair(_ first: [Int32], _ second: [Int32]) -> (ids: [Int32], types: [Int32]) {
+    let (head, tail) = (prefix + first + [259], second + [259])
+    return (head + tail, head.map { _ in 0 } + tail.map { _ in 1 })
   }
 
   func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
@@ -43,14 +49,24 @@ private let none = TokenizedExample.noLabel
   #expect(example.tokenCount(.causal) == 7)
 }
 
-@Test func thePromptGivesWayToTheAnswer() throws {
-  let cut = try tokenize("abcdef", "xyz", length: 6)
-  #expect(Array(cut.inputIds) == bytes("abxyz") + [258])
-  let answerCut = try tokenize("abcdef", "uvwxyz", length: 10, targetLength: 4)
-  #expect(Array(answerCut.inputIds) == bytes("abcdefuvw") + [258])
-  let answerOnly = try tokenize("abcdef", "uvwxyz", length: 3)
-  #expect(Array(answerOnly.inputIds) == bytes("uv") + [258])
-  #expect(answerOnly.promptLength == 0)
+@Test func thePromptLeavesRoomForTheLongestAnswer() throws {
+  for answer in ["", "x", "xyz"] {
+    let cut = try tokenize("abcdefgh", answer, length: 10, targetLength: 4)
+    #expect(Array(cut.inputIds) == bytes("abcdef" + answer) + [258])
+    #expect(cut.promptLength == 6)
+  }
+  let answerCut = try tokenize("abc", "uvwxyz", length: 10, targetLength: 4)
+  #expect(Array(answerCut.inputIds) == bytes("abcuvw") + [258])
+}
+
+@Test func answersTakeHalfOfASequenceAtMost() throws {
+  let cut = try tokenize("abcdef", "uvwxyz", length: 7)
+  #expect(Array(cut.inputIds) == bytes("abcduv") + [258])
+  #expect(Array(try tokenize("ab", "uv", length: 2).inputIds) == bytes("a") + [258])
+  #expect(Array(try tokenize("ab", "uv", length: 1).inputIds) == [258])
+  // An encoder's prompt takes nothing from the decoder's answer.
+  let pair = try tokenize("abcdefgh", "uvwxyz", kind: .sequenceToSequence, length: 8, targetLength: 9)
+  #expect(Array(pair.inputIds) == bytes("abcdefgh") && Array(pair.labels) == bytes("uvwxyz") + [258])
 }
 
 @Test func encoderPromptsKeepTheirLastSpecialToken() throws {
@@ -71,11 +87,26 @@ private let none = TokenizedExample.noLabel
   #expect(try tokenize("ab", "2.5", kind: .classification).label == 2.5)
 }
 
-@Test func generationPromptsDoNotDependOnTheAnswer() throws {
-  let short = try tokenize("abcdefgh", "x", length: 8)
-  let long = try tokenize("abcdefgh", "xyz", length: 8)
-  #expect(short.prompt(maximumLength: 4) == long.prompt(maximumLength: 4))
-  #expect(Array(long.prompt(maximumLength: 100)) == bytes("abcd"))
+@Test func preTokenizedPromptsAreCutToBeAnswered() throws {
+  let line = try lines("{\"input_ids\": [1, 2, 3, 4, 5], \"labels\": [-100, -100, -100, 4, 5]}")[0]
+  #expect(Array(line.prompt(maximumLength: 2)) == [1, 2])
+  #expect(Array(line.prompt(maximumLength: 100)) == [1, 2, 3])
+}
+
+@Test func labelsAreWholeAnswers() throws {
+  func answers(_ labels: [String], _ kind: SequenceKind = .causal, length: Int = 8) throws -> [[Int32]] {
+    let options = TokenizationOptions(kind: kind, maxSequenceLength: length, maxTargetLength: 5)
+    return try ExampleTokenizer(encoding: ByteEncoding(), options: options).answers(labels, task: "wic")
+  }
+  #expect(try answers(["yes", "", "no"]) == [bytes("yes") + [258], [258], bytes("no") + [258]])
+  #expect(try answers(["four"], .sequenceToSequence) == [bytes("four") + [258]])
+  #expect(
+    errorText { _ = try answers(["yes", "true"]) }
+      == "Task wic ranks its labels, but \"true\" has 5 tokens with its end and an answer at most 4. "
+      + "Raise max_target_length, which counts up to half of max_seq_length where prompt and answer share it.")
+  #expect(
+    errorText { _ = try answers(["yes", "no", "yes"]) }
+      == "Task wic ranks its labels, but \"yes\" and \"yes\" are the same tokens. Change one, here and in the data.")
 }
 
 @Test func tokenizingFaultsSayWhatToDo() {
@@ -150,7 +181,7 @@ private func lines(
   }
   #expect(
     message("{\"input_ids\": [1, 2], \"labels\": [1]}")
-      == "lines.jsonl:1 has 2 input_ids and 1 labels. A causal model needs one label a token; "
+      == "lines.jsonl:1 has 2 input_ids and 1 labels. There must be one label a token; "
       + "-100 marks a token without.")
   #expect(
     message("{\"input_ids\": [1, 300], \"labels\": [1, 2]}")
@@ -159,7 +190,7 @@ private func lines(
   #expect(message("{\"input_ids\": [1, -100], \"labels\": [1, 2]}").hasPrefix("lines.jsonl:1 has the token id -100"))
   #expect(message("{\"input_ids\": [1, 2], \"labels\": [1, -1]}").hasPrefix("lines.jsonl:1 has the token id -1,"))
   #expect(
-    message("{\"target\": \"x\"}") == "lines.jsonl:1 needs input_ids with labels or label, or source and target.")
+    message("{\"target\": \"x\"}") == "lines.jsonl:1 needs input_ids with labels or label, or source with target or label.")
   #expect(
     message("{\"input_ids\": [1], \"task\": \"three\"}")
       == "lines.jsonl:1 names the task three; the tasks are one, two. Correct the line.")
@@ -174,4 +205,24 @@ private func lines(
     errorText { _ = try tokenizer.tokenize(example, task: "rte") }
       == "The tokenizer gives a text of rte the token id 98, but the model has ids from 0 to 97. "
       + "Set tokenizer_name_or_path to the model's own tokenizer.")
+}
+
+@Test func aPairHasItsTypesAndLosesTheEndOfItsLongerText() throws {
+  func pair(_ first: String, _ second: String, length: Int) throws -> TokenizedExample {
+    let options = TokenizationOptions(kind: .classification, maxSequenceLength: length, tokenTypeCount: 2)
+    let example = Example(id: "1", source: first, sourcePair: second, references: ["1"])
+    return try ExampleTokenizer(encoding: ByteEncoding(prefix: [256]), options: options).tokenize(example, task: "t")
+  }
+  let whole = try pair("abc", "de", length: 8)
+  #expect(Array(whole.inputIds) == [256] + bytes("abc") + [259] + bytes("de") + [259])
+  #expect(Array(whole.tokenTypes) == [0, 0, 0, 0, 0, 1, 1, 1])
+  #expect(try Array(pair("abcdef", "gh", length: 9).inputIds) == [256] + bytes("abcd") + [259] + bytes("gh") + [259])
+  #expect(try Array(pair("abcdef", "ghijk", length: 8).inputIds) == [256] + bytes("abc") + [259] + bytes("gh") + [259])
+}
+
+@Test(arguments: [
+  (7, 3, 10, 7, 3), (7, 3, 9, 6, 3), (7, 3, 5, 3, 2), (3, 7, 5, 2, 3), (4, 4, 5, 2, 3), (9, 9, 0, 0, 0),
+])
+func aPairIsCutAsHuggingFacesLongestFirstDoes(_ first: Int, _ second: Int, _ room: Int, _ a: Int, _ b: Int) {
+  #expect(ExampleTokenizer.pairLengths(first, second, room: room) == (a, b))
 }

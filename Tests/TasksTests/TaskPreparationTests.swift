@@ -11,7 +11,7 @@ private func preparation(_ cache: URL?, length: Int = 100, endOfText: Int32? = 2
   -> TaskPreparation
 {
   try TaskPreparation(
-    encoding: ByteEncoding(endOfTextId: endOfText), tokenizerFile: nil,
+    encoding: ByteEncoding(endOfTextId: endOfText),
     options: TokenizationOptions(kind: kind, maxSequenceLength: length, maxTargetLength: 5), cacheFolder: cache,
     taskNames: ["t"])
 }
@@ -155,7 +155,7 @@ func realTasksEndEveryAnswerAndFitTheLimit() throws {
   let file = folder.appending(path: "task591_sciq_answer_generation.json")
   let task = TaskSpecification(name: "sciq", format: .superNaturalInstructions, test: file, maxTestExamples: 20)
   let preparation = try TaskPreparation(
-    encoding: tokenizer, tokenizerFile: tokenizer.file,
+    encoding: tokenizer, tokenizerFiles: tokenizer.files,
     options: TokenizationOptions(kind: .causal, maxSequenceLength: 128, maxTargetLength: 32))
   let prepared = try preparation.prepare(task, split: .test)
   #expect(prepared.report.endingInEndOfText == prepared.count)

@@ -38,6 +38,10 @@ struct GeneratorTests {
     #expect(greedy([Array(repeating: 2, count: 14)], 8, nil)[0].count == 3)
     #expect(greedy([Array(repeating: 2, count: 17), [3, 1, 4]], 8, nil) == [[], free])
     #expect(greedy([], 8, nil).isEmpty)
+    let bounded = generator.generate(
+      [GenerationPrompt(tokens: [3, 1, 4], task: 0, ordinal: 0), GenerationPrompt(tokens: [7], task: 0, ordinal: 1)],
+      GenerationOptions(maximumCount: 4, maximumLength: 5, endIds: []))
+    #expect(bounded == [Array(free.prefix(2)), greedy([[7]], 4, nil)[0]])
   }
 
   @Test func beamsThatHoldEveryPrefixFindTheBestContinuation() {

@@ -13,6 +13,11 @@ import Training
       + "output_dir"
   ),
   (
+    .nothingToRank(task: "wic"),
+    "task wic has prediction rank_classification, which scores labels as written answers, but the model writes none: "
+      + "remove the key"
+  ),
+  (
     .unwritable(folder: "/a", reason: "cannot create the folder /a: Read-only file system. Choose another."),
     "output_dir /a cannot be written: cannot create the folder /a: Read-only file system. Choose another."
   ),
@@ -53,7 +58,7 @@ import Training
   (.badState(file: "/a/trainer_state.json", reason: "not a state"), "/a/trainer_state.json: not a state"),
   (
     .noTokenizer(folder: "/m"),
-    "/m has no tokenizer.json; set tokenizer_name_or_path to a folder that has one"
+    "/m has no tokenizer; set tokenizer_name_or_path to a folder that has one"
   ),
   (
     .sequenceTooLong(key: "max_seq_length", value: 2048, maximum: 1024),

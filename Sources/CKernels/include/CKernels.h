@@ -63,6 +63,18 @@ void ck_layer_norm_parameter_gradients(long rows, long width, const float *dy, c
 void ck_gelu_tanh_forward(long count, const float *x, float *y);
 /// dy *= GELU'(x).
 void ck_gelu_tanh_backward(long count, const float *x, float *dy);
+/// y = GELU(x) = 0.5 x (1 + erf(x / sqrt(2))).
+void ck_gelu_forward(long count, const float *x, float *y);
+/// dy *= GELU'(x).
+void ck_gelu_backward(long count, const float *x, float *dy);
+/// y = tanh(y).
+void ck_tanh_forward(long count, float *y);
+/// dy *= 1 - y^2, y = tanh(x).
+void ck_tanh_backward(long count, const float *y, float *dy);
+/// y[i, :] += table[index[i], :].
+void ck_add_table_rows(long rows, long width, const int32_t *index, const float *table, float *y);
+/// loss[i] = (prediction[i] - target[i])^2; the prediction becomes the loss's slope by it.
+void ck_squared_error(long rows, float *prediction, const float *target, double *loss);
 /// y = max(x, 0).
 void ck_relu_forward(long count, const float *x, float *y);
 /// dy = 0 where x is not above 0.

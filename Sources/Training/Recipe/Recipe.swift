@@ -9,7 +9,7 @@ public struct Recipe: Sendable, Equatable {
   /// `model_name_or_path`, required: a folder, a name found in the local Hugging Face cache, or `builtin:tiny`.
   /// A relative folder is taken from the recipe's own folder and is absolute here.
   public var modelNameOrPath = ""
-  /// `tokenizer_name_or_path`: the folder or name that holds `tokenizer.json`. Default: the model's.
+  /// `tokenizer_name_or_path`: the folder or name whose tokenizer is used. Default: the model's.
   public var tokenizerNameOrPath = ""
   /// `init_weights`: where the model's weights come from. `random` needs peft_type FULL. Default: pretrained.
   public var initWeights = InitWeights.pretrained
@@ -23,15 +23,18 @@ public struct Recipe: Sendable, Equatable {
   public var adapter = Adapter()
   /// `tasks`, required: at least one, with names that differ. Keys: `name` and `format`, required; `train` and `test`,
   /// at least one, files relative to the recipe's folder or `builtin:…`, absolute here; `metrics`, `positive_examples`,
-  /// `negative_examples`, `explanations`, `source`, `target`, `labels`, `delimiter`, `weight`, `max_train_examples` and
-  /// `max_test_examples`, with the defaults of `TaskSpecification`.
+  /// `negative_examples`, `explanations`, `source`, `target`, `labels`, `prediction`, `length_normalize`, `delimiter`,
+  /// `weight`, `max_train_examples` and `max_test_examples`, with the defaults of `TaskSpecification`; `metrics` of a
+  /// task with `labels`: exact_match and accuracy.
   public var tasks: [TaskSpecification] = []
   /// `mixing`: how often each task is drawn. Keys: `strategy`, `temperature` (that strategy's, required) and `cap`.
   /// Default: proportional, without a cap.
   public var mixing = MixingOptions()
-  /// `max_seq_length`: tokens of a sequence at most, source and target together for decoder-only models. Default: 1024.
+  /// `max_seq_length`: tokens of a sequence at most, source and target together for decoder-only models, where every
+  /// source is cut to what ``maxTargetLength`` leaves of it. Default: 1024.
   public var maxSeqLength = 1024
-  /// `max_target_length`: tokens of a target at most. Default: 128.
+  /// `max_target_length`: tokens of a target at most; no more than half of ``maxSeqLength`` for decoder-only models.
+  /// Default: 128.
   public var maxTargetLength = 128
   /// `train_batch_size`: sequences per optimizer step, all ranks together. Default: 32.
   public var trainBatchSize = 32

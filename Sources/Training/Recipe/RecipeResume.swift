@@ -38,7 +38,8 @@ extension Recipe {
 
   private static let freeKeys: Set<String> = [
     "output_dir", "eval_steps", "eval_on_start", "eval_batch_size", "max_new_tokens", "save_steps",
-    "save_total_limit", "logging_steps", "test", "metrics", "max_test_examples",
+    "save_total_limit", "logging_steps", "test", "metrics", "prediction", "length_normalize",
+    "max_test_examples",
   ]
   private static let pathKeys: Set<String> = ["model_name_or_path", "tokenizer_name_or_path", "init_from", "train"]
 

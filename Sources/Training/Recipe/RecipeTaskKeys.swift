@@ -11,6 +11,7 @@ extension TaskSpecification: RecipeSection {
     }
     let instructions = only(.superNaturalInstructions)
     let templates = only(.jsonLines, .csv)
+    let texts = only(.superNaturalInstructions, .jsonLines, .csv)
     return [
       .init("name", \.name, isRequired: true, mustBe: .notEmpty),
       .init("format", \.format, isRequired: true),
@@ -21,8 +22,17 @@ extension TaskSpecification: RecipeSection {
       .init("negative_examples", \.negativeExamples, mustBe: .notNegative, conflict: instructions),
       .init("explanations", \.explanations, conflict: instructions),
       .init("source", \.source, mustBe: .notEmpty, conflict: templates),
+      .init("source_pair", \.sourcePair, mustBe: .notEmpty, conflict: templates),
       .init("target", \.target, mustBe: .notEmpty, conflict: templates),
-      .init("labels", \.labels, conflict: only(.superNaturalInstructions, .jsonLines, .csv)),
+      .init(
+        "labels", \.labels, mustBe: .init("a list of texts that differ") { Set($0).count == $0.count },
+        conflict: texts),
+      .init("skip_labels", \.skipLabels, conflict: texts),
+      .init("num_labels", \.numLabels, mustBe: .within(1...65536)),
+      .init("prediction", \.prediction, conflict: texts),
+      .init(
+        "length_normalize", \.lengthNormalize,
+        conflict: { $0.prediction == .generation ? "prediction \($0.prediction.rawValue)" : nil }),
       .init("delimiter", \.delimiter, conflict: only(.csv)),
       .init("weight", \.weight, mustBe: .positive),
       .init("max_train_examples", \.maxTrainExamples, mustBe: .atLeastOne),
@@ -34,9 +44,21 @@ extension TaskSpecification: RecipeSection {
     guard train != nil || test != nil else {
       throw .missingKey("\(reader.location.path("train")) or test", reader.location.place)
     }
+    if let numLabels, !labels.isEmpty, labels.count != numLabels {
+      throw .outOfRange(
+        key: reader.location.path("num_labels"), reader.place(of: "num_labels"), found: String(numLabels),
+        requirement: "\(labels.count), as many as labels")
+    }
+    guard prediction == .generation || !labels.isEmpty else {
+      throw .outOfRange(
+        key: reader.location.path("prediction"), reader.place(of: "prediction"), found: prediction.rawValue,
+        requirement: "left out unless task \(name) lists its labels")
+    }
+    if !reader.states("metrics"), !labels.isEmpty { metrics = [.exactMatch, .accuracy] }
   }
 }
 
+extension PredictionMethod: RecipeChoice {}
 extension TaskFormat: RecipeChoice {}
 extension Metric: RecipeChoice {}
 

@@ -1,0 +1,39 @@
+import Backbones
+import Foundation
+import Tasks
+
+/// A test example to be answered.
+struct TestQuestion {
+  /// The prompt, and the test set's own answer.
+  let example: TokenizedExample
+  /// The adapter's task that routes it.
+  let route: Int
+  /// What classifies it, if the model classifies.
+  let head: HeadChoice
+}
+
+/// What a model answers to a test example.
+struct TestAnswer: Codable, Sendable, Equatable {
+  /// The answer as references are written: a text, a label's name or a number.
+  let text: String
+  /// Summed loss of the test set's own answer, cross-entropy in nats or a squared error, over `labelCount` labels; nil
+  /// if it is not finite, which JSON cannot say.
+  let lossSum: Double?
+  let labelCount: Int
+  /// Each label's score, without those that are not finite; nil where labels are not scored.
+  var labelScores: [String: Double]?
+}
+
+/// A way to answer test examples: what one task's answers come from.
+protocol AnswerSource: AnyObject {
+  /// Answers examples together, in their order. Not collective: every rank answers its own.
+  func answers(to questions: [TestQuestion]) -> [TestAnswer]
+
+  /// How the mean loss of a label is reported.
+  func lossMeasure(_ meanLoss: Double) -> NamedValue
+}
+
+extension AnswerSource {
+  /// Of answers in tokens: the perplexity.
+  func lossMeasure(_ meanLoss: Double) -> NamedValue { NamedValue("perplexity", exp(meanLoss)) }
+}

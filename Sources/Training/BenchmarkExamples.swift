@@ -1,0 +1,53 @@
+import Foundation
+import Tasks
+
+/// The examples that a step benchmark trains on: real texts, tokenised for any shape of model.
+struct BenchmarkExamples {
+  private let tokenizer: ExampleTokenizer
+
+  /// - Throws: `TaskError`.
+  init(_ encoding: any TextEncoding, options: TokenizationOptions) throws {
+    let folded = FoldedEncoding(base: encoding, vocabularySize: options.vocabularySize ?? .max)
+    tokenizer = try ExampleTokenizer(encoding: folded, options: options)
+  }
+
+  /// The first examples of a Super-NaturalInstructions file, their prompts without other examples. A model that
+  /// classifies gets the classes 0 and 1 in turn.
+  ///
+  /// - Throws: `TaskError`.
+  func read(_ file: URL, limit: Int?) throws -> TokenizedTask {
+    let name = file.deletingPathExtension().lastPathComponent
+    let specification = TaskSpecification(
+      name: name, format: .superNaturalInstructions, train: file, positiveExamples: 0, maxTrainExamples: limit)
+    let classifies = tokenizer.options.kind == .classification
+    let examples = try TaskReader(specification).read(.train).enumerated().map { place, example in
+      let references = classifies ? [String(place % 2)] : example.references
+      return try tokenizer.tokenize(
+        Example(id: example.id, source: example.source, references: references), task: name)
+    }
+    return TokenizedTask(name: name, split: .train, kind: tokenizer.options.kind, examples)
+  }
+}
+
+/// A tokenizer whose ids are folded into a smaller vocabulary, so that models of any vocabulary see the same lengths.
+private struct FoldedEncoding: TextEncoding {
+  let base: any TextEncoding
+  let vocabularySize: Int
+
+  var endOfTextId: Int32? { base.endOfTextId.map(fold) }
+
+  func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
+    base.encode(text, addSpecialTokens: addSpecialTokens).map(fold)
+  }
+
+  func pair(_ first: [Int32], _ second: [Int32]) -> (ids: [Int32], types: [Int32]) {
+    let (ids, types) = base.pair(first, second)
+    return (ids.map(fold), types)
+  }
+
+  func decode(_ ids: [Int32], skipSpecialTokens: Bool) -> String {
+    base.decode(ids, skipSpecialTokens: skipSpecialTokens)
+  }
+
+  private func fold(_ id: Int32) -> Int32 { Int(id) < vocabularySize ? id : id % Int32(vocabularySize) }
+}

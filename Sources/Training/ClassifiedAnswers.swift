@@ -1,0 +1,43 @@
+import Backbones
+import Tasks
+
+/// Answers by a classification head: the likeliest class, or the number it gives.
+final class ClassifiedAnswers: AnswerSource {
+  private let objective: Objective
+  /// The classes' names; empty: classes are numbers.
+  private let labels: [String]
+
+  init(_ objective: Objective, labels: [String]) { (self.objective, self.labels) = (objective, labels) }
+
+  func answers(to questions: [TestQuestion]) -> [TestAnswer] {
+    var batch = PackedBatch()
+    for question in questions {
+      batch.append(question.example, for: .encoderOnly, task: question.route, head: question.head)
+    }
+    return objective.classify(batch).map { logits, loss in
+      TestAnswer(text: Self.text(logits, labels: labels), lossSum: loss.isFinite ? loss : nil, labelCount: 1)
+    }
+  }
+
+  /// A class is no token among many: its loss says more than a perplexity.
+  func lossMeasure(_ meanLoss: Double) -> NamedValue { NamedValue("loss", meanLoss) }
+
+  /// The answer that logits mean.
+  static func text(_ logits: [Float], labels: [String]) -> String {
+    if logits.count == 1 { return String(logits[0]) }
+    return className(likeliest(logits), labels: labels)
+  }
+
+  /// How a test set's own class or number is written.
+  static func text(ofLabel label: Double, isNumber: Bool, labels: [String]) -> String {
+    if isNumber { return String(Float(label)) }
+    return Int(exactly: label).map { className($0, labels: labels) } ?? String(label)
+  }
+
+  /// The first of the largest logits.
+  static func likeliest(_ logits: [Float]) -> Int { logits.indices.max { logits[$0] < logits[$1] } ?? 0 }
+
+  private static func className(_ place: Int, labels: [String]) -> String {
+    labels.indices.contains(place) ? labels[place] : String(place)
+  }
+}

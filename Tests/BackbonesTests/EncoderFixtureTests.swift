@@ -1,0 +1,15 @@
+import Adapters
+import Backbones
+import ModelTestSupport
+import TestSupport
+import Testing
+
+@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+struct EncoderFixtureTests {
+  @Test(arguments: ["bert", "roberta"]) func theWholeModelTrainsAsHuggingFaceDoes(family: String) throws {
+    let fixture = try Fixture(family)
+    let model = try AdapterModel(AdapterConfiguration(peftType: .full), backbone: fixture.backbone(), seed: 0)
+    let disagreements = try fixture.disagreements(model, expectedFolder: fixture.folder)
+    #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
+  }
+}

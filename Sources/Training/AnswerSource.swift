@@ -29,11 +29,17 @@ protocol AnswerSource: AnyObject {
   /// Answers examples together, in their order. Not collective: every rank answers its own.
   func answers(to questions: [TestQuestion]) -> [TestAnswer]
 
+  /// What an example's answer is measured against.
+  func references(of example: TokenizedExample) -> [String]
+
   /// How the mean loss of a label is reported.
   func lossMeasure(_ meanLoss: Double) -> NamedValue
 }
 
 extension AnswerSource {
+  /// The texts that count as right.
+  func references(of example: TokenizedExample) -> [String] { example.references }
+
   /// Of answers in tokens: the perplexity.
   func lossMeasure(_ meanLoss: Double) -> NamedValue { NamedValue("perplexity", exp(meanLoss)) }
 }

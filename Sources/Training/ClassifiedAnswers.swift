@@ -28,10 +28,10 @@ final class ClassifiedAnswers: AnswerSource {
     return className(likeliest(logits), labels: labels)
   }
 
-  /// How a test set's own class or number is written.
-  static func text(ofLabel label: Double, isNumber: Bool, labels: [String]) -> String {
-    if isNumber { return String(Float(label)) }
-    return Int(exactly: label).map { className($0, labels: labels) } ?? String(label)
+  /// Lines that were tokenised elsewhere have a class or a number in place of texts.
+  func references(of example: TokenizedExample) -> [String] {
+    guard example.references.isEmpty, let label = example.label else { return example.references }
+    return [Int(exactly: label).map { Self.className($0, labels: labels) } ?? String(label)]
   }
 
   /// The first of the largest logits.

@@ -51,8 +51,9 @@ public final class Evaluator {
   private let options: Options
   private let ranks: Ranks
 
-  public init(
-    _ model: AdapterModel, objective: Objective? = nil, tokenizer: Tokenizer, tasks: TaskAssembly, options: Options,
+  /// Fails where answers are texts and there is no tokenizer.
+  public init?(
+    _ model: AdapterModel, objective: Objective? = nil, tokenizer: Tokenizer?, tasks: TaskAssembly, options: Options,
     ranks: Ranks
   ) {
     let objective = objective ?? Objective(model)
@@ -60,6 +61,7 @@ public final class Evaluator {
     if architecture == .encoderOnly {
       sources = tasks.testing.map { ClassifiedAnswers(objective, labels: tasks.specifications[$0.task].labels) }
     } else {
+      guard let tokenizer else { return nil }
       let generated = GeneratedAnswers(
         Generator(model), objective: objective, tokenizer: tokenizer, limits: tasks.tokenizer.options,
         maximumNewTokens: options.maximumNewTokens)
@@ -166,12 +168,13 @@ public final class Evaluator {
       var loss = 0.0, labels = 0
       for line in sorted where line.set == set {
         let (example, answer) = (testing.examples[line.index], line.answer)
-        _ = metrics.add(prediction: answer.text, references: example.references)
+        let references = sources[set].references(of: example)
+        _ = metrics.add(prediction: answer.text, references: references)
         loss += answer.lossSum ?? .nan
         labels += answer.labelCount
         predictions.append(
           Prediction(
-            task: specification.name, id: example.id, prediction: answer.text, references: example.references,
+            task: specification.name, id: example.id, prediction: answer.text, references: references,
             lossSum: answer.lossSum, labelCount: answer.labelCount, labelScores: answer.labelScores))
       }
       let results = metrics.results()

@@ -53,13 +53,11 @@ public final class Trainer {
     totalSteps = recipe.totalSteps(stepsPerEpoch: plan.stepsPerEpoch)
     schedule = recipe.learningRateSchedule(totalSteps: totalSteps)
     evaluator =
-      if let tokenizer = assembly.tokenizer, !tasks.testing.isEmpty {
-        Evaluator(
-          assembly.model, objective: step.objective, tokenizer: tokenizer, tasks: tasks,
-          options: recipe.evaluationOptions, ranks: ranks)
-      } else {
-        nil
-      }
+      tasks.testing.isEmpty
+      ? nil
+      : Evaluator(
+        assembly.model, objective: step.objective, tokenizer: assembly.tokenizer, tasks: tasks,
+        options: recipe.evaluationOptions, ranks: ranks)
     folder = RunFolder(
       url: URL(filePath: recipe.outputDir), modelFolder: assembly.folder,
       tokenizerFolder: assembly.tokenizer?.file.deletingLastPathComponent())

@@ -37,17 +37,15 @@ struct Evaluate: RankedCommand {
     let assembly = try CommandError.loadingModel { try load(recipe, ranks) }
     let backbone = assembly.model.backbone
     try recipe.requireFit(positions: backbone.maximumLength)
-    guard let tokenizer = assembly.tokenizer else {
-      throw RunError.noTokenizer(folder: recipe.tokenizerNameOrPath)
-    }
     let tasks = try TaskAssembly(
-      recipe, adapter: assembly.model.configuration, tokenizer: tokenizer,
-      inputs: ModelInputs(backbone), splits: [.test], ranks: ranks)
+      recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer, inputs: ModelInputs(backbone),
+      splits: [.test], ranks: ranks)
     try tasks.requireHeads(of: assembly.model)
     let console = ProgressLine.standardError()
-    let evaluator = Evaluator(
-      assembly.model, tokenizer: tokenizer, tasks: tasks,
-      options: recipe.evaluationOptions, ranks: ranks)
+    guard
+      let evaluator = Evaluator(
+        assembly.model, tokenizer: assembly.tokenizer, tasks: tasks, options: recipe.evaluationOptions, ranks: ranks)
+    else { throw RunError.noTokenizer(folder: recipe.tokenizerNameOrPath) }
     if ranks.isMain { for note in tasks.notes + evaluator.notes { console.print("note: \(note)") } }
     let start = ContinuousClock.now
     let result = try evaluator.run { if ranks.isMain { console.show("evaluating \(Formatting.percent($0))") } }

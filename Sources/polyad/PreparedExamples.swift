@@ -40,13 +40,14 @@ struct PreparedExample {
   let original: Example?
   let tokenizer: Tokenizer?
 
+  /// A classified example has its `label` too.
   var json: JSONValue {
     let prompt = tokens.inputIds.prefix(tokens.promptLength)
     let answer = tokens.labels.filter { $0 != TokenizedExample.noLabel }
     return [
       "task": .string(task), "split": .string(split.rawValue), "id": .string(tokens.id),
       "source": .string(original?.source ?? decode(prompt, skipSpecialTokens: true)),
-      "target": .string(original?.target ?? decode(answer, skipSpecialTokens: true)),
+      "target": .string(original?.target ?? tokens.label.map(Self.text) ?? decode(answer, skipSpecialTokens: true)),
       "references": .array((original?.references ?? tokens.references).map { .string($0) }),
       "input_ids": .array(tokens.inputIds.map { .int(Int($0)) }),
       "labels": .array(tokens.labels.map { .int(Int($0)) }),
@@ -55,12 +56,20 @@ struct PreparedExample {
 
   /// A heading, and the tokens' text with what is trained on between ⟦ and ⟧.
   var text: String {
+    let prompt = decode(tokens.inputIds, skipSpecialTokens: false)
     let body =
-      kind == .causal
-      ? marked(tokens.inputIds, tokens.labels)
-      : decode(tokens.inputIds, skipSpecialTokens: false) + " → " + marked(tokens.labels, tokens.labels)
+      if kind == .causal {
+        marked(tokens.inputIds, tokens.labels)
+      } else if let label = tokens.label {
+        "\(prompt) → ⟦\(original?.target ?? Self.text(label))⟧"
+      } else {
+        prompt + " → " + marked(tokens.labels, tokens.labels)
+      }
     return "--- \(task) (\(split.rawValue)) \(tokens.id), \(tokens.tokenCount(kind)) tokens\n\(body)\n"
   }
+
+  /// A class or a number.
+  private static func text(_ label: Double) -> String { Int(exactly: label).map(String.init) ?? String(label) }
 
   private func marked(_ ids: ArraySlice<Int32>, _ labels: ArraySlice<Int32>) -> String {
     var pieces: [String] = []

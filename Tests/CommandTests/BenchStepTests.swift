@@ -27,17 +27,15 @@ struct BenchStepTests {
     }
   }
 
-  @Test func tokensBeyondTheModelsVocabularyAreRefused() throws {
+  @Test func tokensBeyondTheModelsVocabularyAreFoldedIntoIt() throws {
     try TrainFolder.with { folder in
       try folder.writeModel(configuration: ["vocab_size": 256]) {
         for name in ["transformer.wte.weight", "lm_head.weight"] {
           $0[name] = .init(shape: [256, 16], values: Array($0[name]!.values.dropLast(16)))
         }
       }
-      let outcome = try run(folder, ["--max-length", "48"])
-      #expect(outcome.exitCode == 3)
-      #expect(outcome.messages.count == 1)
-      #expect(outcome.messages.first?.contains("token id 256, but the model has ids from 0 to 255") == true)
+      let outcome = try run(folder, ["--max-length", "48", "--batch", "3", "--steps", "1"])
+      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
     }
   }
 

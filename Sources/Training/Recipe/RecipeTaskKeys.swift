@@ -55,6 +55,7 @@ extension TaskSpecification: RecipeSection {
         requirement: "left out unless task \(name) lists its labels")
     }
     if !reader.states("metrics"), !labels.isEmpty { metrics = [.exactMatch, .accuracy] }
+    if !reader.states("metrics"), numLabels == 1 { metrics = [.pearson, .spearman] }
   }
 }
 

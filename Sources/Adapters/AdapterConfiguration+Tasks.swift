@@ -55,7 +55,8 @@ extension AdapterModel {
       return entry.elements(ofTasks: newTasks, rows)
     }
     guard !ranges.isEmpty else { throw AdapterTaskError.noSuchPart(part.rawValue, type: type) }
-    let headRanges = parameters.entries.filter { entry in heads.contains { entry.belongs(toHeadOf: $0) } }.map(\.range)
+    let headNames = headNames(of: heads)
+    let headRanges = parameters.entries.filter { headNames.contains($0.name) }.map(\.range)
     parameters.restrictTraining(to: ranges + headRanges)
   }
 }

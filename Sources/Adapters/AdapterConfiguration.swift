@@ -64,6 +64,9 @@ public struct AdapterConfiguration: Sendable, Equatable {
   public var modulesToSave: [String] = []
   /// Classification heads for single tasks, trained and saved beside the adapter.
   public var taskHeads: [TaskHead] = []
+  /// Outputs of the classification head in ``modulesToSave``, as the folder's weights have it; nil: the model's own
+  /// number. No part of the file.
+  public var savedClassCount: Int?
   /// (IA)³: those of the target modules whose input is scaled, not their output.
   public var feedforwardModules: ModulePattern?
   /// T: the tasks a task-routed method tells apart. 0 in a recipe: as many as the recipe has.

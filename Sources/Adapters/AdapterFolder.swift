@@ -17,7 +17,17 @@ public enum AdapterFolder {
     guard let json = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
       throw AdapterError.invalidOption("the file", reason: "is not a JSON object", source: file.path)
     }
-    return try AdapterConfiguration(json: json, source: file.path)
+    var configuration = try AdapterConfiguration(json: json, source: file.path)
+    let savesHead = configuration.modulesToSave.contains(TaskHead.ownPath)
+    configuration.savedClassCount = savesHead ? savedClassCount(folder) : nil
+    return configuration
+  }
+
+  /// The outputs of the classification head among a folder's weights. A file at fault is reported when it is loaded.
+  private static func savedClassCount(_ folder: URL) -> Int? {
+    guard let file = try? SafetensorsFile(folder.appending(path: weightsName)) else { return nil }
+    let names = ["weight", "out_proj.weight"].map { AdapterPlan.name(TaskHead.ownPath, $0) }
+    return names.first(where: file.contains).flatMap { try? file.info($0).shape.first }
   }
 
   /// Sets the adapter saved in `folder` into a backbone.
@@ -44,9 +54,10 @@ public enum AdapterFolder {
   ) throws {
     let name = model.configuration?.peftType == .full ? "model.safetensors" : weightsName
     let file = try SafetensorsFile(folder.appending(path: name))
-    let entries = model.parameters.entries.filter { entry in !newHeads.contains { entry.belongs(toHeadOf: $0) } }
+    let newNames = model.headNames(of: newHeads)
+    let entries = model.parameters.entries.filter { !newNames.contains($0.name) }
     for head in model.configuration?.taskHeads ?? [] where !newHeads.contains(head.task) {
-      guard entries.allSatisfy({ !$0.belongs(toHeadOf: head.task) || file.contains($0.name) }) else {
+      guard model.headNames(of: [head.task]).allSatisfy(file.contains) else {
         throw AdapterTaskError.headIsMissing(task: head.task, file: file.path)
       }
     }

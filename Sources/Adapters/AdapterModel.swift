@@ -11,6 +11,8 @@ public final class AdapterModel {
   public let matches: [Match]
   /// The heads of ``AdapterConfiguration/taskHeads``.
   public let taskHeads: [ClassificationHead]
+  /// The adapter's own head for tasks without one, where the model has none or one for another number of classes.
+  let ownHead: ClassificationHead?
 
   /// One row of the table: a pattern and what it selected.
   public struct Match: Sendable {
@@ -33,7 +35,7 @@ public final class AdapterModel {
     let configuration = configuration.withDefaults(family: backbone.family)
     (self.configuration, self.backbone) = (configuration, backbone)
     // PEFT trains a copy of a saved module, so a tied output projection and embedding part: one trains, or each alone.
-    let headModules = ["lm_head"] + (backbone.head.map { [$0.weight.modulePath] } ?? [])
+    let headModules = [backbone.projectionPath] + (backbone.head.map { [$0.weight.modulePath] } ?? [])
     let savesHead = configuration.modulesToSave.contains { name in
       headModules.contains { AdapterPlan.lies($0, in: name) }
     }
@@ -52,7 +54,8 @@ public final class AdapterModel {
         at: site.linear,
         site.parameters.map { parameters.pair(AdapterPlan.name(site.linear.path, $0.suffix), rows: $0.shape[0]) })
     }
-    taskHeads = plan.makeHeads(on: parameters, key: key)
+    let heads = plan.makeHeads(on: parameters, key: key)
+    (ownHead, taskHeads) = (plan.bringsOwnHead ? heads.first : nil, Array(heads.dropFirst(plan.bringsOwnHead ? 1 : 0)))
     for (name, parameter) in plan.trained {
       parameter.train(values: parameters.values(name), gradient: parameters.gradient(name))
     }
@@ -63,7 +66,7 @@ public final class AdapterModel {
     self.backbone = backbone
     configuration = nil
     parameters = TrainableParameters([])
-    (matches, taskHeads) = ([], [])
+    (matches, taskHeads, ownHead) = ([], [], nil)
   }
 
   /// The token routers and the paths of their maps, in the model's order.

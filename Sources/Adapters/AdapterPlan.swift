@@ -13,8 +13,10 @@ struct AdapterPlan {
   private(set) var trained: [(name: String, parameter: Parameter)] = []
   private(set) var matches: [AdapterModel.Match] = []
   private(set) var method: (any AdapterMethod)?
-  /// The tasks' own heads, and the arrays of each.
-  private(set) var heads: [(head: TaskHead, shapes: [(suffix: String, shape: [Int])])] = []
+  /// Heads beside the model's, and the arrays of each: one in place of its own, then the tasks'.
+  private(set) var heads: [(path: String, shapes: [(suffix: String, shape: [Int])])] = []
+  /// Whether the first of them takes the place of the model's own.
+  private(set) var bringsOwnHead = false
   private let backbone: any Backbone
 
   /// - Parameter isFresh: Whether a module to save that the model lacks is an error; PEFT lists some for all families.
@@ -37,7 +39,7 @@ struct AdapterPlan {
         .init(name: Self.name(site.linear.path, $0.suffix), shape: $0.shape, role: $0.role, taskRows: $0.taskRows)
       }
     } + trained.map { .init(name: $0.name, shape: $0.parameter.shape) }
-      + heads.flatMap { head, shapes in shapes.map { .init(name: Self.name(head.path, $0.suffix), shape: $0.shape) } }
+      + heads.flatMap { path, shapes in shapes.map { .init(name: Self.name(path, $0.suffix), shape: $0.shape) } }
   }
 
   /// PEFT's name of a parameter at a module.
@@ -85,6 +87,7 @@ struct AdapterPlan {
     _ configuration: AdapterConfiguration, _ backbone: any Backbone, isFresh: Bool
   ) throws {
     for name in configuration.modulesToSave where configuration.peftType != .full {
+      if name == TaskHead.ownPath, addOwnHead(configuration, backbone) { continue }
       let found = backbone.parameters.filter { Self.lies($0.modulePath, in: name) }
       // PEFT lists every name that a classification head has in some family.
       if found.isEmpty, !isFresh, AdapterConfiguration.classifierNames.contains(name) { continue }
@@ -100,6 +103,23 @@ struct AdapterPlan {
     }
   }
 
+  /// Plans the saved head, if the model has none or one for another number of classes.
+  private mutating func addOwnHead(_ configuration: AdapterConfiguration, _ backbone: any Backbone) -> Bool {
+    guard let count = configuration.savedClassCount, let backbone = backbone as? any ClassifyingBackbone,
+      backbone.canClassify, backbone.classifier?.outputCount != count
+    else { return false }
+    bringsOwnHead = true
+    addHead(TaskHead.ownPath, backbone, outputCount: count)
+    return true
+  }
+
+  private mutating func addHead(_ path: String, _ backbone: any ClassifyingBackbone, outputCount: Int) {
+    let shapes = backbone.classifierShapes(outputCount: outputCount)
+    heads.append((path, shapes))
+    let count = shapes.reduce(0) { $0 + $1.shape.reduce(1, *) }
+    matches.append(.init(pattern: path + " (whole)", modules: [path], parameterCount: count))
+  }
+
   private mutating func addHeads(_ configuration: AdapterConfiguration) throws {
     guard let first = configuration.taskHeads.first else { return }
     guard configuration.peftType != .full else { throw AdapterTaskError.headsOfWholeModel(task: first.task) }
@@ -107,20 +127,15 @@ struct AdapterPlan {
       throw AdapterTaskError.noClassification(task: first.task, family: backbone.family)
     }
     guard backbone.canClassify else { throw AdapterTaskError.noPooler(task: first.task) }
-    for head in configuration.taskHeads {
-      let shapes = backbone.classifierShapes(outputCount: head.labelCount)
-      heads.append((head, shapes))
-      let count = shapes.reduce(0) { $0 + $1.shape.reduce(1, *) }
-      matches.append(.init(pattern: head.path + " (whole)", modules: [head.path], parameterCount: count))
-    }
+    for head in configuration.taskHeads { addHead(head.path, backbone, outputCount: head.labelCount) }
   }
 
-  /// The tasks' heads on their memory, with initial values as Hugging Face's: N(0, 0.02²), biases 0.
+  /// The heads on their memory, with initial values as Hugging Face's: N(0, 0.02²), biases 0.
   func makeHeads(on parameters: TrainableParameters, key: RandomKey) -> [ClassificationHead] {
     guard let backbone = backbone as? any ClassifyingBackbone else { return [] }
-    return heads.map { head, shapes in
+    return heads.map { path, shapes in
       let arrays = shapes.map { suffix, shape in
-        let name = Self.name(head.path, suffix), values = parameters.values(name)
+        let name = Self.name(path, suffix), values = parameters.values(name)
         let isBias = suffix.hasSuffix("bias")
         let start = isBias ? SiteParameter.Initialization.zeros : .normal(standardDeviation: 0.02)
         start.fill(values, key: key.child(name))
@@ -128,7 +143,7 @@ struct AdapterPlan {
         parameter.train(values: values, gradient: parameters.gradient(name))
         return parameter
       }
-      return backbone.makeClassifier(path: head.path, arrays)
+      return backbone.makeClassifier(path: path, arrays)
     }
   }
 

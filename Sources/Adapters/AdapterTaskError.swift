@@ -18,6 +18,9 @@ public enum AdapterTaskError: Error, CustomStringConvertible, Equatable {
   case headIsMissing(task: String, file: String)
   case noTokenHead(task: String, family: String)
   case headsOfWholeModel(task: String)
+  case headIsIdle(task: String, part: String)
+  case tokensAreNotAnswered(task: String)
+  case noHeadForFile(String, family: String, known: [String])
 
   /// Known tasks shown at most.
   private static let shownTasks = 30
@@ -73,6 +76,18 @@ public enum AdapterTaskError: Error, CustomStringConvertible, Equatable {
     case .headsOfWholeModel(let task):
       return "task \(task): peft_type FULL writes a Hugging Face model, which has one classification head; remove "
         + "num_labels, or use an adapter"
+    case .headIsIdle(let task, let part):
+      return "task \(task): num_labels asks for a new classification head, which train: \(part) would leave as it "
+        + "starts; use train: all"
+    case .tokensAreNotAnswered(let task):
+      return "task \(task): its test lines have labels at single tokens, which are no answers that metrics compare; "
+        + "remove test, and get their losses from polyad score"
+    case .noHeadForFile(let file, let family, let known):
+      let remedy =
+        known.isEmpty
+        ? "pass --adapter with an adapter that has one"
+        : "the adapter has heads for \(known.joined(separator: ", ")): choose one with --task, or as each line's task"
+      return "\(file): the \(family) model has no classification head of its own; \(remedy)"
     }
   }
 }

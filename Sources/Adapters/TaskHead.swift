@@ -14,8 +14,14 @@ public struct TaskHead: Sendable, Equatable {
     (self.task, self.labelCount, self.labels) = (task, labelCount, labels)
   }
 
+  /// The path of a model's own head.
+  static let ownPath = "classifier"
+
   /// The head's path, that of the model's own head and the task's name.
-  var path: String { "classifier." + task }
+  var path: String { Self.ownPath + "." + task }
+
+  /// What the arrays of a head may be called behind its path: RoBERTa's, BERT's.
+  static let suffixes = [["dense.weight", "dense.bias", "out_proj.weight", "out_proj.bias"], ["weight", "bias"]]
 }
 
 extension AdapterConfiguration {
@@ -60,19 +66,19 @@ extension AdapterConfiguration {
   public func labels(of task: String) -> [String] { head(of: task).map { taskHeads[$0].labels } ?? [] }
 }
 
-extension TrainableParameters.Entry {
-  /// Whether it is part of a task's own head.
-  func belongs(toHeadOf task: String) -> Bool {
-    name.hasPrefix(AdapterPlan.name(TaskHead(task: task, labelCount: 1).path, ""))
-  }
-}
-
 extension AdapterModel {
+  /// The names of the parameters of tasks' own heads.
+  func headNames(of tasks: [String]) -> Set<String> {
+    let suffixes = (backbone as? any ClassifyingBackbone)?.classifierShapes(outputCount: 1).map(\.suffix) ?? []
+    return Set(
+      tasks.flatMap { task in suffixes.map { AdapterPlan.name(TaskHead(task: task, labelCount: 1).path, $0) } })
+  }
+
   /// The head that a choice means; nil: the model has none such.
   public func head(_ choice: HeadChoice) -> (any OutputHead)? {
     switch choice {
     case .tokens: backbone.head
-    case .classifier: (backbone as? any ClassifyingBackbone)?.classifier
+    case .classifier: ownHead ?? (backbone as? any ClassifyingBackbone)?.classifier
     case .taskClassifier(let place): taskHeads[place]
     }
   }

@@ -31,6 +31,9 @@ public protocol Backbone: AnyObject {
   /// How many rows a map sees of one such sequence.
   func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int
 
+  /// The path of the output projection in Hugging Face's model, where it may be the embedding's array.
+  var projectionPath: String { get }
+
   /// Makes the output projection a parameter of its own, so that it can be trained apart from the embedding.
   func untieHead()
 
@@ -56,6 +59,8 @@ public protocol GenerativeBackbone: Backbone {
 extension Backbone {
   /// Most families are decoders.
   public var architecture: Architecture { .decoderOnly }
+
+  public var projectionPath: String { "lm_head" }
 
   /// Most families know no segments.
   public var tokenTypeCount: Int { 1 }

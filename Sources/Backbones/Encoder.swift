@@ -30,6 +30,8 @@ public final class Encoder: ClassifyingBackbone {
   public var head: (any OutputHead)? { tokenHead }
   public var linears: [Linear] { blocks.flatMap(\.linears) + (pooler.map { [$0] } ?? []) }
 
+  public var projectionPath: String { String(configuration.kind.decoderName.dropLast(".weight".count)) }
+
   public func untieHead() {
     guard let tokenHead, tokenHead.weight === embedding.tokens else { return }
     let table = embedding.tokens

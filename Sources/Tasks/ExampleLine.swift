@@ -149,6 +149,9 @@ public struct ExampleLineReader: Sendable {
     } else if let source = line.source, let target = line.target ?? (classifies ? line.label?.description : nil) {
       let example = Example(id: id, source: source, sourcePair: line.sourcePair, references: [target])
       let names = task.flatMap { classes.indices.contains($0) ? classes[$0] : nil } ?? classes.first ?? []
+      if let target = line.target, !names.isEmpty, !names.contains(target) {
+        throw TaskError.labelOutsideSet(file: file, line: number, label: target, allowed: names)
+      }
       outcome = try tokenizer.outcome(example, classes: line.target == nil ? [] : names, task: file)
     } else if let source = line.source, !needLabels {
       outcome = try tokenizer.promptOutcome(id: id, source: source, pair: line.sourcePair, task: file)

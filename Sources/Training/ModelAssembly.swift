@@ -113,9 +113,13 @@ extension Recipe {
       configuration, backbone: backbone, seed: UInt64(bitPattern: Int64(initSeed)), isFresh: adapter.initFrom == nil)
     if let folder = adapter.initFrom, checkpoint == nil {
       let known = try AdapterFolder.configuration(URL(filePath: folder)).taskHeads.map(\.task)
+      let newHeads = configuration.taskHeads.map(\.task).filter { !known.contains($0) }
+      let part = adapter.trainedPart
+      if part != .all, let task = newHeads.first(where: { !adapter.newTasks.contains($0) }) {
+        throw AdapterTaskError.headIsIdle(task: task, part: part.rawValue)
+      }
       try AdapterFolder.loadValues(
-        of: model, from: URL(filePath: folder), newTasks: adapter.newTasks.count,
-        newHeads: configuration.taskHeads.map(\.task).filter { !known.contains($0) })
+        of: model, from: URL(filePath: folder), newTasks: adapter.newTasks.count, newHeads: newHeads)
     }
     let taskCount = configuration.taskCount
     try model.restrictTraining(

@@ -9,6 +9,9 @@ extension TaskAssembly {
   /// - Throws: `AdapterTaskError` or `TaskError`, which name the task.
   public func requireHeads(of model: AdapterModel) throws {
     guard model.backbone.architecture == .encoderOnly else { return }
+    for (task, set) in testing where (0..<set.count).contains(where: { !set[$0].labels.isEmpty }) {
+      throw AdapterTaskError.tokensAreNotAnswered(task: specifications[task].name)
+    }
     let sets = training.enumerated().map { ($0, $1) } + testing.map { ($0.task, $0.examples) }
     for (task, set) in sets {
       let labels = specifications[task].labels
@@ -26,6 +29,10 @@ extension AdapterModel {
   public func requireHeads(for inputs: Scorer.Inputs, file: String) throws {
     guard backbone.architecture == .encoderOnly else { return }
     for (example, head) in zip(inputs.examples, inputs.heads) {
+      guard !example.labels.isEmpty || self.head(head) != nil else {
+        throw AdapterTaskError.noHeadForFile(
+          file, family: backbone.family, known: configuration?.taskHeads.map(\.task) ?? [])
+      }
       try requireHead(for: example, head, task: file, labelCount: 0)
     }
   }

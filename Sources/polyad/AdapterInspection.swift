@@ -53,7 +53,8 @@ struct AdapterInspection {
   }
 
   var tables: [Table] {
-    [countTable] + (taskRouting?.tables ?? []) + (tokenRouting.map { [$0.table] } ?? [])
+    [countTable] + (adapter.heads.isEmpty ? [] : [headTable]) + (taskRouting?.tables ?? [])
+      + (tokenRouting.map { [$0.table] } ?? [])
   }
 
   /// What the text should say after its tables.
@@ -70,6 +71,7 @@ struct AdapterInspection {
     var members = [
       JSONValue.Member("formula", .array(groups.map(\.json))), .init("whole_module_parameters", .int(wholeCount)),
     ]
+    if !adapter.heads.isEmpty { members.append(.init("task_heads", .array(adapter.heads.map(Self.json)))) }
     if let routing = taskRouting?.json ?? tokenRouting?.json {
       members.append(.init("routing", routing))
     } else if routing == .token {
@@ -92,6 +94,24 @@ struct AdapterInspection {
     }
     if wholeCount > 0 { table.append(["(modules trained whole)", "", "", "", "", Formatting.count(wholeCount)]) }
     return table
+  }
+
+  private var headTable: Table {
+    Table(
+      columns: [.init("classification heads"), .init("outputs", .right), .init("labels"), .init("in the file", .right)],
+      rows: adapter.heads.map { saved in
+        [
+          saved.head.task, "\(saved.head.labelCount)", saved.head.labels.joined(separator: ", "),
+          Formatting.count(saved.parameterCount),
+        ]
+      })
+  }
+
+  private static func json(_ saved: SavedHead) -> JSONValue {
+    [
+      "task": .string(saved.head.task), "num_labels": .int(saved.head.labelCount),
+      "labels": .array(saved.head.labels.map { .string($0) }), "parameters": .int(saved.parameterCount),
+    ]
   }
 }
 

@@ -8,11 +8,13 @@ import Training
 /// `polyad export`.
 struct Export: SingleCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Writes a task of a task-routed adapter as a plain LoRA that stock PEFT loads.",
+    abstract: "Writes a task of an adapter as an adapter that stock PEFT loads.",
     discussion: """
       POLY (MHR too), TASK_LORA and C_POLY fold exactly: with the weights of evaluation, a task of theirs is one LoRA, \
-      for C_POLY of rank (A + B) r. The model is not needed. With --all-tasks, OUTPUT gets a folder a task, \
-      task-<number>-<name>; these names hold a hyphen, so that as names of PEFT adapters they never meet a module's.
+      for C_POLY of rank (A + B) r. A task's own classification head becomes the adapter's classifier \
+      (modules_to_save); LORA and IA3 whose tasks have such heads are written as they are, each time with one of them. \
+      The model is not needed. With --all-tasks, OUTPUT gets a folder a task, task-<number>-<name>; these names hold a \
+      hyphen, so that as names of PEFT adapters they never meet a module's.
       """)
 
   @Option(help: "The adapter's folder.", completion: .directory)
@@ -36,8 +38,7 @@ struct Export: SingleCommand {
     try OutputTarget.requireNewFolder(output, option: "--output")
     let saved = try CommandError.loadingModel { try SavedAdapter(source) }
     let export = try TaskExport(saved)
-    let tasks = try task.map { [try Self.number(of: $0, in: saved.configuration)] }
-      ?? Array(0..<saved.configuration.taskCount)
+    let tasks = try task.map { [try Self.number(of: $0, in: export)] } ?? Array(export.tasks.indices)
     try AtomicFolder.write(to: target, replaceExisting: false, writesManifest: false) { folder in
       for task in tasks {
         let place = allTasks ? folder.appending(path: export.folderName(of: task)) : folder
@@ -48,19 +49,21 @@ struct Export: SingleCommand {
     try report(tasks, export, saved.configuration)
   }
 
-  private static func number(of task: TaskSelector, in configuration: AdapterConfiguration) throws -> Int {
-    if let number = task.place(among: configuration.knownTasks) { return number }
+  private static func number(of task: TaskSelector, in export: TaskExport) throws -> Int {
+    if let number = task.place(among: export.tasks) { return number }
     switch task {
-    case .index(let index): throw SavedAdapterError.taskOutOfRange(index, taskCount: configuration.taskCount)
-    case .name(let name): throw AdapterTaskError.unknownTask(name, known: configuration.knownTasks)
+    case .index(let index): throw SavedAdapterError.taskOutOfRange(index, taskCount: export.tasks.count)
+    case .name(let name): throw AdapterTaskError.unknownTask(name, known: export.tasks)
     }
   }
 
   private func report(_ tasks: [Int], _ export: TaskExport, _ source: AdapterConfiguration) throws {
-    let lora = export.configuration
+    // The same for every task; (IA)³ has neither.
+    let exported = export.configuration(of: tasks[0])
+    let rank = exported.activeRank, alpha = rank.map { _ in exported.loraAlpha }
     let rows = tasks.map { task in
       (
-        number: task, name: source.taskNames.isEmpty ? nil : source.taskNames[task],
+        number: task, name: export.name(of: task),
         path: allTasks ? URL(filePath: output).appending(path: export.folderName(of: task)).relativePath : output
       )
     }
@@ -71,12 +74,14 @@ struct Export: SingleCommand {
             .init("task", .right), .init("name"), .init("r", .right), .init("lora_alpha", .right), .init("folder"),
           ],
           rows: rows.map {
-            ["\($0.number)", $0.name ?? "", "\(lora.adapterRank)", Formatting.number(lora.loraAlpha), $0.path]
+            [
+              "\($0.number)", $0.name ?? "", rank.map(String.init) ?? "", alpha.map(Formatting.number) ?? "", $0.path,
+            ]
           }))
     }
     try CommandOutput.result([
-      "adapter": .string(adapter), "peft_type": .string(source.peftType.rawValue), "r": .int(lora.adapterRank),
-      "lora_alpha": .double(lora.loraAlpha),
+      "adapter": .string(adapter), "peft_type": .string(source.peftType.rawValue),
+      "r": rank.map { .int($0) } ?? .null, "lora_alpha": alpha.map { .double($0) } ?? .null,
       "tasks": .array(
         rows.map { ["task": .int($0.number), "name": $0.name.map { .string($0) } ?? .null, "path": .string($0.path)] }),
     ])

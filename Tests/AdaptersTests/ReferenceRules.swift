@@ -21,8 +21,17 @@ func seenRow(_ call: ReferenceGPT2.Application, _ sequences: [TestSequence]) -> 
 
 /// The mask that training draws for one row.
 func dropoutMask(rate: Float, _ randomKey: RandomKey, _ sequences: [TestSequence]) -> Mask {
+  dropoutMask(rate: rate, randomKey) { seenRow($0, sequences) }
+}
+
+/// The mask that training draws for one row.
+///
+/// - Parameter seenRow: Where the row comes among those of its sequence that the map sees; nil if it does not see it.
+func dropoutMask(
+  rate: Float, _ randomKey: RandomKey, seenRow: @escaping (ReferenceGPT2.Application) -> Int?
+) -> Mask {
   { call in
-    guard let row = seenRow(call, sequences) else { return everything(call) }
+    guard let row = seenRow(call) else { return everything(call) }
     let ones = [Float](repeating: 1, count: (row + 1) * call.x.count)
     var dropped = ones
     randomKey.child("dropout").child(call.path).child(call.ordinal).dropout(

@@ -117,6 +117,34 @@ struct DecoderConfigurationTests {
     #expect(error?.description == "config.json: " + text)
   }
 
+  /// Whatever its own keys are called, every family reads the shared ones.
+  @Test(arguments: ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"], [
+    ("hidden_act", "relu", "hidden_act \"relu\" is not supported; supported: silu, swish, gelu_pytorch_tanh, gelu_new"),
+    (
+      "rope_scaling", ["rope_type": "longrope", "factor": "4"],
+      "rope_type \"longrope\" is not supported; supported: default, linear, llama3"
+    ),
+    (
+      "rope_parameters", ["rope_type": "dynamic"],
+      "rope_type \"dynamic\" is not supported; supported: default, linear, llama3"
+    ),
+    ("partial_rotary_factor", 0.25, "partial_rotary_factor is not supported; it must be 1"),
+    ("quantization_config", ["bits": "4"], "quantization_config is not supported; take the model's plain weights"),
+    ("use_bidirectional_attention", true, "use_bidirectional_attention is not supported; it must be false"),
+    ("num_key_value_heads", 4, "num_attention_heads 6 does not divide into num_key_value_heads 4 groups"),
+    ("sliding_window", "all", "sliding_window must be a positive integer, not all"),
+  ] as [(String, any Sendable, String)])
+  func everyFamilyNamesWhatIsLacking(family: String, fault: (key: String, value: any Sendable, text: String)) {
+    // Gemma 2 has another name for it; Llama and Gemma have no window; Qwen's must be in use.
+    let key = family == "gemma2" && fault.key == "hidden_act" ? "hidden_activation" : fault.key
+    let hasWindow = ["mistral", "qwen2", "qwen3", "gemma2"].contains(family)
+    guard fault.key != "sliding_window" || hasWindow else { return }
+    let error = #expect(throws: BackboneError.self) {
+      try configuration(family, [key: fault.value, "use_sliding_window": true])
+    }
+    #expect(error?.description == "config.json: " + fault.text.replacing(fault.key, with: key))
+  }
+
   // MARK: Files
 
   private static let small = DecoderVariation.tiedHead.configuration
@@ -157,6 +185,25 @@ struct DecoderConfigurationTests {
       #expect(throws: BackboneError.missingTensors(file: file.path, names: ["lm_head.weight"])) {
         try BackboneLoader.entries(DecoderVariation.plain.configuration, in: file)
       }
+    }
+  }
+
+  @Test func tensorsThatAreMissingOrOfAnotherShapeAreNamed() throws {
+    try withWeights(Self.small) { $0.removeAll { $0.name.contains("layers.0.mlp") } } _: { file in
+      let error = #expect(throws: BackboneError.self) { try BackboneLoader.entries(Self.small, in: file) }
+      let names = ["gate", "up", "down"].map { "model.layers.0.mlp.\($0)_proj.weight" }
+      #expect(
+        error?.description
+          == "\(file.path): 3 tensor(s) that config.json asks for are missing: \(names.joined(separator: ", "))")
+    }
+    try withWeights(Self.small) { tensors in
+      // A vocabulary that is larger than the embedding.
+      tensors[0] = (tensors[0].name, [12, 10], [Float](repeating: 0, count: 120))
+    } _: { file in
+      let error = #expect(throws: BackboneError.self) { try BackboneLoader.entries(Self.small, in: file) }
+      #expect(
+        error?.description
+          == "\(file.path): tensor model.embed_tokens.weight has shape [12, 10], config.json asks for [13, 10]")
     }
   }
 

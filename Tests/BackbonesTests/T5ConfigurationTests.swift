@@ -105,6 +105,34 @@ struct T5ConfigurationTests {
     }
   }
 
+  @Test func tensorsThatAreMissingOrOfAnotherShapeAreNamed() throws {
+    let configuration = T5Variation.relu.configuration, arrays = TestModel.arrays(configuration)
+    func text(_ change: (inout [SafetensorsWriter.ArrayTensor]) -> Void) throws -> String? {
+      var tensors: [SafetensorsWriter.ArrayTensor] = configuration.parameterShapes.map {
+        ($0.name, $0.shape, arrays[$0.name]!)
+      }
+      change(&tensors)
+      return try withTemporaryFolder { folder in
+        let url = folder.appending(path: "model.safetensors")
+        try SafetensorsWriter.write(to: url, arrays: tensors)
+        let error = #expect(throws: BackboneError.self) {
+          try BackboneLoader.entries(configuration, in: SafetensorsFile(url))
+        }
+        return error?.description.replacing(url.path, with: "FILE")
+      }
+    }
+    // A stack whose feed-forward part is of another version lacks the names of this one.
+    #expect(
+      try text { tensors in tensors.removeAll { $0.name.contains("encoder") && $0.name.contains(".wi.") } }?.hasPrefix(
+        "FILE: \(configuration.encoderLayerCount) tensor(s) that config.json asks for are missing: "
+          + "encoder.block.0.layer.1.DenseReluDense.wi.weight") == true)
+    let place = configuration.parameterShapes.firstIndex { $0.name.hasSuffix("relative_attention_bias.weight") }!
+    let (name, shape) = configuration.parameterShapes[place]
+    #expect(
+      try text { $0[place] = (name, [shape[0] + 1, shape[1]], [Float](repeating: 0, count: (shape[0] + 1) * shape[1])) }
+        == "FILE: tensor \(name) has shape [\(shape[0] + 1), \(shape[1])], config.json asks for \(shape)")
+  }
+
   @Test func freshNumbersStandForUnscaledScores() {
     let configuration = T5Configuration()
     func deviation(_ name: String) -> Double {

@@ -9,6 +9,9 @@ public protocol ReferenceModel {
 
   /// The logits at each position that predicts something, and what: a negative label counts nowhere.
   func predictions(_ sequence: TestSequence) -> [(logits: [Double], label: Int32)]
+
+  /// The summed loss of a sequence's labels.
+  func loss(of sequence: TestSequence) -> Double
 }
 
 /// A model that reads one sequence, each position seeing those before it.
@@ -25,14 +28,17 @@ extension ReferenceCausalModel {
 }
 
 extension ReferenceModel {
-  /// The summed cross-entropy of all labels, in nats.
-  public func loss(_ sequences: [TestSequence]) -> Double {
-    sequences.reduce(0) { total, sequence in
-      predictions(sequence).reduce(total) { sum, pair in
-        pair.label < 0 ? sum : sum + log(pair.logits.reduce(0) { $0 + exp($1) }) - pair.logits[Int(pair.label)]
-      }
+  /// The summed cross-entropy of a sequence's labels, in nats.
+  public func loss(of sequence: TestSequence) -> Double { crossEntropy(predictions(sequence)) }
+
+  func crossEntropy(_ predictions: [(logits: [Double], label: Int32)]) -> Double {
+    predictions.reduce(0) { sum, pair in
+      pair.label < 0 ? sum : sum + log(pair.logits.reduce(0) { $0 + exp($1) }) - pair.logits[Int(pair.label)]
     }
   }
+
+  /// The summed loss of all labels.
+  public func loss(_ sequences: [TestSequence]) -> Double { sequences.reduce(0) { $0 + loss(of: $1) } }
 
   /// The slope of ``loss(_:)`` and the adapter's own loss along one number, by central differences.
   public func slope(_ name: String, _ index: Int, _ sequences: [TestSequence]) -> Double {

@@ -24,7 +24,7 @@ public enum TestModel {
       var values = [Float](repeating: 0, count: shape.reduce(1, *))
       let key = RandomKey(seed: seed).child(name)
       values.withUnsafeMutableBufferPointer { key.fillNormal($0, standardDeviation: 0.3) }
-      let isNorm = name.hasSuffix("weight") && ["ln_", "norm"].contains { name.contains($0) }
+      let isNorm = name.hasSuffix("weight") && ["ln_", "norm", "Norm"].contains { name.contains($0) }
       return (name, isNorm ? values.map { $0 + 1 } : values)
     }
     return Dictionary(uniqueKeysWithValues: pairs)
@@ -60,6 +60,8 @@ public struct TestSequence: Sendable, Codable {
   public var label: Double?
   /// As many as tokens; empty: 0 for all.
   public var tokenTypes: [Int32] = []
+  /// What classifies it.
+  public var head = HeadChoice.classifier
   public var task: Int
   public var ordinal: UInt64 = 0
 
@@ -110,7 +112,8 @@ extension PackedBatch {
   public init(_ sequences: [TestSequence], for architecture: Architecture = .decoderOnly) {
     self.init()
     for sequence in sequences {
-      append(sequence.example, for: architecture, task: sequence.task, ordinal: sequence.ordinal)
+      append(
+        sequence.example, for: architecture, task: sequence.task, head: sequence.head, ordinal: sequence.ordinal)
     }
   }
 }

@@ -10,13 +10,15 @@ public struct SavedAdapter: Sendable {
   public let sites: [SavedSite]
   /// The tensors of modules that are trained whole (modules_to_save).
   public let wholeTensors: [SavedTensor]
+  /// The tasks' own classification heads.
+  public let heads: [SavedHead]
   /// The tensors' file.
   public let file: String
 
   /// Reads a folder.
   ///
   /// - Throws: ``AdapterError`` for a configuration that is not supported, a tensor that belongs to nothing, or numbers
-  ///   that are not finite; an error of a file.
+  ///   that are not finite; ``AdapterTaskError`` for a head that is missing; an error of a file.
   public init(_ folder: URL) throws {
     configuration = try AdapterFolder.configuration(folder)
     storesInputsFirst = try Self.storesInputsFirst(folder)
@@ -24,11 +26,16 @@ public struct SavedAdapter: Sendable {
     file = source.path
     let suffixes = configuration.peftType.method?.suffixes ?? []
     var tensors: [String: [String: SavedTensor]] = [:]
-    var whole: [SavedTensor] = [], strangers: [String] = []
+    var whole: [SavedTensor] = [], strangers: [String] = [], headTensors: [String: SavedTensor] = [:]
+    let headSuffixes = SavedHead.suffixes(of: configuration.taskHeads, in: Set(source.names))
+    let headNames = Set(
+      configuration.taskHeads.flatMap { head in headSuffixes.map { SavedHead.name(head, $0) } })
     for name in source.names {
       let tensor = SavedTensor(name: name, shape: try source.info(name).shape, values: try source.array(name))
       guard tensor.values.allSatisfy(\.isFinite) else { throw AdapterError.notFinite(name: name, file: file) }
-      if let (path, suffix) = Self.place(of: name, suffixes) {
+      if headNames.contains(name) {
+        headTensors[name] = tensor
+      } else if let (path, suffix) = Self.place(of: name, suffixes) {
         tensors[path, default: [:]][suffix] = tensor
       } else if configuration.modulesToSave.contains(where: { ("." + name).contains("." + $0 + ".") }) {
         whole.append(tensor)
@@ -43,6 +50,9 @@ public struct SavedAdapter: Sendable {
     let paths = tensors.keys.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
     sites = paths.map { [file] in SavedSite(path: $0, tensors: tensors[$0] ?? [:], file: file) }
     wholeTensors = whole
+    heads = try configuration.taskHeads.map { [file] in
+      try SavedHead($0, suffixes: headSuffixes, tensors: headTensors, file: file)
+    }
   }
 
   /// The adapter's method, for the maps that the folder holds.

@@ -1,29 +1,46 @@
 import Checkpoints
 import Foundation
 
-/// One task of a task-routed adapter as a plain LoRA in PEFT's layout.
+/// One task of an adapter as an adapter of stock PEFT: a plain LoRA where tasks are routed, else the adapter itself.
+/// The task's own classification head takes the place of the model's.
 public struct TaskExport {
   private let adapter: SavedAdapter
-  private let method: any TaskRoutedMethod
+  /// nil: tasks share the adapter and differ in their heads alone.
+  private let method: (any TaskRoutedMethod)?
 
-  /// - Throws: ``SavedAdapterError`` when the adapter's method is not routed by task.
+  /// - Throws: ``SavedAdapterError`` when the adapter's method is routed by token, or nothing tells its tasks apart.
   public init(_ adapter: SavedAdapter) throws {
     self.adapter = adapter
     let type = adapter.configuration.peftType
     guard type.routing != .token else { throw SavedAdapterError.routedByToken(type: type.rawValue) }
-    guard let method = try adapter.method() as? any TaskRoutedMethod else {
+    method = try adapter.method() as? any TaskRoutedMethod
+    guard method != nil || !adapter.heads.isEmpty else {
       throw SavedAdapterError.notRoutedByTask(type: type.rawValue)
     }
-    self.method = method
   }
 
-  /// What adapter_config.json will say, the same for every task.
-  public var configuration: AdapterConfiguration {
-    var result = AdapterConfiguration(peftType: .lora)
-    let source = adapter.configuration, (rank, alpha) = method.taskLoRA
-    (result.adapterRank, result.loraAlpha) = (rank, alpha)
-    (result.targetModules, result.modulesToSave) = (source.targetModules, source.modulesToSave)
-    (result.baseModel, result.taskType) = (source.baseModel, source.taskType)
+  /// What the tasks answer to: their names, or their numbers where the adapter carries none.
+  public var tasks: [String] { adapter.configuration.lineTasks }
+
+  /// A task's name; nil: the adapter carries none.
+  public func name(of task: Int) -> String? {
+    method == nil || !adapter.configuration.taskNames.isEmpty ? tasks[task] : nil
+  }
+
+  /// What a task's adapter_config.json will say.
+  public func configuration(of task: Int) -> AdapterConfiguration {
+    let source = adapter.configuration
+    var result = source
+    if let (rank, alpha) = method?.taskLoRA {
+      result = AdapterConfiguration(peftType: .lora)
+      (result.adapterRank, result.loraAlpha) = (rank, alpha)
+      (result.targetModules, result.modulesToSave) = (source.targetModules, source.modulesToSave)
+      (result.baseModel, result.taskType) = (source.baseModel, source.taskType)
+    }
+    result.taskHeads = []
+    if head(of: task) != nil, !result.modulesToSave.contains(TaskHead.ownPath) {
+      result.modulesToSave.append(TaskHead.ownPath)
+    }
     return result
   }
 
@@ -33,9 +50,7 @@ public struct TaskExport {
   /// PEFT writes an adapter's name into the paths of its parameters. This one is never a part of a path that is there
   /// already: modules and parameters are Python's attributes, whose names hold no hyphen.
   public func folderName(of task: Int) -> String {
-    let names = adapter.configuration.taskNames
-    guard names.indices.contains(task) else { return "task-\(task)" }
-    return "task-\(task)-" + names[task].replacing(/[^A-Za-z0-9_-]/, with: "_")
+    "task-\(task)" + (name(of: task).map { "-" + $0.replacing(/[^A-Za-z0-9_-]/, with: "_") } ?? "")
   }
 
   /// Writes a task's adapter_config.json and adapter_model.safetensors into an existing folder.
@@ -43,23 +58,40 @@ public struct TaskExport {
   /// - Throws: ``SavedAdapterError/taskOutOfRange(_:taskCount:)``, what ``TaskRoutedMethod/factors(of:at:)`` throws, or
   ///   an error of a file.
   public func write(_ task: Int, into folder: URL) throws {
-    let taskCount = adapter.configuration.taskCount
-    guard (0..<taskCount).contains(task) else {
-      throw SavedAdapterError.taskOutOfRange(task, taskCount: taskCount)
+    guard tasks.indices.contains(task) else {
+      throw SavedAdapterError.taskOutOfRange(task, taskCount: tasks.count)
     }
-    let rank = method.taskLoRA.adapterRank
-    var tensors: [SafetensorsWriter.ArrayTensor] = adapter.wholeTensors.map { ($0.name, $0.shape, $0.values) }
-    for site in adapter.sites {
-      let factors = try method.factors(of: task, at: site)
-      tensors.append((AdapterPlan.name(site.path, "lora_A.weight"), [rank, factors.inputs], factors.a))
-      tensors.append((AdapterPlan.name(site.path, "lora_B.weight"), [factors.outputs, rank], factors.b))
-    }
+    let tensors = try adapterTensors(of: task) + wholeTensors(of: task)
     let file = folder.appending(path: AdapterFolder.weightsName)
     try SafetensorsWriter.write(to: file, arrays: tensors)
     try SafetensorsWriter.verify(file, arrays: tensors)
     let data = try JSONSerialization.data(
-      withJSONObject: configuration.json(storesInputsFirst: adapter.storesInputsFirst),
+      withJSONObject: configuration(of: task).json(storesInputsFirst: adapter.storesInputsFirst),
       options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
     try FileSystem.atomicWrite(data, to: folder.appending(path: AdapterFolder.configurationName))
+  }
+
+  private func head(of task: Int) -> SavedHead? { adapter.heads.first { $0.head.task == tasks[task] } }
+
+  private func adapterTensors(of task: Int) throws -> [SafetensorsWriter.ArrayTensor] {
+    guard let method else {
+      return adapter.sites.flatMap { $0.tensors.values }.map { ($0.name, $0.shape, $0.values) }
+    }
+    let rank = method.taskLoRA.adapterRank
+    return try adapter.sites.flatMap { site -> [SafetensorsWriter.ArrayTensor] in
+      let factors = try method.factors(of: task, at: site)
+      return [
+        (AdapterPlan.name(site.path, "lora_A.weight"), [rank, factors.inputs], factors.a),
+        (AdapterPlan.name(site.path, "lora_B.weight"), [factors.outputs, rank], factors.b),
+      ]
+    }
+  }
+
+  /// Modules that are trained whole; with the task's own head under the name of the model's, and no other.
+  private func wholeTensors(of task: Int) -> [SafetensorsWriter.ArrayTensor] {
+    let shared = adapter.wholeTensors.map { ($0.name, $0.shape, $0.values) }
+    guard let head = head(of: task) else { return shared }
+    return shared.filter { !$0.0.hasPrefix(AdapterPlan.name(TaskHead.ownPath, "")) }
+      + head.tensors.map { (AdapterPlan.name(TaskHead.ownPath, $0), $1.shape, $1.values) }
   }
 }

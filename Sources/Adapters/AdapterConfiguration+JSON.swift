@@ -162,7 +162,8 @@ private struct OptionReader {
       guard let task = head["task"] as? String, let count = head["num_labels"] as? Int,
         AdapterKey.possibleCounts.contains(count)
       else { return nil }
-      let labels = head["labels"] as? [String] ?? []
+      let given = head["labels"], labels = given as? [String] ?? []
+      guard given == nil || given is [String] else { return nil }
       return labels.isEmpty || labels.count == count ? TaskHead(task: task, labelCount: count, labels: labels) : nil
     }
     guard heads.count == (value as? [Any])?.count, Set(heads.map(\.task)).count == heads.count else {

@@ -58,7 +58,7 @@ public enum AdapterFolder {
     let entries = model.parameters.entries.filter { !newNames.contains($0.name) }
     for head in model.configuration?.taskHeads ?? [] where !newHeads.contains(head.task) {
       guard model.headNames(of: [head.task]).allSatisfy(file.contains) else {
-        throw AdapterTaskError.headIsMissing(task: head.task, file: file.path)
+        throw TaskHeadError.headIsMissing(task: head.task, file: file.path)
       }
     }
     let missing = entries.map(\.name).filter { !file.contains($0) }

@@ -122,11 +122,11 @@ struct AdapterPlan {
 
   private mutating func addHeads(_ configuration: AdapterConfiguration) throws {
     guard let first = configuration.taskHeads.first else { return }
-    guard configuration.peftType != .full else { throw AdapterTaskError.headsOfWholeModel(task: first.task) }
+    guard configuration.peftType != .full else { throw TaskHeadError.headsOfWholeModel(task: first.task) }
     guard let backbone = backbone as? any ClassifyingBackbone else {
-      throw AdapterTaskError.noClassification(task: first.task, family: backbone.family)
+      throw TaskHeadError.noClassification(task: first.task, family: backbone.family)
     }
-    guard backbone.canClassify else { throw AdapterTaskError.noPooler(task: first.task) }
+    guard backbone.canClassify else { throw TaskHeadError.noPooler(task: first.task) }
     for head in configuration.taskHeads { addHead(head.path, backbone, outputCount: head.labelCount) }
   }
 

@@ -14,6 +14,13 @@ public struct TaskHead: Sendable, Equatable {
     (self.task, self.labelCount, self.labels) = (task, labelCount, labels)
   }
 
+  /// Throws if both sides name the classes, and not alike.
+  public func requireSame(labels other: [String]) throws {
+    guard labels.isEmpty || other.isEmpty || labels == other else {
+      throw TaskHeadError.headLabelsDiffer(task: task, stated: other, found: labels)
+    }
+  }
+
   /// The path of a model's own head.
   static let ownPath = "classifier"
 
@@ -38,7 +45,7 @@ extension AdapterConfiguration {
 
   /// The configuration with heads for tasks that have none yet.
   ///
-  /// - Throws: ``AdapterTaskError/headDiffers(task:stated:found:)`` for a task whose head has another number of labels.
+  /// - Throws: ``TaskHeadError`` for a task whose head has another number of labels, other names or another order.
   public func adding(heads: [TaskHead]) throws -> AdapterConfiguration {
     var result = self
     for head in heads {
@@ -46,10 +53,12 @@ extension AdapterConfiguration {
         result.taskHeads.append(head)
         continue
       }
-      let found = taskHeads[place].labelCount
-      guard found == head.labelCount else {
-        throw AdapterTaskError.headDiffers(task: head.task, stated: head.labelCount, found: found)
+      let saved = taskHeads[place]
+      guard saved.labelCount == head.labelCount else {
+        throw TaskHeadError.headDiffers(task: head.task, stated: head.labelCount, found: saved.labelCount)
       }
+      try saved.requireSame(labels: head.labels)
+      if saved.labels.isEmpty { result.taskHeads[place] = head }
     }
     return result
   }
@@ -59,11 +68,6 @@ extension AdapterConfiguration {
   /// What a line of data may name as its task: the tasks that a task-routed adapter tells apart, else those with heads.
   public var lineTasks: [String] { routing == .task ? knownTasks : taskHeads.map(\.task) }
 
-  /// Which head answers for a line that names no task: the one there is, or the model's own.
-  public var soleHead: HeadChoice { taskHeads.count == 1 ? .taskClassifier(0) : .classifier }
-
-  /// The names of a task's classes; none if unknown.
-  public func labels(of task: String) -> [String] { head(of: task).map { taskHeads[$0].labels } ?? [] }
 }
 
 extension AdapterModel {
@@ -72,6 +76,18 @@ extension AdapterModel {
     let suffixes = (backbone as? any ClassifyingBackbone)?.classifierShapes(outputCount: 1).map(\.suffix) ?? []
     return Set(
       tasks.flatMap { task in suffixes.map { AdapterPlan.name(TaskHead(task: task, labelCount: 1).path, $0) } })
+  }
+
+  /// Which head answers for a task; for nil the model's own or, where it has none, the only one of a task.
+  public func headChoice(of task: String?) -> HeadChoice {
+    if let task { return configuration?.headChoice(of: task) ?? .classifier }
+    return head(.classifier) == nil && taskHeads.count == 1 ? .taskClassifier(0) : .classifier
+  }
+
+  /// The names of a head's classes; none if unknown.
+  public func labels(of choice: HeadChoice?) -> [String] {
+    if case .taskClassifier(let place) = choice { return configuration?.taskHeads[place].labels ?? [] }
+    return []
   }
 
   /// The head that a choice means; nil: the model has none such.

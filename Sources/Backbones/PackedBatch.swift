@@ -141,6 +141,7 @@ public struct PackedBatch {
     task: Int, ordinal: UInt64
   ) {
     if let label {
+      precondition(!newTokens.isEmpty, "a sequence without tokens has no first position to read")
       labelRows.append(Int32(tokens.count))
       labels.append(Int32(exactly: label) ?? 0)
       targets.append(contentsOf: repeatElement(0, count: labels.count - 1 - targets.count))

@@ -17,12 +17,12 @@ struct DistanceBias {
   func center(head: Int) -> UnsafeMutablePointer<Float> { values.base + head * values.stride + reach }
 }
 
-/// T5's positions (Raffel et al. 2020, section 2.1): a learnt number for each head and bucket of distances, added to the
-/// attention scores of every layer of a stack.
+/// T5's positions (Raffel et al. 2020, section 2.1): a learnt number for each head and bucket of distances, added to
+/// the attention scores of every layer of a stack.
 ///
 /// Half of a direction's buckets stand for one distance each, the others for ranges that grow logarithmically up to
-/// ``maximumDistance``; the last has all beyond. An encoder's buckets are halved between the two directions, a decoder's
-/// all look back.
+/// ``maximumDistance``; the last has all beyond. An encoder's buckets are halved between the two directions, a
+/// decoder's all look back.
 final class RelativePositionBias {
   /// (buckets, heads).
   let table: Parameter
@@ -55,7 +55,11 @@ final class RelativePositionBias {
   }
 
   private func withBuckets(reach: Int, _ body: (UnsafePointer<Int32>) -> Void) {
-    if buckets.count < 2 * reach + 1 { buckets = (-reach...reach).map { Int32(bucket(distance: $0)) } }
+    if buckets.count < 2 * reach + 1 {
+      // Generation asks for one distance more each time.
+      let most = max(reach, buckets.count)
+      buckets = (-most...most).map { Int32(bucket(distance: $0)) }
+    }
     buckets.withUnsafeBufferPointer { body($0.baseAddress! + (buckets.count / 2 - reach)) }
   }
 

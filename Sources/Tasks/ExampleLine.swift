@@ -87,9 +87,14 @@ public struct ExampleLineReader: Sendable {
   private let taskNames: [String]
   /// The names of each task's classes, for targets as text; none: targets are numbers.
   private let classes: [[String]]
+  /// The same for a line that names no task.
+  private let otherClasses: [String]
 
-  public init(tokenizer: ExampleTokenizer, taskNames: [String] = [], classes: [[String]] = []) {
+  public init(
+    tokenizer: ExampleTokenizer, taskNames: [String] = [], classes: [[String]] = [], otherClasses: [String] = []
+  ) {
     (self.tokenizer, self.taskNames, self.classes) = (tokenizer, taskNames, classes)
+    self.otherClasses = otherClasses
   }
 
   /// The examples of a file, whether they have a label or not.
@@ -146,9 +151,10 @@ public struct ExampleLineReader: Sendable {
       }
       outcome = tokenizer.cut(id: id, inputIds: inputs, labels: labels, label: line.label)
       outcome.example.tokenTypes = try types(line, of: inputs, file, number).prefix(outcome.example.inputIds.count)
-    } else if let source = line.source, let target = line.target ?? (classifies ? line.label?.description : nil) {
+    } else if let source = line.source, let target = line.target ?? line.label.map(TokenizedExample.text) {
+      guard classifies || line.target != nil else { throw TaskError.incompleteLine(file: file, line: number) }
       let example = Example(id: id, source: source, sourcePair: line.sourcePair, references: [target])
-      let names = task.flatMap { classes.indices.contains($0) ? classes[$0] : nil } ?? classes.first ?? []
+      let names = task.flatMap { classes.indices.contains($0) ? classes[$0] : nil } ?? otherClasses
       if let target = line.target, !names.isEmpty, !names.contains(target) {
         throw TaskError.labelOutsideSet(file: file, line: number, label: target, allowed: names)
       }
@@ -199,6 +205,7 @@ extension ExampleTokenizer {
     if options.kind == .classification {
       return try outcome(Example(id: id, source: source, sourcePair: pair, references: [""]), classes: nil, task: task)
     }
+    guard pair == nil else { throw TaskError.pairForOneText(task: task) }
     let prompt = try encodePrompt(source, task: task)
     return cut(id: id, inputIds: prompt, labels: nil, label: nil)
   }

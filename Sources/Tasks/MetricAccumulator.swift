@@ -39,13 +39,14 @@ public struct MetricAccumulator: Sendable {
     predictions.append(prediction)
   }
 
-  /// Every metric asked for that is defined for what was collected: text metrics for texts, correlations where every
+  /// Every metric asked for that is defined for what was collected: text metrics for texts (exact match for labels too),
+  /// correlations where every
   /// value is a number (and not all the same), the class metrics where labels are names or whole numbers.
   public func results() -> [Metric: Double] {
     var results: [Metric: Double] = [:]
     guard count > 0 else { return results }
     for metric in metrics {
-      let value = metric.comparesText ? meanScore(metric) : labelScore(metric)
+      let value = metric.comparesText ? meanScore(metric) ?? equalShare(metric) : labelScore(metric)
       if let value, value.isFinite { results[metric] = value }
     }
     return results
@@ -54,6 +55,12 @@ public struct MetricAccumulator: Sendable {
   private func meanScore(_ metric: Metric) -> Double? {
     guard !textScores.isEmpty else { return nil }
     return textScores.reduce(0) { $0 + ($1[metric] ?? 0) } / Double(textScores.count)
+  }
+
+  /// Of labels that are no texts, the share that is the same.
+  private func equalShare(_ metric: Metric) -> Double? {
+    guard metric == .exactMatch, !labels.isEmpty else { return nil }
+    return Double(zip(labels, predictions).count(where: ==)) / Double(labels.count)
   }
 
   private func labelScore(_ metric: Metric) -> Double? {

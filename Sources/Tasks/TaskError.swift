@@ -14,6 +14,7 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
   case labelOutsideSet(file: String, line: Int, label: String, allowed: [String])
   case noExamples(task: String, file: String)
   case noLabelsLeft(task: String, file: String, dropped: Int)
+  case allSkipped(task: String, file: String, count: Int)
   case incompleteLine(file: String, line: Int)
   case unequalLengths(file: String, line: Int, inputs: Int, labels: Int)
   case tokenOutOfRange(file: String, line: Int, token: Int, vocabularySize: Int?)
@@ -58,6 +59,8 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
     case .noLabelsLeft(let task, let file, let dropped):
       "Task \(task) has nothing to train on: all \(dropped) examples of \(file) are without a label after cutting. "
         + "Raise max_seq_length, or check the labels."
+    case .allSkipped(let task, let file, let count):
+      "Task \(task) has nothing left of \(file): \(count) examples have a label of skip_labels. Correct skip_labels."
     case .incompleteLine(let file, let line):
       "\(Self.place(file, line)) needs input_ids with labels or label, or source with target or label."
     case .unequalLengths(let file, let line, let inputs, let labels):

@@ -104,6 +104,9 @@ public struct TaskPreparation: Sendable {
         keep(try tokenizer.outcome(example, classes: task.labels, task: task.name), in: &result)
       }
     }
+    guard result.count > 0 || result.report.skipped == 0 else {
+      throw TaskError.allSkipped(task: task.name, file: file.name, count: result.report.skipped)
+    }
     guard result.count > 0 else {
       throw TaskError.noLabelsLeft(task: task.name, file: file.name, dropped: result.report.dropped)
     }

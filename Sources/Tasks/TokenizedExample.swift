@@ -58,6 +58,9 @@ public struct TokenizedExample: Sendable, Equatable {
     }
   }
 
+  /// A class or a number as text: whole numbers without a point.
+  public static func text(ofLabel label: Double) -> String { Int(exactly: label).map(String.init) ?? String(label) }
+
   /// The tokens of the example in training: those read, and an encoder-decoder model's answer.
   public func tokenCount(_ kind: SequenceKind) -> Int {
     kind == .sequenceToSequence ? inputIds.count + labels.count : inputIds.count
@@ -67,9 +70,11 @@ public struct TokenizedExample: Sendable, Equatable {
   /// never counts; a class or a number is one label.
   public func labelCount(_ kind: SequenceKind) -> Int {
     switch kind {
-    case .causal: labels.dropFirst().count { $0 != Self.noLabel }
-    case .sequenceToSequence: labels.count { $0 != Self.noLabel }
-    case .classification: label == nil ? labels.count { $0 != Self.noLabel } : 1
+    case .causal: return labels.dropFirst().count { $0 != Self.noLabel }
+    case .sequenceToSequence: return labels.count { $0 != Self.noLabel }
+    case .classification:
+      guard labels.isEmpty else { return labels.count { $0 != Self.noLabel } }
+      return label == nil || inputIds.isEmpty ? 0 : 1
     }
   }
 

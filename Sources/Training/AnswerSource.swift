@@ -20,6 +20,8 @@ struct TestAnswer: Codable, Sendable, Equatable {
   /// if it is not finite, which JSON cannot say.
   let lossSum: Double?
   let labelCount: Int
+  /// The place of the label that was chosen, or the number given; nil where the answer is a text.
+  var label: Double?
   /// Each label's score, without those that are not finite; nil where labels are not scored.
   var labelScores: [String: Double]?
 }
@@ -32,6 +34,9 @@ protocol AnswerSource: AnyObject {
   /// What an example's answer is measured against.
   func references(of example: TokenizedExample) -> [String]
 
+  /// The place of an example's own label, or its number; nil where answers are texts.
+  func label(of example: TokenizedExample) -> Double?
+
   /// How the mean loss of a label is reported.
   func lossMeasure(_ meanLoss: Double) -> NamedValue
 }
@@ -39,6 +44,8 @@ protocol AnswerSource: AnyObject {
 extension AnswerSource {
   /// The texts that count as right.
   func references(of example: TokenizedExample) -> [String] { example.references }
+
+  func label(of example: TokenizedExample) -> Double? { nil }
 
   /// Of answers in tokens: the perplexity.
   func lossMeasure(_ meanLoss: Double) -> NamedValue { NamedValue("perplexity", exp(meanLoss)) }

@@ -15,9 +15,16 @@ final class ClassifiedAnswers: AnswerSource {
       batch.append(question.example, for: .encoderOnly, task: question.route, head: question.head)
     }
     return objective.classify(batch).map { logits, loss in
-      TestAnswer(text: Self.text(logits, labels: labels), lossSum: loss.isFinite ? loss : nil, labelCount: 1)
+      TestAnswer(
+        text: Self.text(logits, labels: labels), lossSum: loss.isFinite ? loss : nil, labelCount: 1,
+        label: Self.label(logits))
     }
   }
+
+  /// The likeliest class, or the number.
+  static func label(_ logits: [Float]) -> Double { logits.count == 1 ? Double(logits[0]) : Double(likeliest(logits)) }
+
+  func label(of example: TokenizedExample) -> Double? { example.label }
 
   /// A class is no token among many: its loss says more than a perplexity.
   func lossMeasure(_ meanLoss: Double) -> NamedValue { NamedValue("loss", meanLoss) }
@@ -31,7 +38,7 @@ final class ClassifiedAnswers: AnswerSource {
   /// Lines that were tokenised elsewhere have a class or a number in place of texts.
   func references(of example: TokenizedExample) -> [String] {
     guard example.references.isEmpty, let label = example.label else { return example.references }
-    return [Int(exactly: label).map { Self.className($0, labels: labels) } ?? String(label)]
+    return [Int(exactly: label).map { Self.className($0, labels: labels) } ?? TokenizedExample.text(ofLabel: label)]
   }
 
   /// The first of the largest logits.

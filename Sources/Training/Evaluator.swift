@@ -164,12 +164,19 @@ public final class Evaluator {
     var records: [EvaluationRecord.Task] = []
     for (set, testing) in tasks.testing.enumerated() {
       let specification = tasks.specifications[testing.task]
-      var metrics = MetricAccumulator(metrics: specification.metrics, classes: specification.labels)
+      let places = specification.labels.indices.map(String.init)
+      let isText = sources[set] is GeneratedAnswers
+      var metrics = MetricAccumulator(
+        metrics: specification.metrics, classes: isText ? specification.labels : places)
       var loss = 0.0, labels = 0
       for line in sorted where line.set == set {
         let (example, answer) = (testing.examples[line.index], line.answer)
         let references = sources[set].references(of: example)
-        _ = metrics.add(prediction: answer.text, references: references)
+        if let found = answer.label, let own = sources[set].label(of: example) {
+          metrics.add(prediction: LabelValue(found, among: places), label: LabelValue(own, among: places))
+        } else {
+          metrics.add(prediction: answer.text, references: references)
+        }
         loss += answer.lossSum ?? .nan
         labels += answer.labelCount
         predictions.append(
@@ -190,5 +197,12 @@ public final class Evaluator {
 
   private func decode(_ line: ArraySlice<UInt8>) throws -> Line {
     try JSONDecoder().decode(Line.self, from: Data(line))
+  }
+}
+
+extension LabelValue {
+  /// A place among classes, by its name, or a number where there are none.
+  fileprivate init(_ value: Double, among places: [String]) {
+    self = places.isEmpty ? .number(value) : .name(TokenizedExample.text(ofLabel: value))
   }
 }

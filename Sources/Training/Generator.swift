@@ -117,8 +117,9 @@ public final class Generator {
 
   /// The workspaces are free again afterwards.
   private func project(_ hidden: Matrix, _ pass: Pass, _ body: (Matrix) -> Void) {
-    let logits = saved.matrix(hidden.rows, backbone.vocabularySize)
-    backbone.head?.logits(hidden, into: logits, pass)
+    guard let head = backbone.head else { preconditionFailure("\(backbone.family) generates without a head") }
+    let logits = saved.matrix(hidden.rows, head.outputCount)
+    head.logits(hidden, into: logits, pass)
     body(logits)
     saved.reset()
     scratch.reset()

@@ -116,7 +116,7 @@ extension Recipe {
       let newHeads = configuration.taskHeads.map(\.task).filter { !known.contains($0) }
       let part = adapter.trainedPart
       if part != .all, let task = newHeads.first(where: { !adapter.newTasks.contains($0) }) {
-        throw AdapterTaskError.headIsIdle(task: task, part: part.rawValue)
+        throw TaskHeadError.headIsIdle(task: task, part: part.rawValue)
       }
       try AdapterFolder.loadValues(
         of: model, from: URL(filePath: folder), newTasks: adapter.newTasks.count, newHeads: newHeads)

@@ -65,7 +65,10 @@ public final class Objective {
   /// Runs the batch through the model as training does, for what its routers count.
   public func countRouting(of batch: PackedBatch, randomKey: RandomKey) {
     guard batch.labelCount > 0 else { return }
-    _ = model.backbone.forward(batch, makePass(batch, randomKey: randomKey, keepsActivations: false))
+    let pass = makePass(batch, randomKey: randomKey, keepsActivations: false)
+    let hidden = model.backbone.forward(batch, pass)
+    // A head may route tokens too: BERT's pooler.
+    if model.backbone.architecture == .encoderOnly { measureLosses(hidden, batch, pass, dHidden: nil) }
     reset()
   }
 
@@ -89,17 +92,18 @@ public final class Objective {
     return try body(logits)
   }
 
-  /// The logits of each sequence's first label row, and its loss; for sequences that are classified.
+  /// The logits of each sequence's label row, and its loss; for a batch of sequences that are classified.
   public func classify(_ batch: PackedBatch) -> [(logits: [Float], loss: Double)] {
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
-    let hidden = model.backbone.forward(batch, pass), labelPass = pass.withRows(starts: batch.labelStarts)
+    let hidden = model.backbone.forward(batch, pass)
     measureLosses(hidden, batch, pass, dHidden: nil)
-    let results = (0..<batch.sequenceCount).map { sequence in
-      let head = head(batch.heads[sequence]), row = batch.labelStarts[sequence]
-      let logits = scratch.matrix(1, head.outputCount)
-      head.logits(hidden.rows(row..<row + 1), into: logits, labelPass.sequences(sequence..<sequence + 1))
-      return (logits: logits.array(), loss: losses[row])
+    var logits: [[Float]] = []
+    forEachHead(batch, pass) { head, rows, pass in
+      let values = scratch.matrix(rows.count, head.outputCount)
+      head.logits(hidden.rows(rows), into: values, pass)
+      logits += (0..<rows.count).map { values.rows($0..<$0 + 1).array() }
     }
+    let results = zip(logits, losses).map { (logits: $0, loss: $1) }
     reset()
     return results
   }
@@ -109,23 +113,29 @@ public final class Objective {
     return head
   }
 
-  /// Sets the label rows' losses: neighbouring sequences of one head together.
+  /// Calls `body` for each head and the label rows of neighbouring sequences that it reads, with the pass over them.
+  private func forEachHead(
+    _ batch: PackedBatch, _ pass: Pass, _ body: (_ head: any OutputHead, _ rows: Range<Int>, _ pass: Pass) -> Void
+  ) {
+    let labelPass = pass.withRows(starts: batch.labelStarts)
+    var first = 0
+    while first < batch.sequenceCount {
+      let choice = batch.heads[first]
+      let end = batch.heads[first...].firstIndex { $0 != choice } ?? batch.sequenceCount
+      let rows = batch.labelStarts[first]..<batch.labelStarts[end]
+      if !rows.isEmpty { body(head(choice), rows, labelPass.sequences(first..<end)) }
+      first = end
+    }
+  }
+
+  /// Sets the label rows' losses.
   private func measureLosses(_ hidden: Matrix, _ batch: PackedBatch, _ pass: Pass, dHidden: Matrix?) {
     losses = Array(repeating: 0, count: batch.labelCount)
-    let labelPass = pass.withRows(starts: batch.labelStarts)
     losses.withUnsafeMutableBufferPointer { losses in
-      var first = 0
-      while first < batch.sequenceCount {
-        let choice = batch.heads[first]
-        let end = batch.heads[first...].firstIndex { $0 != choice } ?? batch.sequenceCount
-        let rows = batch.labelStarts[first]..<batch.labelStarts[end]
-        if !rows.isEmpty {
-          head(choice).loss(
-            hidden.rows(rows), Truth(classes: batch.labels[rows], numbers: batch.targets[rows]),
-            losses: UnsafeMutableBufferPointer(rebasing: losses[rows]), dh: dHidden?.rows(rows),
-            labelPass.sequences(first..<end))
-        }
-        first = end
+      forEachHead(batch, pass) { head, rows, pass in
+        head.loss(
+          hidden.rows(rows), Truth(classes: batch.labels[rows], numbers: batch.targets[rows]),
+          losses: UnsafeMutableBufferPointer(rebasing: losses[rows]), dh: dHidden?.rows(rows), pass)
       }
     }
   }

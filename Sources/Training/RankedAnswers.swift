@@ -34,6 +34,10 @@ final class RankedAnswers: AnswerSource {
     }
   }
 
+  private func place(of example: TokenizedExample) -> Int? { example.references.first.flatMap(labels.firstIndex) }
+
+  func label(of example: TokenizedExample) -> Double? { place(of: example).map(Double.init) }
+
   /// A candidate's summed cross-entropy in nats, and over how many tokens.
   private typealias Loss = (sum: Double, count: Int)
 
@@ -66,11 +70,11 @@ final class RankedAnswers: AnswerSource {
     for place in scores.indices where scores[place] > scores[best] || scores[best].isNaN && !scores[place].isNaN {
       best = place
     }
-    guard let own = question.example.references.first.flatMap(labels.firstIndex) else {
+    guard let own = place(of: question.example) else {
       preconditionFailure("example \(question.example.id) has no answer among the labels \(labels)")
     }
     return TestAnswer(
       text: labels[best], lossSum: losses[own].sum.isFinite ? losses[own].sum : nil, labelCount: losses[own].count,
-      labelScores: Dictionary(uniqueKeysWithValues: zip(labels, scores).filter { $1.isFinite }))
+      label: Double(best), labelScores: Dictionary(uniqueKeysWithValues: zip(labels, scores).filter { $1.isFinite }))
   }
 }

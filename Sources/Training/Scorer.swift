@@ -88,8 +88,7 @@ public final class Scorer {
     }
     return zip(places, objective.classify(batch)).flatMap { place, result in
       let hasLabel = inputs.examples[place].label != nil
-      let prediction =
-        result.logits.count == 1 ? Double(result.logits[0]) : Double(ClassifiedAnswers.likeliest(result.logits))
+      let prediction = ClassifiedAnswers.label(result.logits)
       return [Double(place), hasLabel ? result.loss : 0, hasLabel ? 1 : 0, prediction]
     }
   }

@@ -63,6 +63,7 @@ public struct StepBenchmark {
     recipe.sparseUpdates = options.updatesSparsely
     let taskCount = options.taskCount ?? taskFiles.count
     step = try TrainingStep(model, recipe: recipe, taskCount: taskCount, ranks: ranks)
+    step.routes = TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil))
     let examples = try BenchmarkExamples(
       tokenizer,
       options: ModelInputs(model.backbone).tokenizationOptions(

@@ -14,7 +14,12 @@ public struct TaskRoutes: Sendable, Equatable {
   private let lineHeads, heads: [HeadChoice]
 
   /// Every task as itself.
-  public init(taskCount: Int) { (numbers, lineNames, lineHeads, heads) = (Array(0..<taskCount), [], [], []) }
+  ///
+  /// - Parameter head: What classifies all of them.
+  public init(taskCount: Int, head: HeadChoice = .classifier) {
+    (numbers, lineNames, lineHeads) = (Array(0..<taskCount), [], [])
+    heads = Array(repeating: head, count: taskCount)
+  }
 
   /// - Throws: `AdapterError` for a task that the adapter does not know.
   public init(_ tasks: [TaskSpecification], adapter: AdapterConfiguration?) throws {

@@ -69,7 +69,8 @@ struct BenchStep: RankedCommand {
     let files = try taskFiles()
     let configuration = try Recipe.benchmarkAdapter(
       peftType: method, overrides: settings, activeRank: activeRank, taskCount: tasks ?? files.count)
-    let adapted = try AdapterModel(configuration, backbone: loaded.backbone, seed: 0)
+    let adapted = try AdapterModel(
+      configuration.withHead(for: loaded.backbone), backbone: loaded.backbone, seed: 0)
     let loadSeconds = (ContinuousClock.now - begin) / .seconds(1)
     var options = StepBenchmark.Options()
     (options.sequencesPerRank, options.partsPerRank) = (batch, min(microBatches, batch))
@@ -140,5 +141,16 @@ struct BenchStep: RankedCommand {
     let starts = [loadSeconds, result.firstStepSeconds].map(Formatting.number).joined(separator: ", ")
     table.append(["load, first step (seconds)", starts])
     try CommandOutput.result(table)
+  }
+}
+
+extension AdapterConfiguration {
+  /// With a head for two classes where the model would be classified by one and has none.
+  fileprivate func withHead(for backbone: any Backbone) -> AdapterConfiguration {
+    var result = self
+    if let backbone = backbone as? any ClassifyingBackbone, backbone.classifier == nil, peftType != .full {
+      result.taskHeads = [TaskHead(task: "benchmark", labelCount: 2)]
+    }
+    return result
   }
 }

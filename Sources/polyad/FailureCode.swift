@@ -17,12 +17,14 @@ enum FailureCode: Int32 {
   init?(_ error: any Error) {
     switch error {
     case is RecipeError, is ReportingError, is MixtureError, is UsageError: self = .usage
+    case TaskError.pairForOneText: self = .usage
     case is TaskError, is FileError: self = .data
     case is BackboneError, is AdapterError, is AdapterTaskError, is SavedAdapterError, is SafetensorsError,
       is ModelFolderError, is TokenizerError, is CheckpointError:
       self = .model
     case is MPIError: self = .rank
     case is OutputError: self = .rank
+    case let error as TaskHeadError: self = error.isOfRecipe ? .usage : .model
     case let error as CommandError: self = error.code
     case let error as RunError: self = Self.code(error)
     default: return nil

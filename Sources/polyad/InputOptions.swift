@@ -7,7 +7,10 @@ import Training
 
 /// A file of examples and the task they are routed by, as several verbs take them.
 struct InputOptions: ParsableArguments {
-  @Option(help: "JSON lines: input_ids and labels, or source and target.", completion: .file(extensions: ["jsonl"]))
+  @Option(help: """
+      JSON lines: input_ids and labels, or source and target; to be classified, input_ids (and token_type_ids) or source \
+      (and source_pair), and label or target.
+      """, completion: .file(extensions: ["jsonl"]))
   var input: String
   @Option(help: "The task that routes every line: its number from 0, or its name. Default: each line's own, or 0.")
   var task: TaskSelector?
@@ -30,14 +33,17 @@ struct InputOptions: ParsableArguments {
       }
       return place
     }
-    let tasksOfLines = route.map { knownTasks.indices.contains($0) ? [knownTasks[$0]] : [] } ?? knownTasks
+    // A line without a task has the first of those that skills belong to.
+    let place = route ?? (adapter?.routing == .task ? 0 : nil)
+    let unnamed = assembly.model.headChoice(of: place.flatMap { knownTasks.indices.contains($0) ? knownTasks[$0] : nil })
     // Nothing is cut: numbers for less than what was asked would mislead.
     let options = ModelInputs(backbone).tokenizationOptions(
       maximumLength: Int(Int32.max), maximumTargetLength: Int(Int32.max))
     let reader = ExampleLineReader(
       tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options),
       taskNames: route == nil ? knownTasks : [],
-      classes: tasksOfLines.map { adapter?.labels(of: $0) ?? [] })
+      classes: route == nil ? knownTasks.map { assembly.model.labels(of: adapter?.headChoice(of: $0)) } : [],
+      otherClasses: assembly.model.labels(of: unnamed))
     let examples = promptsOnly ? try reader.readPrompts(url) : try reader.read(url)
     for (place, example) in examples.enumerated() {
       let count = example.inputIds.count
@@ -47,14 +53,12 @@ struct InputOptions: ParsableArguments {
           file: url.path, number: place + 1, tokens: count, positions: backbone.maximumLength)
       }
     }
-    let tasks = examples.map { route ?? $0.task }
-    let heads = tasks.map { task -> HeadChoice in
-      guard let task, knownTasks.indices.contains(task) else { return adapter?.soleHead ?? .classifier }
-      return adapter?.headChoice(of: knownTasks[task]) ?? .classifier
-    }
-    let inputs = Scorer.Inputs(examples, tasks: tasks.map { $0 ?? 0 }, heads: heads)
-    if !promptsOnly { try assembly.model.requireHeads(for: inputs, file: url.path) }
-    return inputs
+    return Scorer.Inputs(
+      examples, tasks: examples.map { route ?? $0.task ?? place ?? 0 },
+      heads: examples.map { example in
+        guard route == nil, let task = example.task, knownTasks.indices.contains(task) else { return unnamed }
+        return assembly.model.headChoice(of: knownTasks[task])
+      })
   }
 }
 

@@ -25,7 +25,8 @@ struct PreparedExamples: Sequence {
       // The set has the file's order and lacks what was dropped.
       texts = texts.drop { $0.id != tokens.id }
       return PreparedExample(
-        task: set.name, split: set.split, kind: set.kind, tokens: tokens, original: texts.popFirst(), tokenizer: tokenizer)
+        task: set.name, split: set.split, kind: set.kind, tokens: tokens, original: texts.popFirst(),
+        tokenizer: tokenizer)
     }
   }
 }
@@ -47,7 +48,7 @@ struct PreparedExample {
     return [
       "task": .string(task), "split": .string(split.rawValue), "id": .string(tokens.id),
       "source": .string(original?.source ?? decode(prompt, skipSpecialTokens: true)),
-      "target": .string(original?.target ?? tokens.label.map(Self.text) ?? decode(answer, skipSpecialTokens: true)),
+      "target": .string(original?.target ?? tokens.label.map(TokenizedExample.text) ?? decode(answer, skipSpecialTokens: true)),
       "references": .array((original?.references ?? tokens.references).map { .string($0) }),
       "input_ids": .array(tokens.inputIds.map { .int(Int($0)) }),
       "labels": .array(tokens.labels.map { .int(Int($0)) }),
@@ -61,15 +62,12 @@ struct PreparedExample {
       if kind == .causal {
         marked(tokens.inputIds, tokens.labels)
       } else if let label = tokens.label {
-        "\(prompt) → ⟦\(original?.target ?? Self.text(label))⟧"
+        "\(prompt) → ⟦\(original?.target ?? TokenizedExample.text(ofLabel: label))⟧"
       } else {
         prompt + " → " + marked(tokens.labels, tokens.labels)
       }
     return "--- \(task) (\(split.rawValue)) \(tokens.id), \(tokens.tokenCount(kind)) tokens\n\(body)\n"
   }
-
-  /// A class or a number.
-  private static func text(_ label: Double) -> String { Int(exactly: label).map(String.init) ?? String(label) }
 
   private func marked(_ ids: ArraySlice<Int32>, _ labels: ArraySlice<Int32>) -> String {
     var pieces: [String] = []

@@ -108,7 +108,9 @@ struct ClassifiedAnswersTests {
   @Test func anExampleNeedsAHeadThatKnowsItsLabel() throws {
     let model = try model(classCount: nil)
     func check(_ example: TokenizedExample, _ head: HeadChoice, _ labelCount: Int = 0) -> String {
-      text { try model.requireHead(for: example, head, task: "rte", labelCount: labelCount) }
+      let labels = ["no", "yes", "maybe"].prefix(labelCount)
+      let task = TaskSpecification(name: "rte", format: .jsonLines, labels: Array(labels))
+      return text { try model.requireHead(for: example, head, of: task) }
     }
     #expect(check(example(), .taskClassifier(0), 2) == "" && check(example(label: nil), .taskClassifier(0)) == "")
     #expect(check(example(label: -7.5), .taskClassifier(1)) == "")
@@ -132,7 +134,8 @@ struct ClassifiedAnswersTests {
         == "task rte: its lines have labels at single tokens, but the bert model's folder has no head for masked "
         + "tokens; give label for a class, or use a folder saved as a masked language model")
     let masked = try self.model(classCount: nil, hasTokenHead: true)
-    try masked.requireHead(for: example(labels: [-100, 4, -100]), .classifier, task: "rte", labelCount: 0)
+    try masked.requireHead(
+      for: example(labels: [-100, 4, -100]), .classifier, of: TaskSpecification(name: "rte", format: .pretokenized))
   }
 
   @Test func aFilesLinesNeedAChoice() throws {

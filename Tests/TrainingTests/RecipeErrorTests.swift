@@ -96,10 +96,6 @@ import Testing
     ("num_train_epochs=1e20", "`num_train_epochs` is 1e20 (--set); it must be above 0 and at most 1000000"),
     ("max_seq_length=1", "`max_seq_length` is 1 (--set); it must be from 2 to 16777216"),
     ("train_batch_size=0", "`train_batch_size` is 0 (--set); it must be from 1 to 1000000"),
-    (
-      "max_new_tokens=1024",
-      "`max_new_tokens` is 1024 (--set); it must be below max_seq_length, which is 1024, so that a prompt fits too"
-    ),
     ("micro_batches=64", "`micro_batches` is 64 (--set); it must be at most train_batch_size, which is 32"),
     ("tasks=[]", "`tasks` is [] (--set); it must be not empty"),
     ("init_weights=random", "`init_weights` is random (--set); it must be pretrained for every peft_type but FULL"),

@@ -18,7 +18,7 @@ public struct SavedAdapter: Sendable {
   /// Reads a folder.
   ///
   /// - Throws: ``AdapterError`` for a configuration that is not supported, a tensor that belongs to nothing, or numbers
-  ///   that are not finite; ``AdapterTaskError`` for a head that is missing; an error of a file.
+  ///   that are not finite; ``TaskHeadError`` for a head that is missing; an error of a file.
   public init(_ folder: URL) throws {
     configuration = try AdapterFolder.configuration(folder)
     storesInputsFirst = try Self.storesInputsFirst(folder)

@@ -7,13 +7,13 @@ public struct SavedHead: Sendable {
   /// Numbers in it.
   public var parameterCount: Int { tensors.reduce(0) { $0 + $1.tensor.values.count } }
 
-  /// - Throws: ``AdapterTaskError/headIsMissing(task:file:)``, or
+  /// - Throws: ``TaskHeadError/headIsMissing(task:file:)``, or
   ///   ``SavedAdapterError/wrongShape(name:found:expected:file:)`` when it has not the head's number of outputs.
   init(_ head: TaskHead, suffixes: [String], tensors: [String: SavedTensor], file: String) throws {
     self.head = head
     self.tensors = try suffixes.map { suffix in
       guard let tensor = tensors[Self.name(head, suffix)] else {
-        throw AdapterTaskError.headIsMissing(task: head.task, file: file)
+        throw TaskHeadError.headIsMissing(task: head.task, file: file)
       }
       return (suffix, tensor)
     }

@@ -24,8 +24,9 @@ public struct Recipe: Sendable, Equatable {
   /// `tasks`, required: at least one, with names that differ. Keys: `name` and `format`, required; `train` and `test`,
   /// at least one, files relative to the recipe's folder or `builtin:…`, absolute here; `metrics`, `positive_examples`,
   /// `negative_examples`, `explanations`, `source`, `target`, `labels`, `prediction`, `length_normalize`, `delimiter`,
-  /// `weight`, `max_train_examples` and `max_test_examples`, with the defaults of `TaskSpecification`; `metrics` of a
-  /// task with `labels`: exact_match and accuracy.
+  /// `source_pair`, `skip_labels`, `num_labels`, `weight`, `max_train_examples` and `max_test_examples`, with the
+  /// defaults of `TaskSpecification`; `metrics` of a task with `labels` or `num_labels`: exact_match and accuracy, or
+  /// with `num_labels: 1` pearson and spearman.
   public var tasks: [TaskSpecification] = []
   /// `mixing`: how often each task is drawn. Keys: `strategy`, `temperature` (that strategy's, required) and `cap`.
   /// Default: proportional, without a cap.
@@ -92,8 +93,8 @@ public struct Recipe: Sendable, Equatable {
   public var evalOnStart = false
   /// `eval_batch_size`: sequences that one rank decodes together. Default: 8.
   public var evalBatchSize = 8
-  /// `max_new_tokens`: tokens generated per test example at most, fewer than max_seq_length. Default:
-  /// max_target_length, but no more than half of max_seq_length.
+  /// `max_new_tokens`: tokens generated per test example at most; a decoder-only model also stops where prompt and
+  /// answer reach max_seq_length. Default: max_target_length.
   public var maxNewTokens = 128
   /// `save_steps`: a checkpoint is written every so many steps. null: at the end of the run only. Default: 500.
   public var saveSteps: Int? = 500

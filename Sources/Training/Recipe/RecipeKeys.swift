@@ -68,7 +68,7 @@ extension Recipe: RecipeSection {
 
   mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
     if !reader.states("tokenizer_name_or_path") { tokenizerNameOrPath = modelNameOrPath }
-    if !reader.states("max_new_tokens") { maxNewTokens = min(maxTargetLength, maxSeqLength / 2) }
+    if !reader.states("max_new_tokens") { maxNewTokens = maxTargetLength }
     if !reader.states("micro_batches") { microBatches = min(microBatches, trainBatchSize) }
     if maxSteps == -1 { maxSteps = nil }
 
@@ -81,9 +81,6 @@ extension Recipe: RecipeSection {
     try require(
       microBatches <= trainBatchSize, "micro_batches", String(microBatches),
       "at most train_batch_size, which is \(trainBatchSize)")
-    try require(
-      maxNewTokens < maxSeqLength, "max_new_tokens", String(maxNewTokens),
-      "below max_seq_length, which is \(maxSeqLength), so that a prompt fits too")
     try require(
       lrSchedulerType != .polynomial || learningRate > LearningRateSchedule.polynomialEnd, "learning_rate",
       learningRate.description, "above \(LearningRateSchedule.polynomialEnd), where a polynomial schedule ends")

@@ -44,6 +44,16 @@ extension TaskSpecification: RecipeSection {
     guard train != nil || test != nil else {
       throw .missingKey("\(reader.location.path("train")) or test", reader.location.place)
     }
+    guard numLabels != 1 || labels.isEmpty else {
+      throw .outOfRange(
+        key: reader.location.path("num_labels"), reader.place(of: "num_labels"), found: "1",
+        requirement: "2 or more where labels name classes; 1 is a number, without labels")
+    }
+    if let both = labels.first(where: skipLabels.contains) {
+      throw .outOfRange(
+        key: reader.location.path("skip_labels"), reader.place(of: "skip_labels"), found: both,
+        requirement: "of labels that are not among labels")
+    }
     if let numLabels, !labels.isEmpty, labels.count != numLabels {
       throw .outOfRange(
         key: reader.location.path("num_labels"), reader.place(of: "num_labels"), found: String(numLabels),
@@ -55,7 +65,9 @@ extension TaskSpecification: RecipeSection {
         requirement: "left out unless task \(name) lists its labels")
     }
     if !reader.states("metrics"), !labels.isEmpty { metrics = [.exactMatch, .accuracy] }
-    if !reader.states("metrics"), numLabels == 1 { metrics = [.pearson, .spearman] }
+    if !reader.states("metrics"), let numLabels {
+      metrics = numLabels == 1 ? [.pearson, .spearman] : [.exactMatch, .accuracy]
+    }
   }
 }
 

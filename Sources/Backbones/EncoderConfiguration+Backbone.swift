@@ -84,7 +84,7 @@ extension EncoderConfiguration: BackboneConfiguration {
   /// As Hugging Face's: N(0, initializer_range), biases 0, norms 1.
   public func initialize(_ name: String, _ values: UnsafeMutableBufferPointer<Float>, seed: UInt64) {
     if name.hasSuffix(".bias") { return values.update(repeating: 0) }
-    if name.hasSuffix("orm.weight") { return values.update(repeating: 1) }
+    if name.lowercased().hasSuffix("norm.weight") { return values.update(repeating: 1) }
     fillNormal(name, values, standardDeviation: initializerRange, seed: seed)
   }
 

@@ -68,7 +68,8 @@ public struct T5Configuration: Sendable, Equatable {
     guard maximumDistance > bucketCount / 2 else {
       throw BackboneError.configuration(
         file: file,
-        "relative_attention_max_distance \(maximumDistance) must be above \(bucketCount / 2), half the number of buckets")
+        "relative_attention_max_distance \(maximumDistance) must be above \(bucketCount / 2), half the number of "
+          + "buckets")
     }
   }
 }

@@ -31,7 +31,7 @@ protocol T5Part: AnyObject {
 
   /// Turns d, the gradient of y, into that of x, adding parameter gradients on the way.
   ///
-  /// - Parameter needsInputGradient: Whether something before this part is trained; if not, d is unspecified afterwards.
+  /// - Parameter needsInputGradient: Whether something before this part is trained; if not, d is unspecified then.
   func backward(_ d: Matrix, needsInputGradient: Bool, _ context: T5Context)
 
   /// One new token a sequence: x (sequences, width) becomes y in place.

@@ -39,9 +39,9 @@ public struct MetricAccumulator: Sendable {
     predictions.append(prediction)
   }
 
-  /// Every metric asked for that is defined for what was collected: text metrics for texts (exact match for labels too),
-  /// correlations where every
-  /// value is a number (and not all the same), the class metrics where labels are names or whole numbers.
+  /// Every metric asked for that is defined for what was collected: text metrics for texts (exact match for labels
+  /// too), correlations where every value is a number (and not all the same), the class metrics where labels are names
+  /// or whole numbers.
   public func results() -> [Metric: Double] {
     var results: [Metric: Double] = [:]
     guard count > 0 else { return results }

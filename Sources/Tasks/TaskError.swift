@@ -86,13 +86,13 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
       "Task \(task) has no labels listed, and its label \"\(label)\" is not a number. List the labels in class order."
     case .labelTooLong(let task, let label, let tokens, let room):
       "Task \(task) ranks its labels, but \"\(label)\" has \(tokens) tokens with its end and an answer at most "
-        + "\(room). Raise max_target_length, which counts up to half of max_seq_length where prompt and answer share it."
+        + "\(room). Raise max_target_length, which counts up to half of max_seq_length where both share it."
     case .labelsAlike(let task, let label, let other):
       "Task \(task) ranks its labels, but \"\(label)\" and \"\(other)\" are the same tokens. "
         + "Change one, here and in the data."
     case .labelBeyondHead(let task, let example, let label, let classCount):
-      "Task \(task), example \(example): the label \(label.formatted()) is no class from 0 to \(classCount - 1). Correct "
-        + "it, or give the task another num_labels (1 for a number)."
+      "Task \(task), example \(example): the label \(label.formatted()) is no class from 0 to \(classCount - 1). "
+        + "Correct it, or give the task another num_labels (1 for a number)."
     case .pairForOneText(let task):
       "Task \(task) has a second text, but only encoder models read pairs of texts. Write both into source."
     case .unequalTypes(let file, let line, let inputs, let types):

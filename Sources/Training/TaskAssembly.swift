@@ -36,7 +36,8 @@ public struct TaskAssembly {
       options: inputs.tokenizationOptions(
         maximumLength: recipe.maxSeqLength, maximumTargetLength: recipe.maxTargetLength),
       cacheFolder: Self.cacheFolder, taskNames: routes.lineNames)
-    if inputs.kind == .classification, let task = specifications.first(where: { $0.prediction == .rankClassification }) {
+    let ranking = specifications.first { $0.prediction == .rankClassification }
+    if inputs.kind == .classification, let task = ranking {
       throw RunError.nothingToRank(task: task.name)
     }
     let exampleTokenizer = preparation.tokenizer

@@ -8,8 +8,8 @@ import Training
 /// A file of examples and the task they are routed by, as several verbs take them.
 struct InputOptions: ParsableArguments {
   @Option(help: """
-      JSON lines: input_ids and labels, or source and target; to be classified, input_ids (and token_type_ids) or source \
-      (and source_pair), and label or target.
+      JSON lines: input_ids and labels, or source and target; to be classified, input_ids (and token_type_ids) or \
+      source (and source_pair), and label or target.
       """, completion: .file(extensions: ["jsonl"]))
   var input: String
   @Option(help: "The task that routes every line: its number from 0, or its name. Default: each line's own, or 0.")
@@ -35,7 +35,8 @@ struct InputOptions: ParsableArguments {
     }
     // A line without a task has the first of those that skills belong to.
     let place = route ?? (adapter?.routing == .task ? 0 : nil)
-    let unnamed = assembly.model.headChoice(of: place.flatMap { knownTasks.indices.contains($0) ? knownTasks[$0] : nil })
+    let placeName = place.flatMap { knownTasks.indices.contains($0) ? knownTasks[$0] : nil }
+    let unnamed = assembly.model.headChoice(of: placeName)
     // Nothing is cut: numbers for less than what was asked would mislead.
     let options = ModelInputs(backbone).tokenizationOptions(
       maximumLength: Int(Int32.max), maximumTargetLength: Int(Int32.max))

@@ -48,7 +48,8 @@ struct PreparedExample {
     return [
       "task": .string(task), "split": .string(split.rawValue), "id": .string(tokens.id),
       "source": .string(original?.source ?? decode(prompt, skipSpecialTokens: true)),
-      "target": .string(original?.target ?? tokens.label.map(TokenizedExample.text) ?? decode(answer, skipSpecialTokens: true)),
+      "target": .string(
+        original?.target ?? tokens.label.map(TokenizedExample.text) ?? decode(answer, skipSpecialTokens: true)),
       "references": .array((original?.references ?? tokens.references).map { .string($0) }),
       "input_ids": .array(tokens.inputIds.map { .int(Int($0)) }),
       "labels": .array(tokens.labels.map { .int(Int($0)) }),

@@ -9,9 +9,9 @@ struct Score: RankedCommand {
   static let configuration = CommandConfiguration(
     abstract: "Computes the loss of given examples, and their logits.",
     discussion: """
-      Prints a JSON line an example, in the input's order: {"loss_sum": summed cross-entropy in nats (of a number the squared error), "label_count": \
-      labels in it}, and where the model classifies "prediction": the label, or the class's or its own number. The \
-      ranks share the examples.
+      Prints a JSON line an example, in the input's order: {"loss_sum": summed cross-entropy in nats, of a number the \
+      squared error, "label_count": labels in it}, and where the model classifies "prediction": the label, or the \
+      class's or its own number. The ranks share the examples.
       """)
 
   @OptionGroup var modelOptions: ModelOptions

@@ -79,7 +79,8 @@ struct Train: RankedCommand {
         zip(trainer.tasks.training, trainer.recipe.tasks).map {
           [
             "name": .string($0.name), "examples": .int($0.count), "tokens": .int($0.report.tokens),
-            "label_tokens": .int($0.report.labelTokens), "prediction": .string($0.kind == .classification ? "classification" : $1.prediction.rawValue),
+            "label_tokens": .int($0.report.labelTokens),
+            "prediction": .string($0.kind == .classification ? "classification" : $1.prediction.rawValue),
           ]
         }),
     ]

@@ -5,8 +5,8 @@ import Testing
 
 @testable import Tasks
 
-/// One token a byte; special tokens 256 before a text and 257 behind it; 258 ends an answer. In a pair 259 ends each text,
-/// and the second has the type 1.
+/// One token a byte; special tokens 256 before a text and 257 behind it; 258 ends an answer. In a pair 259 ends each
+/// text, and the second has the type 1.
 struct ByteEncoding: TextEncoding {
   var endOfTextId: Int32? = 258
   var prefix: [Int32] = []
@@ -103,7 +103,7 @@ private let none = TokenizedExample.noLabel
   #expect(
     errorText { _ = try answers(["yes", "true"]) }
       == "Task wic ranks its labels, but \"true\" has 5 tokens with its end and an answer at most 4. "
-      + "Raise max_target_length, which counts up to half of max_seq_length where prompt and answer share it.")
+      + "Raise max_target_length, which counts up to half of max_seq_length where both share it.")
   #expect(
     errorText { _ = try answers(["yes", "no", "yes"]) }
       == "Task wic ranks its labels, but \"yes\" and \"yes\" are the same tokens. Change one, here and in the data.")

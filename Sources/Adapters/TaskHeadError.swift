@@ -55,7 +55,8 @@ public enum TaskHeadError: Error, CustomStringConvertible, Equatable {
         : "the adapter has heads for \(known.joined(separator: ", ")): choose one with --task, or as each line's task"
       return "\(file): the \(family) model has no classification head of its own; \(remedy)"
     case .headDiffers(let task, let stated, let found):
-      return "task \(task): num_labels is \(stated), but the adapter's head for it has \(found) label(s)"
+      return "task \(task): num_labels is \(stated), but the head for it has \(found) output(s); correct num_labels, "
+        + "or take an adapter that was trained with it"
     case .labelCountDiffers(let task, let labels, let outputs):
       return "task \(task): it has \(labels) labels, but the head it is classified by has \(outputs) output(s); give "
         + "the task num_labels: \(labels) for a head of its own"

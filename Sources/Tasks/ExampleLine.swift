@@ -44,11 +44,26 @@ public struct ExampleLine: Sendable, Decodable {
     let input_ids: [Int]?
     let labels: [Int]?
     let token_type_ids: [Int]?
-    let label: Double?
+    let label: Label?
     let source: String?
     let source_pair: String?
     let target: String?
     let task: TaskSelector?
+  }
+
+  /// A class's number or name, or a number to predict.
+  private enum Label: Decodable {
+    case number(Double)
+    case name(String)
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if let name = try? container.decode(String.self) {
+        self = .name(name)
+      } else {
+        self = .number(try container.decode(Double.self))
+      }
+    }
   }
 
   public let id: String?
@@ -56,6 +71,8 @@ public struct ExampleLine: Sendable, Decodable {
   public let tokenTypeIds: [Int]?
   public private(set) var labels: [Int]?
   public private(set) var label: Double?
+  /// The name of the class, where `label` is one.
+  public private(set) var labelName: String?
   public let source: String?
   public let sourcePair: String?
   public private(set) var target: String?
@@ -66,7 +83,11 @@ public struct ExampleLine: Sendable, Decodable {
     if case .text(let id)? = keys.id { self.id = id } else { id = nil }
     (inputIds, tokenTypeIds) = (keys.input_ids, keys.token_type_ids)
     labels = keys.labels
-    label = keys.label
+    switch keys.label {
+    case .number(let number): label = number
+    case .name(let name): labelName = name
+    case nil: break
+    }
     (source, sourcePair) = (keys.source, keys.source_pair)
     target = keys.target
     task = keys.task
@@ -75,7 +96,7 @@ public struct ExampleLine: Sendable, Decodable {
   /// The line without what it says of the answer.
   var promptOnly: ExampleLine {
     var line = self
-    (line.labels, line.label, line.target) = (nil, nil, nil)
+    (line.labels, line.label, line.labelName, line.target) = (nil, nil, nil, nil)
     return line
   }
 }
@@ -128,39 +149,47 @@ public struct ExampleLineReader: Sendable {
       guard outcomes.count < limit ?? .max else { return false }
       let line = try file.decode(ExampleLine.self, from: json, line: number, with: decoder)
       outcomes.append(
-        try outcome(promptsOnly ? line.promptOnly : line, file: file.name, number: number, needLabels: needLabels))
+        try outcome(
+          promptsOnly ? line.promptOnly : line, file: file.name, number: number, needLabels: needLabels,
+          promptsOnly: promptsOnly))
       return true
     }
     return outcomes
   }
 
-  private func outcome(_ line: ExampleLine, file: String, number: Int, needLabels: Bool) throws
-    -> ExampleTokenizer.Outcome
-  {
+  private func outcome(
+    _ line: ExampleLine, file: String, number: Int, needLabels: Bool, promptsOnly: Bool
+  ) throws -> ExampleTokenizer.Outcome {
     let id = line.id ?? String(number)
     let task = try line.task.map { try place(of: $0, file: file, line: number) }
     let classifies = tokenizer.options.kind == .classification
+    let names = task.flatMap { classes.indices.contains($0) ? classes[$0] : nil } ?? otherClasses
+    let target = line.target ?? line.labelName
+    if classifies, let target, !names.isEmpty, !names.contains(target) {
+      throw TaskError.labelOutsideSet(file: file, line: number, label: target, allowed: names)
+    }
     var outcome: ExampleTokenizer.Outcome
     if let inputIds = line.inputIds {
-      let hasLabels = line.labels != nil || classifies && line.label != nil
+      let label = try line.label ?? line.labelName.map {
+        try tokenizer.classNumber(of: $0, classes: names, task: "\(file):\(number)")
+      }
+      let hasLabels = line.labels != nil || classifies && label != nil
       guard hasLabels || !needLabels else { throw TaskError.incompleteLine(file: file, line: number) }
       let inputs = try checked(inputIds, file: file, line: number, allowNoLabel: false)
       let labels = try line.labels.map { try checked($0, file: file, line: number, allowNoLabel: true) }
       if tokenizer.options.kind != .sequenceToSequence, let labels, labels.count != inputs.count {
         throw TaskError.unequalLengths(file: file, line: number, inputs: inputs.count, labels: labels.count)
       }
-      outcome = tokenizer.cut(id: id, inputIds: inputs, labels: labels, label: line.label)
+      outcome = tokenizer.cut(id: id, inputIds: inputs, labels: labels, label: label)
       outcome.example.tokenTypes = try types(line, of: inputs, file, number).prefix(outcome.example.inputIds.count)
-    } else if let source = line.source, let target = line.target ?? line.label.map(TokenizedExample.text) {
-      guard classifies || line.target != nil else { throw TaskError.incompleteLine(file: file, line: number) }
+    } else if let source = line.source, let target = target ?? line.label.map(TokenizedExample.text) {
+      guard classifies || line.target != nil else { throw TaskError.noTarget(file: file, line: number) }
       let example = Example(id: id, source: source, sourcePair: line.sourcePair, references: [target])
-      let names = task.flatMap { classes.indices.contains($0) ? classes[$0] : nil } ?? otherClasses
-      if let target = line.target, !names.isEmpty, !names.contains(target) {
-        throw TaskError.labelOutsideSet(file: file, line: number, label: target, allowed: names)
-      }
-      outcome = try tokenizer.outcome(example, classes: line.target == nil ? [] : names, task: file)
+      outcome = try tokenizer.outcome(example, classes: line.label == nil ? names : [], task: "\(file):\(number)")
     } else if let source = line.source, !needLabels {
       outcome = try tokenizer.promptOutcome(id: id, source: source, pair: line.sourcePair, task: file)
+    } else if promptsOnly {
+      throw TaskError.noPrompt(file: file, line: number)
     } else {
       throw TaskError.incompleteLine(file: file, line: number)
     }

@@ -193,7 +193,7 @@ public struct ExampleTokenizer: Sendable {
     throw TaskError.tokenBeyondModel(task: task, token: token, vocabularySize: size)
   }
 
-  private func classNumber(of label: String, classes: [String], task: String) throws -> Double {
+  func classNumber(of label: String, classes: [String], task: String) throws -> Double {
     if let place = classes.firstIndex(of: label) { return Double(place) }
     guard classes.isEmpty, let number = Double(label), number.isFinite else {
       throw TaskError.labelIsNotANumber(task: task, label: label)

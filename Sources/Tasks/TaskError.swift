@@ -16,6 +16,8 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
   case noLabelsLeft(task: String, file: String, dropped: Int)
   case allSkipped(task: String, file: String, count: Int)
   case incompleteLine(file: String, line: Int)
+  case noPrompt(file: String, line: Int)
+  case noTarget(file: String, line: Int)
   case unequalLengths(file: String, line: Int, inputs: Int, labels: Int)
   case tokenOutOfRange(file: String, line: Int, token: Int, vocabularySize: Int?)
   case tokenBeyondModel(task: String, token: Int32, vocabularySize: Int)
@@ -61,6 +63,9 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
         + "Raise max_seq_length, or check the labels."
     case .allSkipped(let task, let file, let count):
       "Task \(task) has nothing left of \(file): \(count) examples have a label of skip_labels. Correct skip_labels."
+    case .noPrompt(let file, let line): "\(Self.place(file, line)) needs input_ids or source."
+    case .noTarget(let file, let line):
+      "\(Self.place(file, line)) has a label, but the model answers in text. Give the answer as target."
     case .incompleteLine(let file, let line):
       "\(Self.place(file, line)) needs input_ids with labels or label, or source with target or label."
     case .unequalLengths(let file, let line, let inputs, let labels):

@@ -60,7 +60,9 @@ struct TextFile {
     do {
       return try decoder.decode(type, from: json)
     } catch let error as DecodingError {
-      throw TaskError.badJSON(file: name, line: line, reason: Self.reason(error))
+      let reason = Self.reason(error)
+      throw TaskError.badJSON(
+        file: name, line: line, reason: reason.hasSuffix(".") ? String(reason.dropLast()) : reason)
     }
   }
 

@@ -43,9 +43,11 @@ extension AdapterModel {
       guard let head = head(choice) else {
         throw TaskHeadError.noHead(task: task.name, family: backbone.family, remedy(task))
       }
-      let labelCount = task.numLabels ?? task.labels.count
-      guard labelCount == 0 || head.outputCount == labelCount else {
-        throw TaskHeadError.labelCountDiffers(task: task.name, labels: labelCount, outputs: head.outputCount)
+      if let stated = task.numLabels, stated != head.outputCount {
+        throw TaskHeadError.headDiffers(task: task.name, stated: stated, found: head.outputCount)
+      }
+      guard task.labels.isEmpty || head.outputCount == task.labels.count else {
+        throw TaskHeadError.labelCountDiffers(task: task.name, labels: task.labels.count, outputs: head.outputCount)
       }
       if case .taskClassifier(let place) = choice {
         try configuration?.taskHeads[place].requireSame(labels: task.labels)

@@ -121,7 +121,8 @@ struct TaskHeadTests {
     #expect(try again.adding(heads: [TaskHead(task: "rte", labelCount: 2)]).taskHeads == EncoderTestModel.heads)
     #expect(
       errorText { _ = try again.adding(heads: [TaskHead(task: "rte", labelCount: 3)]) }
-        == "task rte: num_labels is 3, but the adapter's head for it has 2 label(s)")
+        == "task rte: num_labels is 3, but the head for it has 2 output(s); correct num_labels, or take an adapter that "
+        + "was trained with it")
   }
 
   @Test func aWholeModelHasOneHead() {

@@ -185,7 +185,8 @@ struct ClassificationErrorTests {
       folder.recipe["tasks"] = Self.task(", labels: [bad, good, odd], num_labels: 3")
       expect(
         try folder.train(["output_dir=other"]), 2,
-        "task tone: num_labels is 3, but the adapter's head for it has 2 label(s)")
+        "task tone: num_labels is 3, but the head for it has 2 output(s); correct num_labels, or take an adapter that "
+          + "was trained with it")
     }
   }
 

@@ -10,12 +10,14 @@ public struct MetricAccumulator: Sendable {
   public let metrics: [Metric]
   /// The label set in class order; empty: the classes are those that occur.
   public let classes: [String]
+  /// Whether exact match is defined for labels too, as the share that is the same.
+  public let matchesLabels: Bool
   private var textScores: [TextScore] = []
   private var labels: [LabelValue] = []
   private var predictions: [LabelValue] = []
 
-  public init(metrics: [Metric] = Metric.allCases, classes: [String] = []) {
-    self.metrics = metrics
+  public init(metrics: [Metric] = Metric.allCases, classes: [String] = [], matchesLabels: Bool = false) {
+    (self.metrics, self.matchesLabels) = (metrics, matchesLabels)
     self.classes = classes.map(TextMetrics.normalize)
   }
 
@@ -39,9 +41,8 @@ public struct MetricAccumulator: Sendable {
     predictions.append(prediction)
   }
 
-  /// Every metric asked for that is defined for what was collected: text metrics for texts (exact match for labels
-  /// too), correlations where every value is a number (and not all the same), the class metrics where labels are names
-  /// or whole numbers.
+  /// Every metric asked for that is defined for what was collected: text metrics for texts, correlations where every
+  /// value is a number (and not all the same), the class metrics where labels are names or whole numbers.
   public func results() -> [Metric: Double] {
     var results: [Metric: Double] = [:]
     guard count > 0 else { return results }
@@ -59,7 +60,7 @@ public struct MetricAccumulator: Sendable {
 
   /// Of labels that are no texts, the share that is the same.
   private func equalShare(_ metric: Metric) -> Double? {
-    guard metric == .exactMatch, !labels.isEmpty else { return nil }
+    guard matchesLabels, metric == .exactMatch, !labels.isEmpty else { return nil }
     return Double(zip(labels, predictions).count(where: ==)) / Double(labels.count)
   }
 

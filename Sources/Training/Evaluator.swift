@@ -167,7 +167,7 @@ public final class Evaluator {
       let places = specification.labels.indices.map(String.init)
       let isText = sources[set] is GeneratedAnswers
       var metrics = MetricAccumulator(
-        metrics: specification.metrics, classes: isText ? specification.labels : places)
+        metrics: specification.metrics, classes: isText ? specification.labels : places, matchesLabels: !isText)
       var loss = 0.0, labels = 0
       for line in sorted where line.set == set {
         let (example, answer) = (testing.examples[line.index], line.answer)

@@ -118,7 +118,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
   @Test func defaultsFollowTheKeysTheyDependOn() throws {
     let recipe = try parse(smallRecipe("max_target_length: 9\ntrain_batch_size: 4\nseed: 5\nmax_steps: -1"))
     #expect(recipe.maxNewTokens == 9)
-    #expect(try parse(smallRecipe("max_seq_length: 64")).maxNewTokens == 32)
+    #expect(try parse(smallRecipe("max_seq_length: 64")).maxNewTokens == 128)
     #expect(recipe.microBatches == 4)
     #expect(recipe.initSeed == 5)
     #expect(recipe.tokenizerNameOrPath == "builtin:tiny")

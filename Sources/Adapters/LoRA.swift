@@ -42,9 +42,7 @@ public struct LoRA: AdapterMethod {
   }
 
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) throws -> any LinearAdapter {
-    let alpha = try patternValue(configuration.alphaPattern, path: site.path) ?? configuration.loraAlpha
-    let rank = Double(try adapterRank(at: site.path))
-    let scale = Float(alpha / (configuration.useRSLoRA ? rank.squareRoot() : rank))
+    let scale = Float(try scale(at: site.path))
     let dropout = Dropout(rate: Float(configuration.loraDropout), site: site.path)
     guard configuration.useDoRA else {
       return LoRAAdapter(a: parameters[0], b: parameters[1], scale: scale, dropout: dropout)
@@ -53,8 +51,16 @@ public struct LoRA: AdapterMethod {
       at: site, a: parameters[0], b: parameters[1], magnitude: parameters[2], scale: scale, dropout: dropout)
   }
 
-  private func adapterRank(at path: String) throws -> Int {
+  /// r at a map.
+  func adapterRank(at path: String) throws -> Int {
     try patternValue(configuration.rankPattern, path: path) ?? configuration.adapterRank
+  }
+
+  /// s at a map.
+  func scale(at path: String) throws -> Double {
+    let alpha = try patternValue(configuration.alphaPattern, path: path) ?? configuration.loraAlpha
+    let rank = Double(try adapterRank(at: path))
+    return alpha / (configuration.useRSLoRA ? rank.squareRoot() : rank)
   }
 }
 

@@ -22,6 +22,8 @@ enum FailureCode: Int32 {
     case is BackboneError, is AdapterError, is AdapterTaskError, is SavedAdapterError, is SafetensorsError,
       is ModelFolderError, is TokenizerError, is CheckpointError:
       self = .model
+    case is ArithmeticRequestError, is ExpressionError: self = .usage
+    case is ArithmeticError: self = .model
     case is MPIError: self = .rank
     case is OutputError: self = .rank
     case let error as TaskHeadError: self = error.isOfRecipe ? .usage : .model

@@ -18,14 +18,14 @@ struct Polyad: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Train.self, Prepare.self, Evaluate.self, Score.self, Generate.self, Tokenize.self, Metrics.self, Inspect.self,
-      Export.self, Bench.self,
+      Export.self, Compose.self, Bench.self,
     ])
 
   static func main() {
     MatrixLibrary.restartWithBetterKernelsIfAny()
     do {
       try requireKnownVerb()
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(Compose.shielded(Array(CommandLine.arguments.dropFirst())))
       try command.run()
     } catch let stop as StoppedAfterSaving {
       Glibc.exit(stop.exitCode)

@@ -20,23 +20,37 @@ public struct SavedAdapter: Sendable {
   /// - Throws: ``AdapterError`` for a configuration that is not supported, a tensor that belongs to nothing, or numbers
   ///   that are not finite; ``TaskHeadError`` for a head that is missing; an error of a file.
   public init(_ folder: URL) throws {
-    configuration = try AdapterFolder.configuration(folder)
-    storesInputsFirst = try Self.storesInputsFirst(folder)
+    let configuration = try AdapterFolder.configuration(folder)
     let source = try SafetensorsFile(folder.appending(path: AdapterFolder.weightsName))
-    file = source.path
+    let tensors = try source.names.map { name in
+      let tensor = SavedTensor(name: name, shape: try source.info(name).shape, values: try source.array(name))
+      guard tensor.values.allSatisfy(\.isFinite) else { throw AdapterError.notFinite(name: name, file: source.path) }
+      return tensor
+    }
+    try self.init(
+      configuration, storesInputsFirst: Self.storesInputsFirst(folder), tensors: tensors, file: source.path)
+  }
+
+  /// An adapter of these tensors.
+  ///
+  /// - Parameter file: What errors call the tensors' file.
+  /// - Throws: As ``init(_:)`` for tensors that do not fit the configuration.
+  public init(
+    _ configuration: AdapterConfiguration, storesInputsFirst: Bool, tensors: [SavedTensor], file: String
+  ) throws {
+    (self.configuration, self.storesInputsFirst, self.file) = (configuration, storesInputsFirst, file)
     let suffixes = configuration.peftType.method?.suffixes ?? []
-    var tensors: [String: [String: SavedTensor]] = [:]
+    var ofSites: [String: [String: SavedTensor]] = [:]
     var whole: [SavedTensor] = [], strangers: [String] = [], headTensors: [String: SavedTensor] = [:]
-    let headSuffixes = SavedHead.suffixes(of: configuration.taskHeads, in: Set(source.names))
+    let headSuffixes = SavedHead.suffixes(of: configuration.taskHeads, in: Set(tensors.map(\.name)))
     let headNames = Set(
       configuration.taskHeads.flatMap { head in headSuffixes.map { SavedHead.name(head, $0) } })
-    for name in source.names {
-      let tensor = SavedTensor(name: name, shape: try source.info(name).shape, values: try source.array(name))
-      guard tensor.values.allSatisfy(\.isFinite) else { throw AdapterError.notFinite(name: name, file: file) }
+    for tensor in tensors {
+      let name = tensor.name
       if headNames.contains(name) {
         headTensors[name] = tensor
       } else if let (path, suffix) = Self.place(of: name, suffixes) {
-        tensors[path, default: [:]][suffix] = tensor
+        ofSites[path, default: [:]][suffix] = tensor
       } else if configuration.modulesToSave.contains(where: { ("." + name).contains("." + $0 + ".") }) {
         whole.append(tensor)
       } else {
@@ -44,15 +58,20 @@ public struct SavedAdapter: Sendable {
       }
     }
     guard strangers.isEmpty else { throw AdapterError.surplusTensors(strangers, file: file) }
-    guard !tensors.isEmpty else {
+    guard !ofSites.isEmpty else {
       throw AdapterError.missingTensors(suffixes.prefix(1).map { SavedSite.prefix + "….\($0)" }, file: file)
     }
-    let paths = tensors.keys.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
-    sites = paths.map { [file] in SavedSite(path: $0, tensors: tensors[$0] ?? [:], file: file) }
+    let paths = ofSites.keys.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
+    sites = paths.map { SavedSite(path: $0, tensors: ofSites[$0] ?? [:], file: file) }
     wholeTensors = whole
-    heads = try configuration.taskHeads.map { [file] in
+    heads = try configuration.taskHeads.map {
       try SavedHead($0, suffixes: headSuffixes, tensors: headTensors, file: file)
     }
+  }
+
+  /// All tensors.
+  public var tensors: [SavedTensor] {
+    sites.flatMap { $0.tensors.values } + wholeTensors + heads.flatMap { $0.tensors.map(\.tensor) }
   }
 
   /// The adapter's method, for the maps that the folder holds.
@@ -116,11 +135,15 @@ public struct SavedSite: Sendable {
 }
 
 /// A tensor of an adapter's file.
-public struct SavedTensor: Sendable {
+public struct SavedTensor: Sendable, Equatable {
   public let name: String
   public let shape: [Int]
   /// In row-major order.
   public let values: [Float]
+
+  public init(name: String, shape: [Int], values: [Float]) {
+    (self.name, self.shape, self.values) = (name, shape, values)
+  }
 
   /// The numbers behind an index of the first axis.
   func row(_ index: Int) -> ArraySlice<Float> {

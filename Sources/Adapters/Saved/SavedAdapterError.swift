@@ -3,6 +3,7 @@ public enum SavedAdapterError: Error, CustomStringConvertible, Equatable {
   /// One axis of `expected` may be of any length: nil.
   case wrongShape(name: String, found: [Int], expected: [Int?], file: String)
   case routedByToken(type: String)
+  case notFoldable(type: String)
   case notRoutedByTask(type: String)
   case taskOutOfRange(Int, taskCount: Int)
   case countDiffers(path: String, formula: String, expected: Int, found: Int, file: String)
@@ -15,6 +16,9 @@ public enum SavedAdapterError: Error, CustomStringConvertible, Equatable {
     case .routedByToken(let type):
       "a token-routed adapter (\(type)) cannot be exported or merged: its experts' weights depend on each token, so "
         + "that no single matrix equals it"
+    case .notFoldable(let type):
+      "an adapter of peft_type \(type) is a different update for each task, so that no single matrix equals it: fold "
+        + "one task"
     case .notRoutedByTask(let type):
       "an adapter of peft_type \(type) is the same for all tasks, so that there is no task of it to export: use its "
         + "folder as it is"

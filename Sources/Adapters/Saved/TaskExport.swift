@@ -1,4 +1,3 @@
-import Checkpoints
 import Foundation
 
 /// One task of an adapter as an adapter of stock PEFT: a plain LoRA where tasks are routed, else the adapter itself.
@@ -55,43 +54,43 @@ public struct TaskExport {
 
   /// Writes a task's adapter_config.json and adapter_model.safetensors into an existing folder.
   ///
-  /// - Throws: ``SavedAdapterError/taskOutOfRange(_:taskCount:)``, what ``TaskRoutedMethod/factors(of:at:)`` throws, or
-  ///   an error of a file.
-  public func write(_ task: Int, into folder: URL) throws {
+  /// - Throws: As ``adapter(of:)``, or an error of a file.
+  public func write(_ task: Int, into folder: URL) throws { try adapter(of: task).write(into: folder) }
+
+  /// A task as an adapter of its own.
+  ///
+  /// - Throws: ``SavedAdapterError/taskOutOfRange(_:taskCount:)``, or what ``TaskRoutedMethod/factors(of:at:)`` throws.
+  public func adapter(of task: Int) throws -> SavedAdapter {
     guard tasks.indices.contains(task) else {
       throw SavedAdapterError.taskOutOfRange(task, taskCount: tasks.count)
     }
-    let tensors = try adapterTensors(of: task) + wholeTensors(of: task)
-    let file = folder.appending(path: AdapterFolder.weightsName)
-    try SafetensorsWriter.write(to: file, arrays: tensors)
-    try SafetensorsWriter.verify(file, arrays: tensors)
-    let data = try JSONSerialization.data(
-      withJSONObject: configuration(of: task).json(storesInputsFirst: adapter.storesInputsFirst),
-      options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
-    try FileSystem.atomicWrite(data, to: folder.appending(path: AdapterFolder.configurationName))
+    return try SavedAdapter(
+      configuration(of: task), storesInputsFirst: adapter.storesInputsFirst,
+      tensors: adapterTensors(of: task) + wholeTensors(of: task), file: adapter.file)
   }
 
   private func head(of task: Int) -> SavedHead? { adapter.heads.first { $0.head.task == tasks[task] } }
 
-  private func adapterTensors(of task: Int) throws -> [SafetensorsWriter.ArrayTensor] {
-    guard let method else {
-      return adapter.sites.flatMap { $0.tensors.values }.map { ($0.name, $0.shape, $0.values) }
-    }
+  private func adapterTensors(of task: Int) throws -> [SavedTensor] {
+    guard let method else { return adapter.sites.flatMap { $0.tensors.values } }
     let rank = method.taskLoRA.adapterRank
-    return try adapter.sites.flatMap { site -> [SafetensorsWriter.ArrayTensor] in
+    return try adapter.sites.flatMap { site in
       let factors = try method.factors(of: task, at: site)
       return [
-        (AdapterPlan.name(site.path, "lora_A.weight"), [rank, factors.inputs], factors.a),
-        (AdapterPlan.name(site.path, "lora_B.weight"), [factors.outputs, rank], factors.b),
+        SavedTensor(
+          name: AdapterPlan.name(site.path, "lora_A.weight"), shape: [rank, factors.inputs], values: factors.a),
+        SavedTensor(
+          name: AdapterPlan.name(site.path, "lora_B.weight"), shape: [factors.outputs, rank], values: factors.b),
       ]
     }
   }
 
   /// Modules that are trained whole; with the task's own head under the name of the model's, and no other.
-  private func wholeTensors(of task: Int) -> [SafetensorsWriter.ArrayTensor] {
-    let shared = adapter.wholeTensors.map { ($0.name, $0.shape, $0.values) }
-    guard let head = head(of: task) else { return shared }
-    return shared.filter { !$0.0.hasPrefix(AdapterPlan.name(TaskHead.ownPath, "")) }
-      + head.tensors.map { (AdapterPlan.name(TaskHead.ownPath, $0), $1.shape, $1.values) }
+  private func wholeTensors(of task: Int) -> [SavedTensor] {
+    guard let head = head(of: task) else { return adapter.wholeTensors }
+    return adapter.wholeTensors.filter { !$0.name.hasPrefix(AdapterPlan.name(TaskHead.ownPath, "")) }
+      + head.tensors.map {
+        SavedTensor(name: AdapterPlan.name(TaskHead.ownPath, $0), shape: $1.shape, values: $1.values)
+      }
   }
 }

@@ -1,0 +1,44 @@
+/// One adapter made of several without training.
+public struct Composition: Sendable {
+  /// The adapter.
+  public let result: SavedAdapter
+  /// What came of each adapted map.
+  public let maps: [MapReport]
+
+  /// - Throws: ``ArithmeticError`` for adapters that do not fit each other or the operator, ``ArithmeticRequestError``
+  ///   for options that do not fit it, or an error of an adapter's tensors.
+  public init(_ request: ArithmeticRequest) throws {
+    try request.options.validate(for: request.operation)
+    try request.requireCompatible()
+    var configuration = request.first.adapter.configuration
+    var tensors: [SavedTensor]
+    switch request.type {
+    case .lora: (tensors, maps, configuration) = try LowRankComposition(request).compose()
+    case .ia3: (tensors, maps) = try VectorComposition(request: request).compose()
+    default: (tensors, maps) = try ElementwiseComposition(request: request).compose()
+    }
+    configuration.baseModel =
+      request.options.baseModel ?? request.terms.compactMap(\.adapter.configuration.baseModel).first
+    let whole = request.options.leavesOutWholeModules ? nil : try WholeModules(request.terms)
+    (configuration.modulesToSave, configuration.taskHeads) = (whole?.modulesToSave ?? [], whole?.taskHeads ?? [])
+    tensors += whole?.tensors ?? []
+    if let tensor = tensors.first(where: { !$0.values.allSatisfy(\.isFinite) }) {
+      throw ArithmeticError.tooLarge(path: tensor.name)
+    }
+    result = try SavedAdapter(
+      configuration, storesInputsFirst: request.first.adapter.storesInputsFirst, tensors: tensors,
+      file: request.first.adapter.file)
+  }
+
+  /// The largest and the mean relative error of a map; nil where none is known.
+  public var relativeError: (largest: Double, mean: Double)? {
+    let errors = maps.compactMap(\.relativeError)
+    return errors.isEmpty ? nil : (errors.max() ?? 0, errors.reduce(0, +) / Double(errors.count))
+  }
+
+  /// The least and the mean share of Σσ² that a truncated sum keeps at a map; nil for other sums.
+  public var keptEnergy: (least: Double, mean: Double)? {
+    let energies = maps.compactMap(\.keptEnergy)
+    return energies.isEmpty ? nil : (energies.min() ?? 0, energies.reduce(0, +) / Double(energies.count))
+  }
+}

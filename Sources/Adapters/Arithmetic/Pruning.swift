@@ -1,0 +1,40 @@
+import Tensors
+
+/// Which entries of a tensor stay before adapters are added.
+struct Pruning: Sendable {
+  enum Choice: Sendable {
+    /// The ⌊density · count⌋ largest by absolute value; among equals the first.
+    case largest
+    /// By lot, each with the probability `density`, and divided by it (DARE, Yu et al. 2023).
+    case lots(RandomKey)
+  }
+
+  let choice: Choice
+  /// Above 0; at 1 everything stays.
+  let density: Double
+
+  /// - Parameters:
+  ///   - adapter: The adapter's place; its lots depend on it and on `name` alone.
+  ///   - name: The tensor's name.
+  func apply(to matrix: DoubleMatrix, adapter: Int, name: String) -> DoubleMatrix {
+    guard density < 1 else { return matrix }
+    let values = switch choice {
+    case .largest: largest(matrix.values)
+    case .lots(let key): drawn(matrix.values, key.child(UInt64(adapter)).child(name))
+    }
+    return DoubleMatrix(rows: matrix.rows, columns: matrix.columns, values: values)
+  }
+
+  private func largest(_ values: [Double]) -> [Double] {
+    let order = values.indices.sorted { (abs(values[$1]), $0) < (abs(values[$0]), $1) }
+    var result = [Double](repeating: 0, count: values.count)
+    for index in order.prefix(Int(density * Double(values.count))) { result[index] = values[index] }
+    return result
+  }
+
+  private func drawn(_ values: [Double], _ key: RandomKey) -> [Double] {
+    var lots = [Float](repeating: 0, count: values.count)
+    lots.withUnsafeMutableBufferPointer { key.fillUniform($0, low: 0, high: 1) }
+    return zip(values, lots).map { Double($1) < density ? $0 / density : 0 }
+  }
+}

@@ -1,0 +1,61 @@
+/// Modules that are trained whole, classification heads most of all.
+///
+///     W' = Σ wᵢ Wᵢ / Σ wᵢ        over the adapters that hold the module
+///
+/// With weights that sum to 1 that is the paper's average; a head that a single adapter has stays as it is.
+struct WholeModules {
+  private(set) var tensors: [SavedTensor] = []
+  private(set) var modulesToSave: [String] = []
+  private(set) var taskHeads: [TaskHead] = []
+
+  /// - Throws: ``ArithmeticError`` for modules of different shapes, or weights that sum to 0.
+  init(_ terms: [WeightedAdapter]) throws {
+    for term in terms {
+      let configuration = term.adapter.configuration
+      modulesToSave += configuration.modulesToSave.filter { !modulesToSave.contains($0) }
+      for head in configuration.taskHeads { try add(head, of: term, among: terms) }
+    }
+    var names: [String] = []
+    for tensor in terms.flatMap(\.adapter.allWholeTensors) where !names.contains(tensor.name) { names.append(tensor.name) }
+    tensors = try names.map { try Self.mean($0, terms) }
+  }
+
+  private mutating func add(_ head: TaskHead, of term: WeightedAdapter, among terms: [WeightedAdapter]) throws {
+    guard let place = taskHeads.firstIndex(where: { $0.task == head.task }) else { return taskHeads.append(head) }
+    let known = taskHeads[place]
+    guard known.labelCount == head.labelCount, [[], known.labels].contains(head.labels) || known.labels.isEmpty else {
+      let owner = terms.first { $0.adapter.configuration.taskHeads.contains(known) } ?? term
+      throw ArithmeticError.differentHeads(task: head.task, .init(owner, known.text, term, head.text))
+    }
+    if known.labels.isEmpty { taskHeads[place] = head }
+  }
+
+  private static func mean(_ name: String, _ terms: [WeightedAdapter]) throws -> SavedTensor {
+    let holders = terms.compactMap { term in
+      term.adapter.allWholeTensors.first { $0.name == name }.map { (term: term, tensor: $0) }
+    }
+    let (owner, first) = holders[0]
+    for (term, tensor) in holders where tensor.shape != first.shape {
+      throw ArithmeticError.differentWholeModules(tensor: name, .init(owner, first.shape, term, tensor.shape))
+    }
+    guard holders.count > 1 else { return first }
+    let total = holders.reduce(0) { $0 + $1.term.weight }
+    guard abs(total) > 1e-9 * holders.reduce(0, { $0 + abs($1.term.weight) }) else {
+      throw ArithmeticError.wholeModulesCancel(tensor: name)
+    }
+    let values = first.values.indices.map { index in
+      Float(holders.reduce(0.0) { $0 + $1.term.weight / total * Double($1.tensor.values[index]) })
+    }
+    return SavedTensor(name: name, shape: first.shape, values: values)
+  }
+}
+
+extension SavedAdapter {
+  /// The tensors of modules and heads that are trained whole.
+  fileprivate var allWholeTensors: [SavedTensor] { wholeTensors + heads.flatMap { $0.tensors.map(\.tensor) } }
+}
+
+extension TaskHead {
+  /// The labels, or how many.
+  fileprivate var text: String { labels.isEmpty ? "\(labelCount) labels" : labels.joined(separator: ", ") }
+}

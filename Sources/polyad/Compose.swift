@@ -1,0 +1,173 @@
+import Adapters
+import ArgumentParser
+import Checkpoints
+import Foundation
+
+extension ArithmeticOperator: ExpressibleByArgument {}
+extension MajoritySign: ExpressibleByArgument {}
+
+/// `polyad compose`.
+struct Compose: SingleCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Adds, negates and combines adapters without training.",
+    discussion: """
+      Either an expression over named adapters:
+        polyad compose "0.8*cls + 0.2*(target - source)" --adapter cls=DIR --adapter target=DIR --adapter source=DIR …
+      or an operator with weights: polyad compose --operator ties --weights 1,0.8 --density 0.5 --adapter DIR …
+
+      add (an expression's default), negate (one weight, λ) and analogy (c0 and c1 of c0 a + c1 (b - c)) are those of \
+      Zhang et al. 2023: weights on LoRA's A and B apart, a minus on B alone; a single adapter's weight counts once. \
+      (IA)^3 vectors add as 1 + sum of w (l - 1). linear, cat, svd, ties, magnitude_prune, dare_linear and dare_ties \
+      are PEFT's. cat is the exact weighted sum, of all ranks together; svd the nearest of a smaller rank; the others \
+      hold cross terms of A and B. The error of each against the exact sum is printed.
+
+      --peft-compatible takes PEFT's results where they are not what the operator says: svd multiplies by alpha / r \
+      twice; ties and dare_ties elect signs without the weights' signs; linear adds (IA)^3 vectors themselves, so that \
+      a weight of -1 does not negate; a single adapter is always treated by linear.
+
+      Classification heads and other modules trained whole become the mean of those adapters that hold them, with \
+      the same weights. Token-routed adapters of one shape are added element by element (add, linear); of task-routed \
+      ones export a task first.
+      """)
+
+  @Argument(help: "A sum of named adapters, such as \"0.6*mnli + 0.4*rte\" or \"-0.7*toxic\".")
+  var expression: String?
+  @Option(name: .customLong("operator"), help: "How to combine them. Default with an expression: add.")
+  var operation: ArithmeticOperator?
+  @Option(parsing: .unconditional, help: "The weights without an expression, such as 0.6,0.4.")
+  var weights: NumberList?
+  @Option(name: .customLong("adapter"), help: "An adapter's folder; in an expression NAME=DIR.", completion: .directory)
+  var adapters: [String] = []
+  @Option(help: "ties, magnitude_prune, dare_linear, dare_ties: the share of the entries that stay.")
+  var density: Double?
+  @Option(help: "ties, dare_ties: how signs are elected. Default: total.")
+  var majority: MajoritySign?
+  @Option(help: "svd: the result's rank. Default: the largest of the adapters'.")
+  var rank: Int?
+  @Option(help: "dare_linear, dare_ties: what decides the lots. Default: 0.")
+  var seed: UInt64?
+  @Option(help: "The base model's name, where the adapters know it under several.")
+  var baseModel: String?
+  @Flag(help: "PEFT's results where they are not what the operator says.")
+  var peftCompatible = false
+  @Flag(help: "Leave out classification heads and other modules that are trained whole.")
+  var withoutHeads = false
+  @Option(help: "The folder to write; it must not be there yet, or be empty.", completion: .directory)
+  var output: String
+  @Flag(help: "Replace the adapter that the output folder holds.")
+  var overwrite = false
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func runAlone() throws {
+    let chosen = operation ?? .add
+    let named = try sum(chosen)
+    try options.validate(for: chosen)
+    try requireOutput(among: named.map(\.folder))
+    let terms = try named.map { term in
+      try ModelOptions.requireAdapter(in: term.folder)
+      let adapter = try CommandError.loadingModel { try SavedAdapter(term.folder) }
+      return WeightedAdapter(name: term.name, adapter: adapter, weight: term.weight)
+    }
+    let composition = try Composition(ArithmeticRequest(chosen, terms, options: options))
+    try AtomicFolder.write(to: URL(filePath: output), replaceExisting: overwrite, writesManifest: false) {
+      try composition.result.write(into: $0)
+    }
+    let report = CompositionReport(chosen, terms, composition, output: output)
+    if json { return try CommandOutput.result(report.json) }
+    try CommandOutput.result(report.lines.joined(separator: "\n"))
+  }
+
+  private var options: ArithmeticOptions {
+    var options = ArithmeticOptions()
+    (options.density, options.majority, options.rank, options.seed) = (density, majority, rank, seed)
+    (options.isPEFTCompatible, options.leavesOutWholeModules) = (peftCompatible, withoutHeads)
+    options.baseModel = baseModel
+    return options
+  }
+
+  // MARK: What is to be added
+
+  private typealias NamedFolder = (name: String, folder: URL, weight: Double)
+
+  private func sum(_ operation: ArithmeticOperator) throws -> [NamedFolder] {
+    guard !adapters.isEmpty else { throw UsageError("compose needs adapters: give --adapter DIR, or NAME=DIR") }
+    return try expression.map { try terms(of: $0, operation) } ?? weightedFolders(operation)
+  }
+
+  private func weightedFolders(_ operation: ArithmeticOperator) throws -> [NamedFolder] {
+    guard self.operation != nil else {
+      throw UsageError("compose needs an expression, such as \"0.6*a + 0.4*b\", or --operator with --weights")
+    }
+    let signed = try operation.signedWeights(weights?.values ?? [], adapterCount: adapters.count)
+    return zip(adapters, signed).map { ($0, URL(filePath: $0), $1) }
+  }
+
+  private func terms(of expression: String, _ operation: ArithmeticOperator) throws -> [NamedFolder] {
+    guard weights == nil else { throw UsageError("--weights is for --operator without an expression: leave it out") }
+    guard operation != .negate, operation != .analogy else {
+      throw UsageError(
+        "an expression says itself what is negated or subtracted: leave --operator \(operation.rawValue) out")
+    }
+    let folders = try namedFolders()
+    let sum = try AdapterExpression(expression, names: folders.map(\.name))
+    if let idle = folders.first(where: { !sum.names.contains($0.name) }) {
+      throw UsageError("--adapter \(idle.name): the expression does not use it; leave it out or add it")
+    }
+    return sum.terms.map { term in
+      (term.name, folders.first { $0.name == term.name }?.folder ?? URL(filePath: term.name), term.weight)
+    }
+  }
+
+  private func namedFolders() throws -> [(name: String, folder: URL)] {
+    var folders: [(name: String, folder: URL)] = []
+    for text in adapters {
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 2, !parts[1].isEmpty, parts[0].wholeMatch(of: /[\p{L}_][\p{L}\p{N}_.]*/) != nil else {
+        throw UsageError(
+          "--adapter \(text): with an expression write NAME=DIR, the name of letters, digits, _ and dots")
+      }
+      guard !folders.contains(where: { $0.name == parts[0] }) else {
+        throw UsageError("--adapter \(parts[0]) is given twice: choose another name")
+      }
+      folders.append((parts[0], URL(filePath: parts[1])))
+    }
+    return folders
+  }
+
+  // MARK: The output
+
+  private func requireOutput(among inputs: [URL]) throws {
+    let folder = URL(filePath: output)
+    // Only an adapter gives way, whatever else the path may mean by mistake.
+    guard overwrite, ModelOptions.holdsAdapter(folder) else {
+      return try OutputTarget.requireNewFolder(output, option: "--output")
+    }
+    let place = folder.standardizedFileURL.resolvingSymlinksInPath()
+    guard !inputs.contains(where: { $0.standardizedFileURL.resolvingSymlinksInPath() == place }) else {
+      throw UsageError("--output \(output) is one of the adapters: choose another folder")
+    }
+  }
+
+  /// The arguments with a space before those expressions that begin with a minus, which else count as options.
+  static func shielded(_ arguments: [String]) -> [String] {
+    guard arguments.first == "compose" else { return arguments }
+    let flags = ["--json", "--peft-compatible", "--without-heads", "--overwrite"]
+    return arguments.indices.map { place in
+      let argument = arguments[place], previous = place > 0 ? arguments[place - 1] : ""
+      let isMinus = argument.hasPrefix("-") && !argument.hasPrefix("--") && argument != "-h"
+      return isMinus && (!previous.hasPrefix("--") || flags.contains(previous)) ? " " + argument : argument
+    }
+  }
+}
+
+/// Numbers with commas between them.
+struct NumberList: ExpressibleByArgument {
+  let values: [Double]
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    values = parts.compactMap { Double($0.trimmingCharacters(in: .whitespaces)) }.filter(\.isFinite)
+    guard values.count == parts.count else { return nil }
+  }
+}

@@ -10,7 +10,8 @@ public struct IA3: AdapterMethod {
   public static let keys: [AdapterKey] = [.feedforwardModules]
   public static let constants: [String: any Sendable] = ["init_ia3_weights": true]
 
-  private let feedforward: Set<String>
+  /// The maps whose input is scaled, not their output.
+  let feedforward: Set<String>
 
   public init(_ configuration: AdapterConfiguration, sites: [String]) throws {
     feedforward = try configuration.feedforwardModules?.matches(sites) ?? []

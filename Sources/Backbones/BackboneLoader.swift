@@ -25,6 +25,15 @@ public enum BackboneLoader {
       unusedTensors: unusedTensors(configuration, of: source, entries))
   }
 
+  /// The names that a folder's file gives to the model's arrays, by the model's names.
+  ///
+  /// - Throws: As ``load(_:node:)``.
+  public static func fileNames(of folder: ModelFolder) throws -> [String: String] {
+    let source = try folder.weights()
+    let entries = try entries(configuration(of: folder).fitting(Set(source.names)), in: source)
+    return Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.fileName) })
+  }
+
   /// The arrays that a model takes from a file, all there and of the right shape.
   ///
   /// - Throws: ``BackboneError``.

@@ -19,6 +19,25 @@ enum HalfPrecision {
   @inline(__always)
   static func float(bfloat16 bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16) }
 
+  /// The nearest IEEE 754 binary16 number, ties to even; infinite beyond 65520.
+  static func float16(_ value: Float) -> UInt16 {
+    let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000, magnitude = value.bitPattern & 0x7fff_ffff
+    if magnitude > 0x7f80_0000 { return sign | 0x7e00 }
+    // Below 2⁻¹⁴ the half is a multiple of 2⁻²⁴; rounding up to 1024 of them gives the first normal number's pattern.
+    if magnitude < 0x3880_0000 {
+      return sign | UInt16((Float(bitPattern: magnitude) * 0x1p24).rounded(.toNearestOrEven))
+    }
+    let rounded = (min(magnitude, 0x4780_0000) + 0x0fff + ((magnitude >> 13) & 1) - (112 << 23)) >> 13
+    return sign | UInt16(min(rounded, 0x7c00))
+  }
+
+  /// The nearest bfloat16 number, ties to even.
+  static func bfloat16(_ value: Float) -> UInt16 {
+    let bits = value.bitPattern
+    if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x0040 }
+    return UInt16(truncatingIfNeeded: (bits + 0x7fff + ((bits >> 16) & 1)) >> 16)
+  }
+
   /// Converts `destination.count` binary16 numbers, which need not be aligned.
   static func convert(float16 source: UnsafeRawBufferPointer, into destination: UnsafeMutableBufferPointer<Float>) {
     precondition(source.count == 2 * destination.count, "\(source.count) bytes for \(destination.count) halves")

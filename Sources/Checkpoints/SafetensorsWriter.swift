@@ -72,18 +72,28 @@ public enum SafetensorsWriter {
   }
 
   /// A tensor without its numbers.
-  private struct Outline {
+  struct Outline {
     let name: String
     let shape: [Int]
     let count: Int
+    var dataType = DataType.float32
+
+    var byteCount: Int { count * dataType.byteCount }
   }
 
-  /// Writes the header, then lets `writeValues` append the tensors' bytes in the file's order.
+  /// Writes the header, then lets `writeValues` append the tensors' bytes in the order of their names.
   private static func write(
     to url: URL, outlines: [Outline], metadata: [String: String], writeValues: (OutputFile) throws -> Void
   ) throws {
     let sorted = order(of: outlines.map(\.name)).map { outlines[$0] }
-    let header = try header(for: sorted, metadata: metadata, file: url.path)
+    try write(to: url, ordered: sorted, metadata: metadata, writeValues: writeValues)
+  }
+
+  /// Writes the header, then lets `writeValues` append the tensors' bytes in the outlines' order.
+  static func write(
+    to url: URL, ordered outlines: [Outline], metadata: [String: String], writeValues: (OutputFile) throws -> Void
+  ) throws {
+    let header = try header(for: outlines, metadata: metadata, file: url.path)
     let file = try OutputFile(url)
     try header.withUnsafeBytes { try file.write($0) }
     try writeValues(file)
@@ -97,21 +107,22 @@ public enum SafetensorsWriter {
       let notes = metadata.sorted { utf8Order($0.key, $1.key) }.map { "\(quoted($0.key)):\(quoted($0.value))" }
       members.append("\(quoted(SafetensorsHeader.metadataKey)):{\(notes.joined(separator: ","))}")
     }
-    var (offset, previous) = (0, "")
-    for (index, outline) in outlines.enumerated() {
+    var offset = 0, names: Set<String> = []
+    for outline in outlines {
       let product = outline.shape.reduce(1, *)
       precondition(product == outline.count, "\(outline.name): shape \(outline.shape) for \(outline.count) numbers")
       if outline.name == SafetensorsHeader.metadataKey {
         throw SafetensorsError.reservedName(file: file, tensor: outline.name)
       }
-      if index > 0, outline.name == previous {
+      if !names.insert(outline.name).inserted {
         throw SafetensorsError.duplicateTensor(file: file, tensor: outline.name)
       }
-      let end = offset + outline.count * MemoryLayout<Float>.size
+      let end = offset + outline.byteCount
       let shape = outline.shape.map(String.init).joined(separator: ",")
       members.append(
-        "\(quoted(outline.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
-      (offset, previous) = (end, outline.name)
+        "\(quoted(outline.name)):{\"dtype\":\"\(outline.dataType.rawValue)\",\"shape\":[\(shape)],"
+          + "\"data_offsets\":[\(offset),\(end)]}")
+      offset = end
     }
     var json = Array("{\(members.joined(separator: ","))}".utf8)
     json.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - json.count % 8) % 8))

@@ -134,7 +134,11 @@ public final class Scorer {
     return [example.inputIds.count, outputs]
   }
 
-  private func logits(_ place: Int, of inputs: Inputs) -> [Float] {
+  /// Whether the model has the head that an example is judged by.
+  public func hasLogits(_ place: Int, of inputs: Inputs) -> Bool { model.head(head(place, of: inputs)) != nil }
+
+  /// The logits of one example, as ``writeLogits(_:to:)`` writes them. Not collective.
+  public func logits(_ place: Int, of inputs: Inputs) -> [Float] {
     var batch = PackedBatch()
     batch.appendEveryPosition(
       inputs.examples[place], for: architecture, task: inputs.tasks[place], head: head(place, of: inputs))

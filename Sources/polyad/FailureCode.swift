@@ -24,6 +24,7 @@ enum FailureCode: Int32 {
       self = .model
     case is ArithmeticRequestError, is ExpressionError: self = .usage
     case is ArithmeticError: self = .model
+    case let error as ModelMergeError: self = error.isUsage ? .usage : .model
     case is MPIError: self = .rank
     case is OutputError: self = .rank
     case let error as TaskHeadError: self = error.isOfRecipe ? .usage : .model

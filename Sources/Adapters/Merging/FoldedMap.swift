@@ -1,0 +1,66 @@
+import Backbones
+import Tensors
+
+/// A linear map that alone does what it did together with its adapter.
+public struct FoldedMap {
+  public let map: Linear
+  /// W', as the backbone lays it; made when it is asked for.
+  public let weight: () throws -> [Float]
+  /// b', where the update changes it.
+  public let bias: [Float]?
+}
+
+/// A method whose update of a map is the same for every token, so that the map's own numbers can take it in.
+protocol FoldableMethod: AdapterMethod {
+  /// W'ᵀ in 64 bits. Shape: (outputs, inputs).
+  ///
+  /// - Parameter weight: Wᵀ in the same shape.
+  /// - Throws: ``AdapterError`` or ``SavedAdapterError`` for tensors that are missing or have other shapes.
+  func fold(_ site: SavedSite, into weight: DoubleMatrix) throws -> DoubleMatrix
+
+  /// b', or nil where it is b.
+  ///
+  /// - Throws: As ``fold(_:into:)``.
+  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Float]?
+}
+
+extension FoldableMethod {
+  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Float]? { nil }
+}
+
+extension SavedAdapter {
+  /// The adapted maps of a backbone with the adapter in their own numbers, computed in 64 bits and rounded once.
+  ///
+  /// - Throws: ``SavedAdapterError`` for a method that is routed, ``AdapterError`` where the model lacks a map or
+  ///   tensors are missing. ``FoldedMap/weight`` throws for tensors of other shapes.
+  public func foldedMaps(of backbone: any Backbone) throws -> [FoldedMap] {
+    let type = configuration.peftType
+    guard let method = try method() as? any FoldableMethod else {
+      throw type.routing == .token
+        ? SavedAdapterError.routedByToken(type: type.rawValue) : SavedAdapterError.notFoldable(type: type.rawValue)
+    }
+    let linears = Dictionary(backbone.linears.map { ($0.path, $0) }) { first, _ in first }
+    return try sites.map { site in
+      guard let map = linears[site.path] else {
+        throw AdapterError.surplusTensors(site.tensors.values.map(\.name).sorted(), file: file)
+      }
+      return FoldedMap(
+        map: map, weight: { map.laid(try method.fold(site, into: map.transposedWeight)) },
+        bias: try map.bias.flatMap { try method.fold(site, intoBias: $0.matrix.array()) })
+    }
+  }
+}
+
+extension Linear {
+  /// Wᵀ in 64 bits. Shape: (outputs, inputs).
+  fileprivate var transposedWeight: DoubleMatrix {
+    let numbers = matrix.stored
+    let stored = DoubleMatrix(rows: numbers.rows, columns: numbers.columns, values: numbers.array())
+    return layout == .outputsByInputs ? stored : stored.transposed
+  }
+
+  /// A matrix (outputs, inputs) as this map lays its weight.
+  fileprivate func laid(_ transposedWeight: DoubleMatrix) -> [Float] {
+    (layout == .outputsByInputs ? transposedWeight : transposedWeight.transposed).floats
+  }
+}

@@ -1,0 +1,84 @@
+import Adapters
+import Backbones
+import Checkpoints
+import MessagePassing
+import Tasks
+import Tensors
+
+/// Compares a merged model with the model and its adapter on a few examples.
+public struct MergeProbe {
+  /// What the comparison found.
+  public struct Result: Sendable, Equatable {
+    /// The largest absolute difference of two logits.
+    public let difference: Double
+    /// The largest absolute logit of the adapted model.
+    public let largest: Double
+    public let logitCount: Int
+  }
+
+  /// Differences relative to the largest logit beyond which a merge in 32 bits is not sound: single roundings make some
+  /// 1e-6.
+  public static let tolerance = 1e-3
+
+  private let inputs: Scorer.Inputs
+
+  /// - Parameter inputs: With the task and the head that each has in the adapted model.
+  public init(_ inputs: Scorer.Inputs) { self.inputs = inputs }
+
+  /// A few sequences of tokens drawn from the whole vocabulary, always the same for a model.
+  ///
+  /// - Parameter task: The task that routes them.
+  public init(_ model: AdapterModel, task: Int?) {
+    let backbone = model.backbone, task = task ?? 0, names = model.configuration?.lineTasks ?? []
+    let head = model.headChoice(of: names.indices.contains(task) ? names[task] : nil)
+    let classifies = backbone.architecture == .encoderOnly && model.head(head) != nil
+    let examples = (0..<4).map { place in
+      let key = RandomKey(seed: 0).child("merge probe").child(UInt64(place))
+      let tokens = Self.tokens(key, min(16, backbone.maximumLength), of: backbone)
+      let labels: [Int32] = switch backbone.architecture {
+      case .decoderOnly: tokens.map { _ in TokenizedExample.noLabel }
+      case .encoderDecoder: Self.tokens(key.child("labels"), 8, of: backbone)
+      case .encoderOnly: classifies ? [] : tokens.map { _ in TokenizedExample.noLabel }
+      }
+      return TokenizedExample(id: "\(place)", inputIds: tokens[...], labels: labels[...], promptLength: tokens.count)
+    }
+    inputs = Scorer.Inputs(examples, tasks: examples.map { _ in task }, heads: examples.map { _ in head })
+  }
+
+  private static func tokens(_ key: RandomKey, _ count: Int, of backbone: any Backbone) -> [Int32] {
+    var lots = [Float](repeating: 0, count: count)
+    lots.withUnsafeMutableBufferPointer { key.fillUniform($0, low: 0, high: 1) }
+    return lots.map { Int32(min(Int($0 * Float(backbone.vocabularySize)), backbone.vocabularySize - 1)) }
+  }
+
+  /// Compares the adapted model with the one in a merged folder.
+  ///
+  /// - Parameter alone: A communicator of this process alone.
+  /// - Returns: nil where the model has no head, so that there are no logits.
+  /// - Throws: What loading the folder throws.
+  public func compare(
+    _ adapted: AdapterModel, with folder: ModelFolder, ranks: Ranks, alone: Communicator
+  ) throws -> Result? {
+    let loaded = try BackboneLoader.load(folder, node: alone)
+    let merged = AdapterModel(bare: loaded.backbone)
+    var difference = 0.0, largest = 0.0, count = 0
+    let before = Scorer(adapted, ranks: ranks), after = Scorer(merged, ranks: ranks)
+    // The merged model knows no tasks, and a task's head is its own now.
+    let plain = Scorer.Inputs(inputs.examples, tasks: inputs.tasks.map { _ in 0 })
+    let hasLogits = inputs.examples.indices.allSatisfy {
+      before.hasLogits($0, of: inputs) && after.hasLogits($0, of: plain)
+    }
+    for place in hasLogits ? inputs.examples.indices : 0..<0 {
+      let old = before.logits(place, of: inputs), new = after.logits(place, of: plain)
+      precondition(old.count == new.count, "\(old.count) logits of the adapted model, \(new.count) of the merged one")
+      for (first, second) in zip(old, new) {
+        largest = max(largest, Double(abs(first)))
+        // Not a number is no small difference.
+        difference = (first - second).isFinite ? max(difference, Double(abs(first - second))) : .infinity
+      }
+      count += old.count
+    }
+    try loaded.weights.free()
+    return hasLogits ? Result(difference: difference, largest: largest, logitCount: count) : nil
+  }
+}

@@ -1,0 +1,59 @@
+import Checkpoints
+
+/// A tensor of a merged model.
+struct MergedTensor {
+  let name: String
+  let shape: [Int]
+  let dataType: DataType
+  /// The tensor of the model's file that it follows; nil: it is new.
+  private let original: String?
+  /// The new numbers; nil: those of the file.
+  private let values: (() throws -> [Float])?
+
+  /// A tensor of the model's file, under a name and in a type that may be others; integers and the like keep theirs.
+  init(_ name: String, of source: WeightFiles, original: String, wanted: DataType?) throws {
+    let info = try source.info(original)
+    (self.name, shape, self.original, values) = (name, info.shape, original, nil)
+    dataType = info.dataType.holdsWeights ? wanted ?? info.dataType : info.dataType
+  }
+
+  /// New numbers.
+  ///
+  /// - Parameter original: The tensor that they replace; nil: none, and the type is that of the file's first weights.
+  init(
+    _ name: String, shape: [Int], of source: WeightFiles, original: String?, wanted: DataType?,
+    values: @escaping () throws -> [Float]
+  ) throws {
+    (self.name, self.shape, self.original, self.values) = (name, shape, original, values)
+    let types = try (original.map { [$0] } ?? source.names).map { try source.info($0).dataType }
+    dataType = wanted ?? types.first { $0.holdsWeights } ?? .float32
+  }
+
+  /// The bytes of the merged file, and whether the numbers are others than the model's.
+  ///
+  /// - Throws: ``ModelMergeError/overflows(tensor:dataType:)``, or what the numbers' source throws.
+  func bytes(of source: WeightFiles) throws -> (bytes: [UInt8], isChanged: Bool) {
+    if let original, values == nil, try source.info(original).dataType == dataType {
+      return (Array(try source.bytes(original)), false)
+    }
+    let old = try original.map { try source.array($0) }, new = try values?() ?? old ?? []
+    guard let bytes = dataType.encode(new), new.allSatisfy({ abs($0) <= dataType.largest }) else {
+      throw ModelMergeError.overflows(tensor: name, dataType: dataType.rawValue)
+    }
+    return (bytes, new != old)
+  }
+}
+
+extension DataType {
+  /// Whether a model's weights are kept in it.
+  fileprivate var holdsWeights: Bool { [.float32, .float16, .bfloat16].contains(self) }
+
+  /// The largest finite number.
+  fileprivate var largest: Float {
+    switch self {
+    case .float16: 65504
+    case .bfloat16: Float(bitPattern: 0x7f7f_0000)
+    default: .greatestFiniteMagnitude
+    }
+  }
+}

@@ -1,0 +1,204 @@
+import Checkpoints
+import Foundation
+import TestSupport
+import Testing
+
+/// `polyad merge`.
+@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+struct MergeTests {
+  private struct Report: Decodable {
+    struct Probe: Decodable {
+      let max_difference: Double
+      let max_logit: Double
+      let logits: Int
+    }
+
+    let maps: Int
+    let whole_modules: [String]
+    let untied: Bool
+    let dtypes: [String]
+    let probe: Probe?
+    let output: String
+  }
+
+  private func model(_ name: String) -> URL { SharedFolder.fixture("backbones/\(name)") }
+
+  private func run(_ arguments: [String], in folder: URL) throws -> PolyadProcess.Outcome {
+    try PolyadProcess.run(["merge"] + arguments, in: folder)
+  }
+
+  private func merge(
+    _ model: URL, _ adapter: URL, _ arguments: [String] = [], in folder: URL
+  ) throws -> Report {
+    let outcome = try run(
+      ["--model", model.path, "--adapter", adapter.path, "--output", "out", "--json"] + arguments, in: folder)
+    #expect(outcome.exitCode == 0 && outcome.standardError.isEmpty, "\(outcome.standardError)")
+    return try JSONDecoder().decode(Report.self, from: Data(outcome.standardOutput.utf8))
+  }
+
+  private func weights(_ folder: URL) throws -> SafetensorsFile {
+    try SafetensorsFile(folder.appending(path: "model.safetensors"))
+  }
+
+  private func configuration(_ folder: URL) throws -> [String: Any] {
+    let data = try Data(contentsOf: folder.appending(path: "config.json"))
+    return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+  }
+
+  private func distance(_ first: [Float], _ second: [Float]) -> Float {
+    first.count == second.count ? zip(first, second).map { abs($0 - $1) }.max() ?? 0 : .infinity
+  }
+
+  @Test(arguments: ["lora", "ia3", "dora"]) func theWeightsAreThoseOfMergeAndUnload(name: String) throws {
+    try withTemporaryFolder { folder in
+      let model = model("llama")
+      let report = try merge(model, model.appending(path: "adapters/\(name)"), in: folder)
+      let expected = try SafetensorsFile(SharedFolder.fixture("arithmetic/merged/llama-\(name).safetensors"))
+      let merged = try weights(folder.appending(path: "out")), before = try weights(model)
+      #expect(merged.names == before.names && !expected.names.isEmpty)
+      // 32-bit sums elsewhere, of numbers below 1.
+      for name in expected.names { #expect(distance(try merged.array(name), try expected.array(name)) < 1e-5) }
+      for name in before.names where !expected.contains(name) {
+        #expect(try Array(merged.bytes(name)) == Array(before.bytes(name)))
+      }
+      let probe = try #require(report.probe)
+      #expect(probe.max_difference < 1e-5 * max(1, probe.max_logit) && probe.logits > 0)
+      #expect(!report.untied && report.dtypes == ["F32"] && report.output == "out")
+    }
+  }
+
+  @Test func theFolderIsAModelsWithItsTokenizer() throws {
+    try withTemporaryFolder { folder in
+      let model = model("llama"), out = folder.appending(path: "out")
+      _ = try merge(model, model.appending(path: "adapters/lora"), in: folder)
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: out.path).sorted() == [
+          "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+        ])
+      for name in ["config.json", "tokenizer.json"] {
+        #expect(
+          try Data(contentsOf: out.appending(path: name)) == Data(contentsOf: model.appending(path: name)))
+      }
+    }
+  }
+
+  private static let models = ["gpt2", "llama", "gemma", "t5", "flan-t5", "bert", "roberta"]
+
+  @Test(arguments: models, ["lora", "ia3", "dora", "task-lora", "c-poly"])
+  func theMergedModelAnswersAsTheAdaptedOne(name: String, adapter: String) throws {
+    let model = model(name), source = model.appending(path: "adapters/\(adapter)")
+    guard FileManager.default.fileExists(atPath: source.path) else { return }
+    try withTemporaryFolder { folder in
+      let task = ["task-lora", "c-poly"].contains(adapter) ? ["--task", "1"] : []
+      let probe = try #require(try merge(model, source, task, in: folder).probe)
+      // Single precision through a few layers, relative to the largest logit.
+      #expect(probe.max_difference < 2e-5 * max(1, probe.max_logit))
+    }
+  }
+
+  @Test(arguments: [("F16", 2e-3), ("bf16", 2e-2)])
+  func theTypeCanBeChosen(type: String, tolerance: Double) throws {
+    try withTemporaryFolder { folder in
+      let model = model("llama")
+      let report = try merge(model, model.appending(path: "adapters/lora"), ["--dtype", type], in: folder)
+      #expect(report.dtypes == [type.uppercased()])
+      let merged = try weights(folder.appending(path: "out"))
+      for name in merged.names { #expect(try merged.info(name).dataType.rawValue == type.uppercased()) }
+      let json = try configuration(folder.appending(path: "out"))
+      #expect((json["dtype"] ?? json["torch_dtype"]) as? String == (type == "F16" ? "float16" : "bfloat16"))
+      let probe = try #require(report.probe)
+      #expect(probe.max_difference > 0 && probe.max_difference < tolerance * max(1, probe.max_logit))
+    }
+  }
+
+  @Test func aProbeOfOnesOwnIsUsed() throws {
+    try withTemporaryFolder { folder in
+      let model = model("llama")
+      let probe = try CommandFixture.write(
+        #"{"input_ids": [5, 6, 7], "labels": [5, 6, 7]}"# + "\n", "probe.jsonl", in: folder)
+      let report = try merge(model, model.appending(path: "adapters/lora"), ["--probe", probe], in: folder)
+      let vocabulary = try #require(try configuration(model)["vocab_size"] as? Int)
+      #expect(report.probe?.logits == 3 * vocabulary)
+    }
+  }
+
+  @Test func theTextTellsTheDifference() throws {
+    try withTemporaryFolder { folder in
+      let model = model("llama")
+      let outcome = try run(
+        ["--model", model.path, "--adapter", model.appending(path: "adapters/lora").path, "--output", "out"],
+        in: folder)
+      let lines = outcome.standardOutput.split(separator: "\n")
+      #expect(outcome.exitCode == 0 && lines.count == 3)
+      #expect(lines.first?.hasPrefix("folded ") == true && lines.first?.hasSuffix(" maps, F32") == true)
+      #expect(lines.dropFirst().first?.hasPrefix("largest difference of ") == true)
+      #expect(lines.last == "wrote out")
+    }
+  }
+
+  @Test func aProjectionOfTheAdaptersOwnIsNoLongerTied() throws {
+    try withTemporaryFolder { folder in
+      let model = model("gpt2"), adapter = folder.appending(path: "adapter")
+      try FileManager.default.copyItem(at: model.appending(path: "adapters/lora"), to: adapter)
+      let file = adapter.appending(path: "adapter_config.json")
+      var json = try #require(
+        try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+      json["modules_to_save"] = ["lm_head"]
+      try FileManager.default.removeItem(at: file)
+      try JSONSerialization.data(withJSONObject: json).write(to: file)
+      let saved = try SafetensorsFile(adapter.appending(path: "adapter_model.safetensors"))
+      let table = try weights(model)
+      let name = try #require(table.names.first { $0.hasSuffix("wte.weight") })
+      let projection = try table.array(name).map { 0.5 * $0 }
+      var arrays: [SafetensorsWriter.ArrayTensor] = try saved.names.map {
+        ($0, try saved.info($0).shape, try saved.array($0))
+      }
+      arrays.append(("base_model.model.lm_head.weight", try table.info(name).shape, projection))
+      try SafetensorsWriter.write(to: adapter.appending(path: "adapter_model.safetensors"), arrays: arrays)
+      let report = try merge(model, adapter, in: folder)
+      #expect(report.untied && report.whole_modules == ["lm_head"])
+      let out = folder.appending(path: "out"), merged = try weights(out)
+      #expect(try merged.array("lm_head.weight") == projection)
+      #expect(try merged.array(name) == table.array(name))
+      #expect(try configuration(out)["tie_word_embeddings"] as? Bool == false)
+      let probe = try #require(report.probe)
+      #expect(probe.max_difference < 2e-5 * max(1, probe.max_logit))
+    }
+  }
+
+  private static let faults: [(adapter: String, arguments: [String], exitCode: Int32, text: String)] = [
+    ("mode", [], 4, "a token-routed adapter (MODE) cannot be exported or merged"),
+    ("task-lora", [], 2, "the adapter tells tasks apart, and a merged model does one: choose it with --task: "),
+    ("task-lora", ["--task", "99"], 4, "the adapter knows no task \"99\""),
+    ("lora", ["--task", "0"], 2, "an adapter of peft_type LORA without heads of tasks is the same for all tasks"),
+    ("lora", ["--dtype", "F8"], 2, "The value 'F8' is invalid for '--dtype <dtype>'"),
+    ("nothing", [], 4, "there is no folder"),
+  ]
+
+  @Test(arguments: faults.indices) func aFaultIsSaidAndNothingIsWritten(index: Int) throws {
+    let (adapter, arguments, exitCode, text) = Self.faults[index]
+    try withTemporaryFolder { folder in
+      let model = model("llama")
+      let outcome = try run(
+        ["--model", model.path, "--adapter", model.appending(path: "adapters/\(adapter)").path, "--output", "out"]
+          + arguments, in: folder)
+      #expect(outcome.exitCode == exitCode)
+      #expect(outcome.standardError.contains("polyad: " + text), "\(outcome.standardError)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.contains("out") }.isEmpty)
+    }
+  }
+
+  @Test func anUntrainedAdapterOrAFullFolderIsRefused() throws {
+    try withTemporaryFolder { folder in
+      let model = model("llama"), adapter = model.appending(path: "adapters/lora")
+      let zero = try PolyadProcess.run(
+        ["compose", "a - a", "--adapter", "a=\(adapter.path)", "--output", "zero"], in: folder)
+      #expect(zero.exitCode == 0)
+      let idle = try run(["--model", model.path, "--adapter", "zero", "--output", "out"], in: folder)
+      #expect(idle.exitCode == 4 && idle.standardError.contains("would leave every weight as it is: is it trained?"))
+      #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "out").path))
+      let full = try run(["--model", model.path, "--adapter", adapter.path, "--output", "zero"], in: folder)
+      #expect(full.exitCode == 2 && full.standardError.contains("--output zero is there already and not empty"))
+    }
+  }
+}

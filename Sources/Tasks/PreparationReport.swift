@@ -12,6 +12,8 @@ public struct PreparationReport: Sendable, Equatable, Codable {
   public var dropped = 0
   /// Examples left out since the task skips their label.
   public var skipped = 0
+  /// What the task's `split` left of its examples, before any are dropped; nil: it has none.
+  public var labelSplit: LabelSplitReport?
   /// The tokens of the kept examples, answers included.
   public var tokens = 0
   /// The labels that enter the loss.

@@ -15,6 +15,7 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
   case noExamples(task: String, file: String)
   case noLabelsLeft(task: String, file: String, dropped: Int)
   case allSkipped(task: String, file: String, count: Int)
+  case emptyPart(task: String, file: String, part: Int, count: Int)
   case incompleteLine(file: String, line: Int)
   case noPrompt(file: String, line: Int)
   case noTarget(file: String, line: Int)
@@ -63,6 +64,9 @@ public enum TaskError: Error, Equatable, CustomStringConvertible {
         + "Raise max_seq_length, or check the labels."
     case .allSkipped(let task, let file, let count):
       "Task \(task) has nothing left of \(file): \(count) examples have a label of skip_labels. Correct skip_labels."
+    case .emptyPart(let task, let file, let part, let count):
+      "Task \(task) has nothing left of \(file): part \(part) of its split has none of \(count) example(s). "
+        + "Give it more examples or another split."
     case .noPrompt(let file, let line): "\(Self.place(file, line)) needs input_ids or source."
     case .noTarget(let file, let line):
       "\(Self.place(file, line)) has a label, but the model answers in text. Give the answer as target."

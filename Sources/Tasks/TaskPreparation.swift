@@ -33,6 +33,7 @@ public struct TaskPreparation: Sendable {
     let negativeExamples: Int
     let explanations: Bool
     let exampleLimit: Int?
+    let labelSplit: LabelSplit?
     let delimiter: String?
     let fileExtension: String
     let kind: SequenceKind
@@ -96,16 +97,12 @@ public struct TaskPreparation: Sendable {
       guard !outcomes.isEmpty else { throw TaskError.noExamples(task: task.name, file: file.name) }
       for outcome in outcomes { keep(outcome, in: &result) }
     } else {
-      for example in try TaskReader(task).read(file, limit: task.exampleLimit(split)) {
-        guard !task.skipLabels.contains(example.target) else {
-          result.report.skipped += 1
-          continue
-        }
+      let selection = try ExampleSelection(
+        TaskReader(task).read(file, limit: task.exampleLimit(split)), of: task, split: split)
+      (result.report.skipped, result.report.labelSplit) = (selection.skipped, selection.labelSplit)
+      for example in selection.examples {
         keep(try tokenizer.outcome(example, classes: task.labels, task: task.name), in: &result)
       }
-    }
-    guard result.count > 0 || result.report.skipped == 0 else {
-      throw TaskError.allSkipped(task: task.name, file: file.name, count: result.report.skipped)
     }
     guard result.count > 0 else {
       throw TaskError.noLabelsLeft(task: task.name, file: file.name, dropped: result.report.dropped)
@@ -134,7 +131,8 @@ public struct TaskPreparation: Sendable {
       split: split, format: task.format, source: task.source, sourcePair: task.sourcePair,
       target: task.target, labels: task.labels, skipLabels: task.skipLabels,
       positiveExamples: task.positiveExamples, negativeExamples: task.negativeExamples, explanations: task.explanations,
-      exampleLimit: task.exampleLimit(split), delimiter: task.delimiter.map { String($0) },
+      exampleLimit: task.exampleLimit(split), labelSplit: split == .train ? task.labelSplit : nil,
+      delimiter: task.delimiter.map { String($0) },
       fileExtension: file.url.pathExtension, kind: options.kind, maxSequenceLength: options.maxSequenceLength,
       maxTargetLength: options.maxTargetLength, endOfTextId: tokenizer.endOfTextId,
       vocabularySize: options.vocabularySize, tokenTypeCount: options.tokenTypeCount,

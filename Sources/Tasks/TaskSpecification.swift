@@ -60,6 +60,9 @@ public struct TaskSpecification: Sendable, Equatable {
   public var explanations: Bool
   /// How many examples of the training file are read at most, from its start; nil: all.
   public var maxTrainExamples: Int?
+  /// The half of the training examples to use, of those that ``skipLabels`` and ``maxTrainExamples`` leave; nil: all.
+  /// Needs ``labels``.
+  public var labelSplit: LabelSplit?
   /// How many examples of the test file are read at most, from its start; nil: all.
   public var maxTestExamples: Int?
   /// A factor on the task's share of the mixture, without unit.
@@ -72,8 +75,8 @@ public struct TaskSpecification: Sendable, Equatable {
     sourcePair: String? = nil, target: String = "{target}", labels: [String] = [], skipLabels: [String] = [],
     numLabels: Int? = nil, prediction: PredictionMethod = .generation, lengthNormalize: Bool = false,
     metrics: [Metric] = [.exactMatch, .rougeL], positiveExamples: Int = 2, negativeExamples: Int = 0,
-    explanations: Bool = false, maxTrainExamples: Int? = nil, maxTestExamples: Int? = nil, weight: Double = 1,
-    delimiter: Character? = nil
+    explanations: Bool = false, maxTrainExamples: Int? = nil, labelSplit: LabelSplit? = nil,
+    maxTestExamples: Int? = nil, weight: Double = 1, delimiter: Character? = nil
   ) {
     self.name = name
     self.format = format
@@ -88,6 +91,7 @@ public struct TaskSpecification: Sendable, Equatable {
     self.negativeExamples = negativeExamples
     self.explanations = explanations
     self.maxTrainExamples = maxTrainExamples
+    self.labelSplit = labelSplit
     self.maxTestExamples = maxTestExamples
     self.weight = weight
     self.delimiter = delimiter

@@ -35,7 +35,9 @@ struct TextFile {
   private static let generatedScheme = "builtin"
 
   /// The file's name in error texts.
-  var name: String { url.isFileURL ? url.path : url.absoluteString }
+  var name: String { Self.name(of: url) }
+
+  static func name(of url: URL) -> String { url.isFileURL ? url.path : url.absoluteString }
 
   /// Calls `body` with each line that is not blank and its number, until `body` returns false. One pass over the bytes.
   func forEachLine(_ body: (_ line: Data, _ number: Int) throws -> Bool) throws {

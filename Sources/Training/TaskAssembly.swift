@@ -8,7 +8,7 @@ import Tokenizers
 public struct TaskAssembly {
   public let specifications: [TaskSpecification]
   /// Which of the adapter's tasks each of them is.
-  public let routes: TaskRoutes
+  public private(set) var routes: TaskRoutes
   /// The training sets, in the recipe's order.
   public let training: [TokenizedTask]
   /// The test sets of the tasks that have one.
@@ -65,6 +65,16 @@ public struct TaskAssembly {
     for (place, job) in jobs.enumerated() { try routes.requireRoutes(of: prepared[place]!, task: job.task) }
   }
 
+  /// The same tokens for another adapter.
+  ///
+  /// - Parameter adapter: One that is not routed by task, as this one's: there tokens do not depend on it.
+  func with(adapter: AdapterConfiguration?) throws -> TaskAssembly {
+    var result = self
+    result.routes = try TaskRoutes(specifications, adapter: adapter)
+    precondition(result.routes.lineNames == routes.lineNames, "tokens of tasks that the adapter calls otherwise")
+    return result
+  }
+
   /// Where tokens are kept: $POLYAD_CACHE, else `polyad` in $XDG_CACHE_HOME or ~/.cache.
   public static var cacheFolder: URL {
     let environment = ProcessInfo.processInfo.environment
@@ -83,6 +93,10 @@ public struct TaskAssembly {
       let place = "\(report.task) (\(report.split.rawValue))"
       if report.dropped > 0 { notes.append("\(place): \(report.dropped) examples have no label left and are dropped") }
       if report.skipped > 0 { notes.append("\(place): \(report.skipped) examples have a label of skip_labels") }
+      if let split = report.labelSplit {
+        let counts = split.counts.map { "\($0.examples) \($0.label)" }.joined(separator: ", ")
+        notes.append("\(place): split leaves \(split.examples) of \(split.total) examples: \(counts)")
+      }
       if report.cutSources > 0 {
         notes.append("\(place): \(report.cutSources) of \(report.examples) prompts are cut to fit max_seq_length")
       }

@@ -6,13 +6,18 @@ import Training
 struct PreparedExamples: Sequence {
   private let set: TokenizedTask
   private let tokenizer: Tokenizer?
-  /// The texts of the file, in its order; empty for a pre-tokenized task.
+  /// The texts of the file's examples in use, in its order; empty for a pre-tokenized task.
   private let texts: [Example]
 
   /// - Throws: `TaskError`.
   init(_ set: TokenizedTask, _ specification: TaskSpecification, tokenizer: Tokenizer?) throws {
     (self.set, self.tokenizer) = (set, tokenizer)
-    texts = specification.format == .pretokenized ? [] : try TaskReader(specification).read(set.split)
+    guard specification.format != .pretokenized else {
+      texts = []
+      return
+    }
+    let read = try TaskReader(specification).read(set.split)
+    texts = try ExampleSelection(read, of: specification, split: set.split).examples
   }
 
   func makeIterator() -> AnyIterator<PreparedExample> {

@@ -89,6 +89,28 @@ struct PrepareTests {
     }
   }
 
+  @Test func theHalfOfASplitTaskIsShownAndCountedByLabel() throws {
+    try TrainFolder.with { folder in
+      // One id for all, so that no text is found by it alone.
+      let answers = ["yes", "no", "yes", "yes", "no", "no", "yes", "no"]
+      try folder.write(
+        answers.enumerated().map { ["id": "same", "text": "Is it \($0)? ", "answer": $1] }, to: "yes.jsonl")
+      folder.recipe["tasks"] = """
+        [{name: half, format: jsonl, train: yes.jsonl, source: "{text}", target: "{answer}", labels: ["yes", "no"],
+          split: {skew: 0.8, part: 1}}]
+        """
+      try folder.writeRecipe()
+      let note = "note: half (train): split leaves 4 of 8 examples: 1 yes, 3 no"
+      let outcome = try PolyadProcess.run(["prepare", "recipe.yaml", "--json"], in: folder.url)
+      let lines = try CommandFixture.decode(Line.self, lines: outcome.standardOutput)
+      #expect(lines.map(\.source) == ["Is it 4? ", "Is it 5? ", "Is it 6? ", "Is it 7? "])
+      #expect(outcome.standardError.contains(note))
+      let train = try PolyadProcess.run(["train", "recipe.yaml", "--dry-run"], in: folder.url)
+      #expect(train.exitCode == 0)
+      #expect(train.standardError.contains(note))
+    }
+  }
+
   @Test func aSplitThatNoTaskHasIsAFaultOfTheRecipe() throws {
     try withTemporaryFolder { folder in
       let recipe = try CommandFixture.recipe(in: folder)

@@ -80,6 +80,13 @@ func cachedTasksAreTheSame(split: DataSplit) throws {
     other = task
     other.maxTrainExamples = 3
     #expect(try !isFound(other))
+    for part in 0...1 {
+      other = task
+      other.labels = ["answer", "x"] + (0..<6).map { "reply \($0)" }
+      other.labelSplit = LabelSplit(skew: 0.5, part: part)
+      #expect(try !isFound(other))
+      #expect(try isFound(other))
+    }
     try Data((text + text).utf8).write(to: try task.file(.train))
     #expect(try !isFound(task))
   }

@@ -165,6 +165,30 @@ import Testing
         == "`mixing.temperature` (line 8) does not go with strategy proportional; remove it")
   }
 
+  @Test(arguments: [
+    (
+      "", "{skew: 0.8, part: 0}",
+      "` is {skew: 0.8, part: 0} (line 8); it must be left out unless task copy lists its labels"
+    ),
+    ("a, b", "{skew: 1.5, part: 0}", ".skew` is 1.5 (line 8); it must be between 0 and 1"),
+    ("a, b", "{skew: 0.8, part: 2}", ".part` is 2 (line 8); it must be from 0 to 1"),
+    ("a, b", "0.8", "` is the number 0.8 (line 8); expected a mapping with keys such as `skew`"),
+  ])
+  func aSplitThatCannotBeMadeIsNamed(labels: String, split: String, text: String) {
+    #expect(fault(smallRecipe("    split: \(split)\n    labels: [\(labels)]")) == "`tasks.0.split" + text)
+  }
+
+  @Test func aSplitStatesBothItsKeysAndNoOther() {
+    func fault(_ split: String) -> String? { self.fault(smallRecipe("    split: \(split)\n    labels: [a, b]")) }
+    #expect(fault("{part: 0}") == "missing key `tasks.0.split.skew` (line 8); it has no default")
+    #expect(fault("{skew: 0.8}") == "missing key `tasks.0.split.part` (line 8); it has no default")
+    #expect(
+      fault("{skwe: 0.8, part: 0}") == "unknown key `tasks.0.split.skwe` (line 8); did you mean `skew`?")
+    #expect(
+      self.fault(smallRecipe("    split: {skew: 1, part: 0}").replacing("format: jsonl", with: "format: pretokenized"))
+        == "`tasks.0.split` (line 8) does not go with format pretokenized; remove it")
+  }
+
   @Test func textThatIsNoRecipeIsRefused() {
     #expect(fault("") == "the text is no recipe: expected keys with values, such as `seed: 0`")
     #expect(fault("- a") == "the text is no recipe: expected keys with values, such as `seed: 0`")

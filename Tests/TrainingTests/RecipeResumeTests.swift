@@ -45,6 +45,20 @@ import Testing
       ])
   }
 
+  @Test func theHalfOfATaskIsBinding() throws {
+    func recipe(_ split: String) throws -> Recipe {
+      try parse(smallRecipe("    labels: [a, b]\n    split: \(split)"))
+    }
+    let old = try recipe("{skew: 0.8, part: 0}")
+    #expect(try old.differences(to: recipe("{part: 0, skew: 0.80}")) == [])
+    #expect(
+      try old.differences(to: recipe("{skew: 0.5, part: 1}")).map(\.description) == [
+        "`tasks.0.split.skew` was 0.8 and is 0.5", "`tasks.0.split.part` was 0 and is 1",
+      ])
+    #expect(
+      try recipe("null").differences(to: old).map(\.key) == ["tasks.0.split.skew", "tasks.0.split.part"])
+  }
+
   @Test func anotherTaskIsADifference() throws {
     let new = try parse(smallRecipe("  - {name: more, format: pretokenized, train: more.jsonl}"))
     let differences = try parse(smallRecipe()).differences(to: new)

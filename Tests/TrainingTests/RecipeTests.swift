@@ -72,6 +72,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(recipe.tasks[1].metrics == [.exactMatch, .accuracy])
     #expect(recipe.tasks[2].delimiter == ";")
     #expect(recipe.tasks[2].maxTrainExamples == 10)
+    #expect(recipe.tasks[2].labelSplit == LabelSplit(skew: 1, part: 1))
     #expect(recipe.tasks[3].format == .pretokenized)
     #expect(recipe.maxSeqLength == 512)
     #expect(recipe.maxTargetLength == 32)
@@ -111,6 +112,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(lines.contains("  target_modules: null"))
     #expect(lines.contains("  - name: copy"))
     #expect(lines.contains("    train: /recipes/copy.jsonl"))
+    #expect(lines.contains("    split: null"))
     #expect(lines.contains("learning_rate: 5e-05"))
     #expect(lines.contains("max_steps: 10"))
   }
@@ -218,7 +220,8 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
         source: "{text}\nSame? "
         target: "{label}"
         labels: ["True", "False"]
-      - {name: table, format: csv, train: t.csv, delimiter: ";", max_train_examples: 10, max_test_examples: 2}
+      - {name: table, format: csv, train: t.csv, delimiter: ";", max_train_examples: 10, max_test_examples: 2,
+         labels: [x, "y"], split: {skew: 1, part: 1}}
       - {name: ids, format: pretokenized, train: ids.jsonl}
     mixing: {strategy: temperature, temperature: 2, cap: 100}
     max_seq_length: 512

@@ -32,7 +32,9 @@ extension Recipe {
     let now = Dictionary(uniqueKeysWithValues: new.bindingSettings)
     let keys = bindingSettings.map(\.key) + new.bindingSettings.map(\.key).filter { old[$0] == nil }
     return keys.compactMap { key in
-      old[key] == now[key] ? nil : Difference(key: key, old: old[key] ?? "null", new: now[key] ?? "null")
+      // A mapping that is null has no keys of its own: absent and null are the same.
+      let difference = Difference(key: key, old: old[key] ?? "null", new: now[key] ?? "null")
+      return difference.old == difference.new ? nil : difference
     }
   }
 

@@ -36,6 +36,7 @@ extension TaskSpecification: RecipeSection {
       .init("delimiter", \.delimiter, conflict: only(.csv)),
       .init("weight", \.weight, mustBe: .positive),
       .init("max_train_examples", \.maxTrainExamples, mustBe: .atLeastOne),
+      .init("split", \.labelSplit, conflict: texts),
       .init("max_test_examples", \.maxTestExamples, mustBe: .atLeastOne),
     ]
   }
@@ -64,10 +65,27 @@ extension TaskSpecification: RecipeSection {
         key: reader.location.path("prediction"), reader.place(of: "prediction"), found: prediction.rawValue,
         requirement: "left out unless task \(name) lists its labels")
     }
+    guard labelSplit == nil || !labels.isEmpty else {
+      throw .outOfRange(
+        key: reader.location.path("split"), reader.place(of: "split"),
+        found: labelSplit.map { RecipeYAML.line($0.node) } ?? "null",
+        requirement: "left out unless task \(name) lists its labels")
+    }
     if !reader.states("metrics"), !labels.isEmpty { metrics = [.exactMatch, .accuracy] }
     if !reader.states("metrics"), let numLabels {
       metrics = numLabels == 1 ? [.pearson, .spearman] : [.exactMatch, .accuracy]
     }
+  }
+}
+
+extension LabelSplit: RecipeSection {
+  init() { self.init(skew: 0, part: 0) }
+
+  static var fields: [RecipeField<Self>] {
+    [
+      .init("skew", \.skew, isRequired: true, mustBe: .share),
+      .init("part", \.part, isRequired: true, mustBe: .within(0...1)),
+    ]
   }
 }
 

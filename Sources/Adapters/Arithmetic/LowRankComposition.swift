@@ -19,7 +19,7 @@ struct LowRankComposition {
     // PEFT does with a single adapter the same whatever the operator is.
     case _ where isPEFTs && request.terms.count == 1: RootWeightedSum(pruning: nil, election: nil)
     case .cat: Concatenation()
-    case .svd: TruncatedSum(rank: options.rank, appliesScalesTwice: isPEFTs)
+    case .svd: TruncatedSum(rank: options.rank)
     case .linear, .magnitudePrune, .dareLinear: RootWeightedSum(pruning: pruning, election: nil)
     case .ties, .dareTies: RootWeightedSum(pruning: pruning, election: election)
     }

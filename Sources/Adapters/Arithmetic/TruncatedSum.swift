@@ -4,16 +4,14 @@ import Tensors
 ///
 ///     Σ wᵢ sᵢ Bᵢ Aᵢ = U diag(σ) Vᵀ        B' = U_k diag(σ_k)        A' = V_kᵀ        s' = 1
 ///
-/// The sum is never formed: its decomposition follows from those of its factors. PEFT multiplies by sᵢ twice, since the
-/// updates that it adds contain sᵢ already.
+/// The sum is never formed: its decomposition follows from those of its factors. PEFT 0.21 gives the same, scales that
+/// are not 1 included; where the first adapter is rsLoRA's its result is √r times too large, and this one is not.
 struct TruncatedSum: FactorRule {
   /// k; nil: the largest rank of the terms.
   let rank: Int?
-  let appliesScalesTwice: Bool
 
   func combine(_ terms: [WeightedFactors], at path: String) throws -> CombinedFactors {
-    let factors = terms.map { $0.total * (appliesScalesTwice ? $0.factors.scale : 1) }
-    let tall = DoubleMatrix.joined(zip(terms, factors).map { $0.factors.b.scaled(by: $1) })
+    let tall = DoubleMatrix.joined(terms.map { $0.factors.b.scaled(by: $0.total) })
     let wide = DoubleMatrix.stacked(terms.map(\.factors.a))
     guard let decomposition = SingularValues(ofProduct: tall, wide) else {
       throw ArithmeticError.noSingularValues(path: path)

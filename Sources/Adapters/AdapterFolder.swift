@@ -26,8 +26,25 @@ public enum AdapterFolder {
   /// The outputs of the classification head among a folder's weights. A file at fault is reported when it is loaded.
   private static func savedClassCount(_ folder: URL) -> Int? {
     guard let file = try? SafetensorsFile(folder.appending(path: weightsName)) else { return nil }
+    return savedClassCount(among: file)
+  }
+
+  private static func savedClassCount(among values: any AdapterValues) -> Int? {
     let names = ["weight", "out_proj.weight"].map { AdapterPlan.name(TaskHead.ownPath, $0) }
-    return names.first(where: file.contains).flatMap { try? file.info($0).shape.first }
+    return names.first(where: values.contains).flatMap { try? values.shape($0).first }
+  }
+
+  /// Sets an adapter into a backbone as its folder would be, if it were written.
+  ///
+  /// - Throws: ``AdapterError`` when it does not fit the backbone.
+  public static func load(_ adapter: SavedAdapter, into backbone: any Backbone) throws -> AdapterModel {
+    let values = HeldValues(adapter)
+    var configuration = adapter.configuration
+    let savesHead = configuration.modulesToSave.contains(TaskHead.ownPath)
+    configuration.savedClassCount = savesHead ? savedClassCount(among: values) : nil
+    let model = try AdapterModel(configuration, backbone: backbone, seed: 0, isFresh: false)
+    try loadValues(of: model, from: values)
+    return model
   }
 
   /// Sets the adapter saved in `folder` into a backbone.
@@ -53,7 +70,13 @@ public enum AdapterFolder {
     of model: AdapterModel, from folder: URL, newTasks: Int = 0, newHeads: [String] = []
   ) throws {
     let name = model.configuration?.peftType == .full ? "model.safetensors" : weightsName
-    let file = try SafetensorsFile(folder.appending(path: name))
+    try loadValues(
+      of: model, from: SafetensorsFile(folder.appending(path: name)), newTasks: newTasks, newHeads: newHeads)
+  }
+
+  private static func loadValues(
+    of model: AdapterModel, from file: any AdapterValues, newTasks: Int = 0, newHeads: [String] = []
+  ) throws {
     let newNames = model.headNames(of: newHeads)
     let entries = model.parameters.entries.filter { !newNames.contains($0.name) }
     for head in model.configuration?.taskHeads ?? [] where !newHeads.contains(head.task) {
@@ -67,7 +90,7 @@ public enum AdapterFolder {
     let surplus = file.names.filter { !known.contains($0) }
     guard surplus.isEmpty else { throw AdapterError.surplusTensors(surplus, file: file.path) }
     for entry in entries {
-      let shape = try file.info(entry.name).shape
+      let shape = try file.shape(entry.name)
       let expected = entry.shape(withoutTasks: newTasks)
       guard shape == expected else {
         throw AdapterError.wrongShape(name: entry.name, found: shape, expected: expected, file: file.path)

@@ -8,6 +8,10 @@ public struct LoadedBackbone {
   public let weights: SharedWeights
   /// Tensors of the file that the model does not use, for a note to the user.
   public let unusedTensors: [String]
+  let configuration: any BackboneConfiguration
+
+  /// Another model on the same numbers, without what was set into the first.
+  public func another() -> any Backbone { configuration.makeBackbone(values: weights.values) }
 }
 
 /// Builds backbones from Hugging Face folders or from published shapes with random numbers.
@@ -22,7 +26,7 @@ public enum BackboneLoader {
     let weights = try SharedWeights(entries, from: source, node: node)
     return LoadedBackbone(
       backbone: configuration.makeBackbone(values: weights.values), weights: weights,
-      unusedTensors: unusedTensors(configuration, of: source, entries))
+      unusedTensors: unusedTensors(configuration, of: source, entries), configuration: configuration)
   }
 
   /// The names that a folder's file gives to the model's arrays, by the model's names.
@@ -75,7 +79,8 @@ public enum BackboneLoader {
     }
     let weights = try SharedWeights(entries, node: node) { configuration.initialize($0.name, $1, seed: seed) }
     return LoadedBackbone(
-      backbone: configuration.makeBackbone(values: weights.values), weights: weights, unusedTensors: [])
+      backbone: configuration.makeBackbone(values: weights.values), weights: weights, unusedTensors: [],
+      configuration: configuration)
   }
 
   /// Reads and checks a folder's config.json.

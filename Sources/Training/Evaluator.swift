@@ -95,6 +95,15 @@ public final class Evaluator {
     }
   }
 
+  /// The test sets' tasks and the names of their scores, in the order of results. A score that the answers leave
+  /// undefined, such as a correlation with equal numbers, is missing there.
+  public var measures: [(task: String, scores: [String])] {
+    zip(tasks.testing, sources).map { testing, source in
+      let specification = tasks.specifications[testing.task]
+      return (specification.name, specification.metrics.map(\.rawValue) + [source.lossMeasure(0).name])
+    }
+  }
+
   private var promptRoom: Int { tasks.tokenizer.options.promptRoom }
 
   /// A test example's place: which test set, which example.

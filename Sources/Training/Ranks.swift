@@ -15,6 +15,19 @@ public struct Ranks {
     node = try environment.world.splitByNode()
   }
 
+  private init(world: Communicator, node: Communicator, job: Job) {
+    (self.world, self.node, self.job) = (world, node, job)
+  }
+
+  /// This rank as a world of its own, for work that the others have no part in. Collective; ``free()`` releases it.
+  public func alone() throws(MPIError) -> Ranks {
+    let own = try world.split(color: rank, key: 0)
+    return Ranks(world: own, node: own, job: job)
+  }
+
+  /// Releases what ``alone()`` made. Not collective, since no other rank is in it.
+  public func free() throws(MPIError) { try world.free() }
+
   public var rank: Int { world.rank }
   public var count: Int { world.size }
   /// Whether this is rank 0, which writes and speaks.

@@ -7,7 +7,7 @@ extension ArithmeticOperator: ExpressibleByArgument {}
 extension MajoritySign: ExpressibleByArgument {}
 
 /// `polyad compose`.
-struct Compose: SingleCommand {
+struct Compose: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Adds, negates and combines adapters without training.",
     discussion: """
@@ -21,13 +21,22 @@ struct Compose: SingleCommand {
       are PEFT's. cat is the exact weighted sum, of all ranks together; svd the nearest of a smaller rank; the others \
       hold cross terms of A and B. The error of each against the exact sum is printed.
 
-      --peft-compatible takes PEFT's results where they are not what the operator says: svd multiplies by alpha / r \
-      twice; ties and dare_ties elect signs without the weights' signs; linear adds (IA)^3 vectors themselves, so that \
-      a weight of -1 does not negate; a single adapter is always treated by linear.
+      --peft-compatible takes PEFT's results where they are not what the operator says: ties and dare_ties elect \
+      signs without the weights' signs; linear adds (IA)^3 vectors themselves, so that a weight of -1 does not negate; \
+      a single adapter is always treated by linear.
 
       Classification heads and other modules trained whole become the mean of those adapters that hold them, with \
       the same weights. Token-routed adapters of one shape are added element by element (add, linear); of task-routed \
       ones export a task first.
+
+      Models trained whole (FULL), given as --adapter, are summed by what training changed in them: \
+      base + sum of w (model - base), the base being --model, which may be left out where the weights sum to 1. ties, \
+      magnitude_prune, dare_linear and dare_ties prune those changes, with plain weights; cat and svd do not apply. \
+      The result is a Hugging Face folder with the first model's configuration and heads.
+
+      --search "λ*a + (1-λ)*b" (or lambda) scores the adapter of each λ of --grid on the test files of --recipe, as \
+      evaluate does, and writes the best with search.json and search.svg, its scores over λ. Under mpirun the ranks \
+      share the values of λ. λ is chosen on those files: let them be validation data, not what you report.
       """)
 
   @Argument(help: "A sum of named adapters, such as \"0.6*mnli + 0.4*rte\" or \"-0.7*toxic\".")
@@ -36,7 +45,9 @@ struct Compose: SingleCommand {
   var operation: ArithmeticOperator?
   @Option(parsing: .unconditional, help: "The weights without an expression, such as 0.6,0.4.")
   var weights: NumberList?
-  @Option(name: .customLong("adapter"), help: "An adapter's folder; in an expression NAME=DIR.", completion: .directory)
+  @Option(
+    name: .customLong("adapter"), help: "A folder of an adapter or a whole model; in an expression NAME=DIR.",
+    completion: .directory)
   var adapters: [String] = []
   @Option(help: "ties, magnitude_prune, dare_linear, dare_ties: the share of the entries that stay.")
   var density: Double?
@@ -46,12 +57,15 @@ struct Compose: SingleCommand {
   var rank: Int?
   @Option(help: "dare_linear, dare_ties: what decides the lots. Default: 0.")
   var seed: UInt64?
+  @Option(help: "Of models trained whole: the one that all were trained from, as for score.")
+  var model: String?
   @Option(help: "The base model's name, where the adapters know it under several.")
   var baseModel: String?
   @Flag(help: "PEFT's results where they are not what the operator says.")
   var peftCompatible = false
   @Flag(help: "Leave out classification heads and other modules that are trained whole.")
   var withoutHeads = false
+  @OptionGroup var searchOptions: SearchOptions
   @Option(help: "The folder to write; it must not be there yet, or be empty.", completion: .directory)
   var output: String
   @Flag(help: "Replace the adapter that the output folder holds.")
@@ -59,15 +73,24 @@ struct Compose: SingleCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  func runAlone() throws {
+  func validate() throws { try searchOptions.validate(besides: expression) }
+
+  func run() throws {
+    if let search = searchOptions.search {
+      try RankedWork.run { try ComposeSearch(self, search).run(on: $0) }
+    } else if CommandOutput.isFirst {
+      try compose()
+    }
+  }
+
+  private func compose() throws {
     let chosen = operation ?? .add
     let named = try sum(chosen)
     try options.validate(for: chosen)
+    if let models = try ModelComposition(chosen, named, self) { return try models.compose() }
     try requireOutput(among: named.map(\.folder))
     let terms = try named.map { term in
-      try ModelOptions.requireAdapter(in: term.folder)
-      let adapter = try CommandError.loadingModel { try SavedAdapter(term.folder) }
-      return WeightedAdapter(name: term.name, adapter: adapter, weight: term.weight)
+      WeightedAdapter(name: term.name, adapter: try Self.adapter(in: term.folder), weight: term.weight)
     }
     let composition = try Composition(ArithmeticRequest(chosen, terms, options: options))
     try AtomicFolder.write(to: URL(filePath: output), replaceExisting: overwrite, writesManifest: false) {
@@ -78,7 +101,13 @@ struct Compose: SingleCommand {
     try CommandOutput.result(report.lines.joined(separator: "\n"))
   }
 
-  private var options: ArithmeticOptions {
+  /// - Throws: `CommandError`, or an error of the adapter.
+  static func adapter(in folder: URL) throws -> SavedAdapter {
+    try ModelOptions.requireAdapter(in: folder)
+    return try CommandError.loadingModel { try SavedAdapter(folder) }
+  }
+
+  var options: ArithmeticOptions {
     var options = ArithmeticOptions()
     (options.density, options.majority, options.rank, options.seed) = (density, majority, rank, seed)
     (options.isPEFTCompatible, options.leavesOutWholeModules) = (peftCompatible, withoutHeads)
@@ -88,11 +117,16 @@ struct Compose: SingleCommand {
 
   // MARK: What is to be added
 
-  private typealias NamedFolder = (name: String, folder: URL, weight: Double)
+  typealias NamedFolder = (name: String, folder: URL, weight: Double)
 
   private func sum(_ operation: ArithmeticOperator) throws -> [NamedFolder] {
-    guard !adapters.isEmpty else { throw UsageError("compose needs adapters: give --adapter DIR, or NAME=DIR") }
+    try requireAdapters()
     return try expression.map { try terms(of: $0, operation) } ?? weightedFolders(operation)
+  }
+
+  /// - Throws: `UsageError` where no adapter is given.
+  func requireAdapters() throws {
+    guard !adapters.isEmpty else { throw UsageError("compose needs adapters: give --adapter DIR, or NAME=DIR") }
   }
 
   private func weightedFolders(_ operation: ArithmeticOperator) throws -> [NamedFolder] {
@@ -103,14 +137,20 @@ struct Compose: SingleCommand {
     return zip(adapters, signed).map { ($0, URL(filePath: $0), $1) }
   }
 
-  private func terms(of expression: String, _ operation: ArithmeticOperator) throws -> [NamedFolder] {
+  /// The sum that an expression stands for.
+  ///
+  /// - Parameter variable: What λ is, where it may be.
+  /// - Throws: `UsageError` or `ExpressionError`.
+  func terms(
+    of expression: String, _ operation: ArithmeticOperator, variable: Double? = nil
+  ) throws -> [NamedFolder] {
     guard weights == nil else { throw UsageError("--weights is for --operator without an expression: leave it out") }
     guard operation != .negate, operation != .analogy else {
       throw UsageError(
         "an expression says itself what is negated or subtracted: leave --operator \(operation.rawValue) out")
     }
     let folders = try namedFolders()
-    let sum = try AdapterExpression(expression, names: folders.map(\.name))
+    let sum = try AdapterExpression(expression, names: folders.map(\.name), variable: variable)
     if let idle = folders.first(where: { !sum.names.contains($0.name) }) {
       throw UsageError("--adapter \(idle.name): the expression does not use it; leave it out or add it")
     }
@@ -130,6 +170,9 @@ struct Compose: SingleCommand {
       guard !folders.contains(where: { $0.name == parts[0] }) else {
         throw UsageError("--adapter \(parts[0]) is given twice: choose another name")
       }
+      guard !AdapterExpression.variableNames.contains(parts[0]) else {
+        throw UsageError("--adapter \(parts[0]): this name is the number that --search looks for; choose another")
+      }
       folders.append((parts[0], URL(filePath: parts[1])))
     }
     return folders
@@ -137,7 +180,7 @@ struct Compose: SingleCommand {
 
   // MARK: The output
 
-  private func requireOutput(among inputs: [URL]) throws {
+  func requireOutput(among inputs: [URL]) throws {
     let folder = URL(filePath: output)
     // Only an adapter gives way, whatever else the path may mean by mistake.
     guard overwrite, ModelOptions.holdsAdapter(folder) else {

@@ -19,10 +19,10 @@ struct CompositionReport {
   /// An error that matters: above that of rounding by far.
   private static let smallError = 1e-3
 
-  var lines: [String] { [sum] + table.lines + [summary, "wrote \(output)"] }
+  var lines: [String] { [Self.sum(operation, terms.map { ($0.name, $0.weight) })] + table.lines + [summary, "wrote \(output)"] }
 
   /// Such as `add: 0.6 mnli + 0.4 rte`.
-  private var sum: String {
+  static func sum(_ operation: ArithmeticOperator, _ terms: [(name: String, weight: Double)]) -> String {
     let parts = terms.enumerated().map { place, term in
       let sign = place == 0 ? (term.weight < 0 ? "-" : "") : term.weight < 0 ? " - " : " + "
       return "\(sign)\(Formatting.number(abs(term.weight))) \(term.name)"

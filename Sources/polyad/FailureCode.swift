@@ -24,6 +24,11 @@ enum FailureCode: Int32 {
       self = .model
     case is ArithmeticRequestError, is ExpressionError: self = .usage
     case is ArithmeticError: self = .model
+    case let error as TaskVectorError: self = error.isUsage ? .usage : .model
+    case let error as AdapterSearchError: self = error.isUsage ? .usage : .model
+    case let error as CandidateError:
+      guard let code = FailureCode(error.cause) else { return nil }
+      self = code
     case let error as ModelMergeError: self = error.isUsage ? .usage : .model
     case is MPIError: self = .rank
     case is OutputError: self = .rank

@@ -24,6 +24,23 @@ struct TaskHeadFolderTests {
     }
   }
 
+  @Test(arguments: EncoderTestModel.kinds) func anAdapterInMemoryIsSetAsItsFolderIs(kind: Kind) throws {
+    let model = try EncoderTestModel.model(kind)
+    model.scatterValues()
+    try withTemporaryFolder { folder in
+      try AdapterFolder.write(model, to: folder)
+      let shape = EncoderTestModel.shape(kind), saved = try SavedAdapter(folder)
+      let loaded = try AdapterFolder.load(saved, into: TestModel.random(shape))
+      #expect(loaded.configuration == (try AdapterFolder.load(folder, into: TestModel.random(shape))).configuration)
+      #expect(loaded.numbers() == model.numbers())
+      let lost = saved.tensors.first { !$0.name.contains("classifier") }
+      let lacking = try SavedAdapter(
+        saved.configuration, storesInputsFirst: false, tensors: saved.tensors.filter { $0 != lost }, file: "sum")
+      let text = errorText { _ = try AdapterFolder.load(lacking, into: TestModel.random(shape)) }
+      #expect(text.hasPrefix("sum") && text.contains("missing"), "\(text)")
+    }
+  }
+
   @Test(arguments: EncoderTestModel.kinds) func aHeadThatIsMissingIsNamedByItsTask(kind: Kind) throws {
     try withTemporaryFolder { folder in
       let weights = try rewritten(EncoderTestModel.model(kind), in: folder) { tensors in

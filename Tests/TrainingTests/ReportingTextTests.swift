@@ -21,6 +21,10 @@ import Testing
     #expect(Formatting.number(value) == text)
   }
 
+  @Test func theShortestFormReadsBack() {
+    #expect([0, 0.3, -2, 1e-5, 12345.678].map(Formatting.shortest) == ["0", "0.3", "-2", "1e-05", "12345.678"])
+  }
+
   @Test func countsAndSharesAreReadable() {
     #expect([0, 999, 1000, -1_234_567].map(Formatting.count) == ["0", "999", "1,000", "-1,234,567"])
     #expect(Formatting.percent(0.00236) == "0.24 %")

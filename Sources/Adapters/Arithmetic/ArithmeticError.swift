@@ -6,11 +6,15 @@ public enum ArithmeticError: Error, CustomStringConvertible, Equatable {
     public let firstValue, secondValue: String
 
     init(_ first: WeightedAdapter, _ firstValue: Any, _ second: WeightedAdapter, _ secondValue: Any) {
-      (self.first, self.second) = (first.name, second.name)
+      self.init(first.name, firstValue, second.name, secondValue)
+    }
+
+    init(_ first: String, _ firstValue: Any, _ second: String, _ secondValue: Any) {
+      (self.first, self.second) = (first, second)
       (self.firstValue, self.secondValue) = ("\(firstValue)", "\(secondValue)")
     }
 
-    fileprivate var text: String { "\(first) has \(firstValue), \(second) has \(secondValue)" }
+    var text: String { "\(first) has \(firstValue), \(second) has \(secondValue)" }
   }
 
   case differentTypes(Difference)

@@ -36,7 +36,8 @@ enum DistanceFromSum {
       parts: terms.map { abs($0.weight) * norm($0.vector.map { $0 - 1 }) })
   }
 
-  private static func relative(difference: Double, sum: Double, parts: [Double]) -> Double {
+  /// A difference relative to a sum or, where that vanishes, to the sizes of its parts.
+  static func relative(difference: Double, sum: Double, parts: [Double]) -> Double {
     let size = parts.reduce(0, +)
     guard difference > 0, size > 0 else { return difference > 0 ? 1 : 0 }
     return difference / (sum > 1e-7 * size ? sum : size)

@@ -20,7 +20,7 @@ struct Pruning: Sendable {
     guard density < 1 else { return matrix }
     let values = switch choice {
     case .largest: largest(matrix.values)
-    case .lots(let key): drawn(matrix.values, key.child(UInt64(adapter)).child(name))
+    case .lots(let key): Self.drawn(matrix.values, key.child(UInt64(adapter)).child(name), density)
     }
     return DoubleMatrix(rows: matrix.rows, columns: matrix.columns, values: values)
   }
@@ -32,7 +32,8 @@ struct Pruning: Sendable {
     return result
   }
 
-  private func drawn(_ values: [Double], _ key: RandomKey) -> [Double] {
+  /// Entries that stay by lot, each with the probability `density`, and divided by it; the others are 0.
+  static func drawn(_ values: [Double], _ key: RandomKey, _ density: Double) -> [Double] {
     var lots = [Float](repeating: 0, count: values.count)
     lots.withUnsafeMutableBufferPointer { key.fillUniform($0, low: 0, high: 1) }
     return zip(values, lots).map { Double($1) < density ? $0 / density : 0 }

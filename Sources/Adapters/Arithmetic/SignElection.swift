@@ -15,19 +15,27 @@ struct SignElection: Sendable {
   ///   - matrices: The tᵢ, of one shape.
   ///   - weights: The wᵢ.
   func mean(_ matrices: [DoubleMatrix], _ weights: [Double]) -> DoubleMatrix {
+    DoubleMatrix(
+      rows: matrices[0].rows, columns: matrices[0].columns, values: mean(matrices.map(\.values), weights))
+  }
+
+  /// The same for vectors of one length.
+  func mean(_ vectors: [[Double]], _ weights: [Double]) -> [Double] {
     let signs = weights.map { $0 < 0 && !ignoresSignsOfWeights ? -1.0 : 1.0 }
-    let values = matrices[0].values.indices.map { index in
-      let votes = zip(matrices, signs).map { $0.values[index] * $1 }
-      let sum = majority == .total ? votes.reduce(0, +) : votes.reduce(0) { $0 + Self.sign($1) }
+    return vectors[0].indices.map { index in
+      var sum = 0.0
+      for place in vectors.indices {
+        let vote = vectors[place][index] * signs[place]
+        sum += majority == .total ? vote : Self.sign(vote)
+      }
       let elected = sum >= 0 ? 1.0 : -1.0
       var total = 0.0, count = 0.0
-      for place in votes.indices where Self.sign(votes[place]) == elected {
-        total += weights[place] * matrices[place].values[index]
+      for place in vectors.indices where Self.sign(vectors[place][index] * signs[place]) == elected {
+        total += weights[place] * vectors[place][index]
         count += 1
       }
       return total / max(1, count)
     }
-    return DoubleMatrix(rows: matrices[0].rows, columns: matrices[0].columns, values: values)
   }
 
   private static func sign(_ value: Double) -> Double { value > 0 ? 1 : value < 0 ? -1 : 0 }

@@ -43,17 +43,3 @@ struct MergedTensor {
     return (bytes, new != old)
   }
 }
-
-extension DataType {
-  /// Whether a model's weights are kept in it.
-  fileprivate var holdsWeights: Bool { [.float32, .float16, .bfloat16].contains(self) }
-
-  /// The largest finite number.
-  fileprivate var largest: Float {
-    switch self {
-    case .float16: 65504
-    case .bfloat16: Float(bitPattern: 0x7f7f_0000)
-    default: .greatestFiniteMagnitude
-    }
-  }
-}

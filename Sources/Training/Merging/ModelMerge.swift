@@ -68,7 +68,7 @@ public struct ModelMerge {
       return result.bytes
     }
     guard isChanged else { throw ModelMergeError.changesNothing(adapter: adapter.file) }
-    try copyCompanions(to: folder)
+    try assembly.folder.copyCompanions(to: folder)
     try MergedConfiguration(isUntied: isUntied, dataType: dataType, classCount: classCount, labels: labels)
       .write(for: assembly.folder, into: folder)
     let modules = Set(whole.keys.map { $0.split(separator: ".").dropLast().joined(separator: ".") })
@@ -135,22 +135,5 @@ public struct ModelMerge {
     else { return values }
     let factor = 1 / Float(width).squareRoot()
     return values.map { $0 * factor }
-  }
-
-  // MARK: Other files
-
-  /// What belongs to a model beside its weights and config.json.
-  private static let companions = [
-    "tokenizer", "vocab", "merges", "special_tokens_map", "added_tokens", "spiece", "sentencepiece", "spm",
-    "chat_template", "generation_config", "LICENSE",
-  ]
-
-  private func copyCompanions(to folder: URL) throws {
-    let origin = assembly.folder.url
-    for name in try FileManager.default.contentsOfDirectory(atPath: origin.path).sorted() {
-      let file = origin.appending(path: name)
-      guard FileSystem.isFile(file), Self.companions.contains(where: name.hasPrefix) else { continue }
-      try FileSystem.atomicWrite(FileSystem.read(file), to: folder.appending(path: name))
-    }
   }
 }

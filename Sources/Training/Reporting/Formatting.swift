@@ -22,6 +22,12 @@ public enum Formatting {
     return isPlain && abs(value) >= 1000 ? String(format: "%.0f", value) : String(format: "%.4g", value)
   }
 
+  /// A number in the shortest form that reads back to the same: `0.3`, `2`, `1e-05`.
+  public static func shortest(_ value: Double) -> String {
+    let text = "\(value)"
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+  }
+
   /// A whole number with its thousands set apart: `1,234,567`.
   public static func count(_ value: Int) -> String {
     let digits = Array(String(value.magnitude))

@@ -36,6 +36,37 @@ struct AdapterExpressionTests {
     for (term, value) in zip(terms, expected.map(\.1)) { #expect(abs(term.weight - value) < 1e-12) }
   }
 
+  private static let searches: [(String, Double, [(String, Double)])] = [
+    ("λ*a + (1-λ)*b", 0.25, [("a", 0.25), ("b", 0.75)]),
+    ("lambda*a - lambda/2*(b-c)", 0.5, [("a", 0.5), ("b", -0.25), ("c", 0.25)]),
+    ("-λ*a", -2, [("a", 2)]),
+    ("λ*a + (1-λ)*b", 0, [("b", 1)]),
+    ("λ*a + (1-λ)*b", 1, [("a", 1)]),
+    ("λ*(a + b)", 0, [("a", 0), ("b", 0)]),
+    ("λ_1.x + λ*a", 3, [("λ_1.x", 1), ("a", 3)]),
+  ]
+
+  @Test(arguments: searches.indices) func theVariableIsANumber(index: Int) throws {
+    let (text, variable, expected) = Self.searches[index]
+    let terms = try AdapterExpression(text, names: Self.names, variable: variable).terms
+    #expect(terms.map(\.name) == expected.map(\.0))
+    for (term, value) in zip(terms, expected.map(\.1)) { #expect(abs(term.weight - value) < 1e-12) }
+  }
+
+  private static let searchFaults: [(String, Double?, ExpressionError.Fault, offset: Int)] = [
+    ("a + λ*b", nil, .variableOutsideSearch("λ"), 4), ("lambda*a", nil, .variableOutsideSearch("lambda"), 0),
+    (" a + b", 1, .noVariable, 0), ("b + a/λ", 0, .divisionByZero, 6), ("λ", 1, .onlyNumbers, 0),
+    ("a + λ", 1, .numberAmongAdapters, 4), ("λ a", 1, .unexpected("a"), 2),
+  ]
+
+  @Test(arguments: searchFaults.indices) func theVariableBelongsInASearch(index: Int) {
+    let (text, variable, fault, offset) = Self.searchFaults[index]
+    let error = #expect(throws: ExpressionError.self) {
+      try AdapterExpression(text, names: Self.names, variable: variable)
+    }
+    #expect(error?.fault == fault && error?.offset == offset, "\(text)")
+  }
+
   private static let faults: [(String, ExpressionError.Fault, offset: Int)] = [
     ("", .empty, 0), ("   ", .empty, 0), ("a +", .endsTooSoon, 3), ("a b", .unexpected("b"), 2),
     ("2a", .unexpected("a"), 1), ("a + * b", .unexpected("*"), 4), ("(a + b", .notClosed, 0),
@@ -87,6 +118,15 @@ struct AdapterExpressionTests {
     (.numberAmongAdapters, "a number cannot be added to adapters; multiply it with one"),
     (.onlyNumbers, "the expression names no adapter; write a sum of adapters, such as 0.6*a + 0.4*b"),
     (.tooLarge, "the weights here are too large"),
+    (
+      .variableOutsideSearch("λ"),
+      "λ has no value here: write a number, or look for the best with --search and --recipe"
+    ),
+    (
+      .noVariable,
+      "nothing in the expression depends on λ, so that there is nothing to search: write λ or lambda for the number, "
+        + "such as λ*a + (1-λ)*b"
+    ),
   ]
 
   @Test(arguments: summaries.indices) func everyFaultHasItsText(index: Int) {

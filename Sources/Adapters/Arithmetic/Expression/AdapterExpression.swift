@@ -2,9 +2,10 @@
 ///
 ///     sum     = product { ("+" | "-") product }
 ///     product = factor { ("*" | "/") factor }
-///     factor  = { "+" | "-" } ( number | name | "(" sum ")" )
+///     factor  = { "+" | "-" } ( number | name | variable | "(" sum ")" )
 ///
-/// A name starts with a letter or `_`, and goes on with letters, digits, `_` and `.`.
+/// A name starts with a letter or `_`, and goes on with letters, digits, `_` and `.`. The variable, `λ` or `lambda`, is
+/// a number that is looked for; elsewhere than in a search it is an error.
 public struct AdapterExpression: Sendable, Equatable {
   /// An adapter and how often it counts.
   public struct Term: Sendable, Equatable {
@@ -19,10 +20,15 @@ public struct AdapterExpression: Sendable, Equatable {
   /// The adapters that the text names, those included whose weights cancel.
   public let names: [String]
 
-  /// - Parameter names: The names that the text may use.
+  /// What the variable may be called; no adapter's name.
+  public static let variableNames = ["λ", "lambda"]
+
+  /// - Parameters:
+  ///   - names: The names that the text may use.
+  ///   - variable: What λ stands for, which the text must then use; nil: it must not.
   /// - Throws: ``ExpressionError``.
-  public init(_ text: String, names: [String]) throws(ExpressionError) {
-    var parser = ExpressionParser(text, names: names)
+  public init(_ text: String, names: [String], variable: Double? = nil) throws(ExpressionError) {
+    var parser = ExpressionParser(text, names: names, variable: variable)
     let sum = try parser.wholeSum()
     let remaining = sum.terms.filter { $0.weight != 0 }
     self.names = sum.terms.map(\.name)

@@ -14,6 +14,11 @@ public struct ExpressionError: Error, CustomStringConvertible, Equatable {
     case numberAmongAdapters
     case onlyNumbers
     case tooLarge
+    case variableOutsideSearch(String)
+    case noVariable
+
+    /// Whether another value of λ may not have it.
+    public var dependsOnVariable: Bool { [.divisionByZero, .tooLarge].contains(self) }
   }
 
   public let fault: Fault
@@ -49,6 +54,11 @@ public struct ExpressionError: Error, CustomStringConvertible, Equatable {
     case .numberAmongAdapters: "a number cannot be added to adapters; multiply it with one"
     case .onlyNumbers: "the expression names no adapter; write a sum of adapters, such as 0.6*a + 0.4*b"
     case .tooLarge: "the weights here are too large"
+    case .variableOutsideSearch(let name):
+      "\(name) has no value here: write a number, or look for the best with --search and --recipe"
+    case .noVariable:
+      "nothing in the expression depends on λ, so that there is nothing to search: write λ or lambda for the number, "
+        + "such as λ*a + (1-λ)*b"
     }
   }
 }

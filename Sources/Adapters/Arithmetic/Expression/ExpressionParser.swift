@@ -5,16 +5,20 @@ struct ExpressionParser {
   private let text: String
   private let characters: [Character]
   private let names: [String]
+  /// What λ stands for; nil: it has no meaning.
+  private let variable: Double?
+  /// Whether λ has come.
+  private(set) var usesVariable = false
   private var place = 0
 
   /// Parentheses inside one another at most, so that no text exhausts the stack.
   static let deepestNesting = 200
   private var depth = 0
 
-  init(_ text: String, names: [String]) {
+  init(_ text: String, names: [String], variable: Double?) {
     // A line break would tear the caret from its character.
     characters = text.trimmingCharacters(in: .whitespacesAndNewlines).map { $0.isWhitespace ? " " : $0 }
-    (self.text, self.names) = (String(characters), names)
+    (self.text, self.names, self.variable) = (String(characters), names, variable)
   }
 
   /// The whole text as one sum of adapters.
@@ -24,6 +28,7 @@ struct ExpressionParser {
     let start = place, form = try sum()
     if let character = next { throw error(.unexpected(character), at: place) }
     guard !form.isNumber else { throw error(.onlyNumbers, at: start) }
+    guard usesVariable || variable == nil else { throw error(.noVariable, at: start) }
     return form
   }
 
@@ -88,6 +93,11 @@ struct ExpressionParser {
     let start = place
     let name = text(while: { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "." })
     skipSpace()
+    if AdapterExpression.variableNames.contains(name) {
+      guard let variable else { throw error(.variableOutsideSearch(name), at: start) }
+      usesVariable = true
+      return LinearForm(number: variable)
+    }
     guard names.contains(name) else { throw error(.unknownName(name, known: names), at: start) }
     return LinearForm(name: name)
   }

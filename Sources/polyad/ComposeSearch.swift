@@ -1,0 +1,86 @@
+import Adapters
+import Checkpoints
+import Foundation
+import Training
+
+/// The work of `polyad compose --search`.
+struct ComposeSearch {
+  private let command: Compose
+  private let expression: String
+
+  init(_ command: Compose, _ expression: String) { (self.command, self.expression) = (command, expression) }
+
+  private var options: SearchOptions { command.searchOptions }
+  private var operation: ArithmeticOperator { command.operation ?? .add }
+
+  /// Collective.
+  func run(on ranks: Ranks) throws {
+    try command.requireAdapters()
+    let grid = try LambdaGrid(options.grid ?? "0:1:0.1")
+    let sums = try grid.values.map(terms)
+    try command.options.validate(for: operation)
+    if try ModelComposition(operation, Array(sums.joined()), command) != nil {
+      throw UsageError("--search looks among sums of adapters; compose models that were trained whole one at a time")
+    }
+    let folders = Dictionary(sums.joined().map { ($0.name, $0.folder) }) { first, _ in first }
+    if ranks.isMain { try command.requireOutput(among: Array(folders.values)) }
+    let recipe = try options.loadRecipe(), adapters = try folders.mapValues(Compose.adapter)
+    let candidates = zip(grid.values, sums).map { lambda, terms in
+      AdapterSearch.Candidate(
+        lambda: lambda, request: ArithmeticRequest(operation, weighted(terms, adapters), options: command.options))
+    }
+    let assembly = try CommandError.loadingModel {
+      try ModelAssembly(
+        model: recipe.modelNameOrPath, adapter: nil,
+        tokenizer: recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath,
+        ranks: ranks)
+    }
+    let search = try AdapterSearch(
+      recipe, assembly: assembly, candidates: candidates, metric: options.metric, ranks: ranks)
+    for note in search.notes { CommandOutput.message("note: \(note)") }
+    let result = try search.run { CommandOutput.message("\($0 + 1) of \(candidates.count), \($1)") }
+    if let result { try conclude(result, candidates[result.best].request) }
+    try search.free()
+    try assembly.free()
+  }
+
+  private func terms(_ lambda: Double) throws -> [Compose.NamedFolder] {
+    do {
+      return try command.terms(of: expression, operation, variable: lambda)
+    } catch let error as ExpressionError where error.fault.dependsOnVariable {
+      throw CandidateError(lambda, error)
+    }
+  }
+
+  private func weighted(_ terms: [Compose.NamedFolder], _ adapters: [String: SavedAdapter]) -> [WeightedAdapter] {
+    terms.compactMap { term in
+      adapters[term.name].map { WeightedAdapter(name: term.name, adapter: $0, weight: term.weight) }
+    }
+  }
+
+  // MARK: The output
+
+  private func conclude(_ result: SearchResult, _ request: ArithmeticRequest) throws {
+    let composition = try Composition(request)
+    let found: [JSONValue.Member] = [
+      .init("expression", .string(expression)), .init("recipe", .string(options.recipe ?? "")),
+      .init("set", .array(options.overrides.map { .string($0) })),
+      .init("adapters", .array(command.adapters.map { .string($0) })),
+      .init("operator", .string(operation.rawValue)),
+    ] + result.json
+    try AtomicFolder.write(
+      to: URL(filePath: command.output), replaceExisting: command.overwrite, writesManifest: false
+    ) { folder in
+      try composition.result.write(into: folder)
+      try FileSystem.atomicWrite(
+        Data((JSONValue.object(found).text + "\n").utf8), to: folder.appending(path: "search.json"))
+      try FileSystem.atomicWrite(
+        Data(result.plot(title: expression).svg.utf8), to: folder.appending(path: "search.svg"))
+    }
+    let report = CompositionReport(operation, request.terms, composition, output: command.output)
+    if command.json {
+      return try CommandOutput.result(.object(found + [.init("composition", report.json)]))
+    }
+    try CommandOutput.result((result.table.lines + [""] + report.lines).joined(separator: "\n"))
+  }
+}

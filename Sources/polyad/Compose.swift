@@ -92,11 +92,14 @@ struct Compose: ParsableCommand {
     let terms = try named.map { term in
       WeightedAdapter(name: term.name, adapter: try Self.adapter(in: term.folder), weight: term.weight)
     }
-    let composition = try Composition(ArithmeticRequest(chosen, terms, options: options))
+    let request = expression == nil
+      ? ArithmeticRequest(chosen, terms, options: options)
+      : ArithmeticRequest(chosen, expression: terms, options: options)
+    let composition = try Composition(request)
     try AtomicFolder.write(to: URL(filePath: output), replaceExisting: overwrite, writesManifest: false) {
       try composition.result.write(into: $0)
     }
-    let report = CompositionReport(chosen, terms, composition, output: output)
+    let report = CompositionReport(chosen, request.terms, composition, output: output)
     if json { return try CommandOutput.result(report.json) }
     try CommandOutput.result(report.lines.joined(separator: "\n"))
   }
@@ -151,7 +154,7 @@ struct Compose: ParsableCommand {
     }
     let folders = try namedFolders()
     let sum = try AdapterExpression(expression, names: folders.map(\.name), variable: variable)
-    if let idle = folders.first(where: { !sum.names.contains($0.name) }) {
+    if let idle = folders.first(where: { !sum.terms.map(\.name).contains($0.name) }) {
       throw UsageError("--adapter \(idle.name): the expression does not use it; leave it out or add it")
     }
     return sum.terms.map { term in

@@ -27,7 +27,8 @@ struct ComposeSearch {
     let recipe = try options.loadRecipe(), adapters = try folders.mapValues(Compose.adapter)
     let candidates = zip(grid.values, sums).map { lambda, terms in
       AdapterSearch.Candidate(
-        lambda: lambda, request: ArithmeticRequest(operation, weighted(terms, adapters), options: command.options))
+        lambda: lambda, request: ArithmeticRequest(
+          operation, expression: weighted(terms, adapters), options: command.options))
     }
     let assembly = try CommandError.loadingModel {
       try ModelAssembly(

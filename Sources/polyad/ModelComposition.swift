@@ -24,7 +24,9 @@ struct ModelComposition {
       }
       return nil
     }
-    (self.operation, self.terms, self.command) = (operation, terms, command)
+    // A model whose weights cancel in an expression counts for nothing, unless there is no other.
+    let counting = command.expression == nil ? terms : terms.filter { $0.weight != 0 }
+    (self.operation, self.terms, self.command) = (operation, counting.isEmpty ? terms : counting, command)
     let refused: [(option: String, isGiven: Bool, reason: String)] = [
       ("--peft-compatible", command.peftCompatible, "PEFT combines no whole models"),
       ("--base-model", command.baseModel != nil, "it names the base of adapters; for whole models say --model DIR"),

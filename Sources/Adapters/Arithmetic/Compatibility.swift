@@ -2,7 +2,7 @@
 extension ArithmeticRequest {
   /// The first adapter, which the others are compared with.
   var first: WeightedAdapter { terms[0] }
-  private var others: ArraySlice<WeightedAdapter> { terms.dropFirst() }
+  private var others: [WeightedAdapter] { terms.dropFirst() + idle }
 
   /// What all adapters are.
   var type: PEFTType { first.adapter.configuration.peftType }
@@ -17,7 +17,7 @@ extension ArithmeticRequest {
       try require(term, \.storesInputsFirst) { .differentOptions(key: "fan_in_fan_out", $0) }
       try requireSameMaps(term)
     }
-    for term in terms { try requireFitting(term) }
+    for term in terms + idle { try requireFitting(term) }
     if type.routing == .token { try requireEqualKeys() }
   }
 

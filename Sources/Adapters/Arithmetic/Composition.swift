@@ -19,7 +19,7 @@ public struct Composition: Sendable {
     }
     configuration.baseModel =
       request.options.baseModel ?? request.terms.compactMap(\.adapter.configuration.baseModel).first
-    let whole = request.options.leavesOutWholeModules ? nil : try WholeModules(request.terms)
+    let whole = request.options.leavesOutWholeModules ? nil : try WholeModules(request.terms, idle: request.idle)
     (configuration.modulesToSave, configuration.taskHeads) = (whole?.modulesToSave ?? [], whole?.taskHeads ?? [])
     tensors += whole?.tensors ?? []
     if let tensor = tensors.first(where: { !$0.values.allSatisfy(\.isFinite) }) {

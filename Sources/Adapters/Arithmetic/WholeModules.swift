@@ -2,22 +2,28 @@
 ///
 ///     W' = Σ wᵢ Wᵢ / Σ wᵢ        over the adapters that hold the module
 ///
-/// With weights that sum to 1 that is the paper's average; a head that a single adapter has stays as it is.
+/// With weights that sum to 1 that is the paper's average; a head that a single adapter has stays as it is. Idle adapters
+/// give only what no other holds, all of them alike.
 struct WholeModules {
   private(set) var tensors: [SavedTensor] = []
   private(set) var modulesToSave: [String] = []
   private(set) var taskHeads: [TaskHead] = []
 
   /// - Throws: ``ArithmeticError`` for modules of different shapes, or weights that sum to 0.
-  init(_ terms: [WeightedAdapter]) throws {
-    for term in terms {
+  init(_ terms: [WeightedAdapter], idle: [WeightedAdapter] = []) throws {
+    let all = terms + idle
+    for term in all {
       let configuration = term.adapter.configuration
       modulesToSave += configuration.modulesToSave.filter { !modulesToSave.contains($0) }
-      for head in configuration.taskHeads { try add(head, of: term, among: terms) }
+      for head in configuration.taskHeads { try add(head, of: term, among: all) }
     }
     var names: [String] = []
-    for tensor in terms.flatMap(\.adapter.allWholeTensors) where !names.contains(tensor.name) { names.append(tensor.name) }
-    tensors = try names.map { try Self.mean($0, terms) }
+    for tensor in all.flatMap(\.adapter.allWholeTensors) where !names.contains(tensor.name) { names.append(tensor.name) }
+    let alike = idle.map { WeightedAdapter(name: $0.name, adapter: $0.adapter, weight: 1) }
+    tensors = try names.map { name in
+      let isHeld = terms.contains { $0.adapter.allWholeTensors.contains { $0.name == name } }
+      return try Self.mean(name, isHeld ? terms : alike)
+    }
   }
 
   private mutating func add(_ head: TaskHead, of term: WeightedAdapter, among terms: [WeightedAdapter]) throws {

@@ -75,7 +75,7 @@ public final class AdapterSearch {
 
   // MARK: Candidates
 
-  /// The first candidate of each set of adapters: a weight of 0 leaves one out, and its heads with it.
+  /// The first candidate of each set of adapters that count: what a weight of 0 leaves out may be what does not fit.
   private static func oneOfEachKind(_ candidates: [Candidate]) -> [Candidate] {
     var known: Set<[String]> = []
     return candidates.filter { known.insert($0.request.terms.map(\.name)).inserted }

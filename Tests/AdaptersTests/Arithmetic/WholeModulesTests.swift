@@ -27,6 +27,21 @@ struct WholeModulesTests {
     #expect(head(try compose(.negate, [adapters[0]], []).result) == [1, 2])
   }
 
+  @Test func anIdleAdapterGivesTheHeadThatItAloneHas() throws {
+    func composed(_ heads: [[Float]?]) throws -> [Float]? {
+      let terms = try heads.enumerated().map { place, head in
+        WeightedAdapter(name: "\(place)", adapter: try adapter(UInt64(place + 1), head: head), weight: place == 0 ? 1 : 0)
+      }
+      let result = try Composition(ArithmeticRequest(.add, expression: terms)).result
+      // The other's update counts for nothing.
+      #expect(result.sites[0].tensors == terms[0].adapter.sites[0].tensors)
+      return head(result)
+    }
+    #expect(try composed([nil, [1, 2]]) == [1, 2])
+    #expect(try composed([[3, 4], [1, 2]]) == [3, 4])
+    #expect(try composed([nil, [1, 2], [3, 6]]) == [2, 4])
+  }
+
   @Test func headsAreLeftOutOnRequest() throws {
     let adapters = try [adapter(1, head: [1, 2]), adapter(2, head: [3])]
     let result = try compose(.add, adapters, [0.5, 0.5]) { $0.leavesOutWholeModules = true }.result

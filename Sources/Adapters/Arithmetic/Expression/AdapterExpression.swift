@@ -15,10 +15,8 @@ public struct AdapterExpression: Sendable, Equatable {
     public init(name: String, weight: Double) { (self.name, self.weight) = (name, weight) }
   }
 
-  /// The adapters in the order in which they come, each once. One whose weights cancel is left out, unless all do.
+  /// The adapters in the order in which they come, each once; the weight is 0 where weights cancel.
   public let terms: [Term]
-  /// The adapters that the text names, those included whose weights cancel.
-  public let names: [String]
 
   /// What the variable may be called; no adapter's name.
   public static let variableNames = ["λ", "lambda"]
@@ -29,10 +27,7 @@ public struct AdapterExpression: Sendable, Equatable {
   /// - Throws: ``ExpressionError``.
   public init(_ text: String, names: [String], variable: Double? = nil) throws(ExpressionError) {
     var parser = ExpressionParser(text, names: names, variable: variable)
-    let sum = try parser.wholeSum()
-    let remaining = sum.terms.filter { $0.weight != 0 }
-    self.names = sum.terms.map(\.name)
-    terms = remaining.isEmpty ? sum.terms : remaining
+    terms = try parser.wholeSum().terms
   }
 }
 

@@ -36,6 +36,8 @@ struct DecoderTests {
     ),
     (#"{"type": "Strip", "content": " ", "start": 1, "stop": 0}"#, ["  a ", " b"], " a b"),
     (#"{"type": "Strip", "content": "-", "start": 0, "stop": 2}"#, ["a---", "-b"], "a--b"),
+    // As many as there are, however many are asked for.
+    (#"{"type": "Strip", "content": "-", "start": 4000000000, "stop": 4000000000}"#, ["--a-", "b"], "ab"),
     (
       #"{"type": "Sequence", "decoders": [{"type": "Fuse"}, \#(strip)]}"#,
       [" a", " b"],

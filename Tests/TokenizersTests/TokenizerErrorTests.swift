@@ -75,6 +75,13 @@ struct TokenizerErrorTests {
       try failure { $0.preTokenizer = split(#"{"Regex": "\\bx"}"#) }
         == #"tokenizer.json asks for pre_tokenizer.pattern.Regex "\bx" with "\b", which is not supported here; "#
         + "supported: alternatives, groups, lookahead, classes, categories and repetitions that match something.")
+    let nested = String(repeating: "(?:", count: 65) + "a" + String(repeating: ")", count: 65)
+    for (pattern, part) in [(nested, "groups nested deeper than 64"), ("(?:(?:ab){300}){300}", "more than 65536 steps")] {
+      #expect(try failure { $0.preTokenizer = split(#"{"Regex": "\#(pattern)"}"#) }.contains(part))
+    }
+    #expect(
+      try failure { $0.preTokenizer = #"{"type": "CharDelimiterSplit", "delimiter": "ab"}"# }
+        .hasPrefix("tokenizer.json: pre_tokenizer.delimiter must be one character, but is \"ab\"."))
     #expect(
       try failure { $0.preTokenizer = split(#"{"String": "x"}"#, "Odd") }
         == "tokenizer.json asks for pre_tokenizer.behavior \"Odd\", which is not supported here; supported: Removed, "

@@ -32,7 +32,10 @@ struct AddedTokenMatcher: Sendable {
       if match.token.isSingleWord, touchesWord(match.range, in: range, of: bytes) { continue }
       var start = match.range.lowerBound
       var end = match.range.upperBound
-      if match.token.stripsLeft { start = max(done, startOfSpace(before: start, in: range, of: bytes)) }
+      // No further back than `done`: in long white space that is itself tokens, this would be quadratic.
+      if match.token.stripsLeft {
+        start = max(done, startOfSpace(before: start, in: min(done, start)..<range.upperBound, of: bytes))
+      }
       if match.token.stripsRight { end = endOfSpace(after: end, in: range, of: bytes) }
       // Nothing is left of a token of white space that the token before it took along.
       guard start < end else { continue }

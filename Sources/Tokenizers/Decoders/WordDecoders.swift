@@ -55,9 +55,14 @@ struct StripDecoder: TokenDecoder {
   func decode(_ tokens: [[UInt8]]) -> [[UInt8]] {
     tokens.map { token in
       var rest = token[...]
-      for _ in 0..<start where rest.starts(with: content) { rest.removeFirst(content.count) }
-      for _ in 0..<stop where rest.count >= content.count && rest.suffix(content.count).elementsEqual(content) {
+      var (startsLeft, stopsLeft) = (start, stop)
+      while startsLeft > 0, rest.starts(with: content) {
+        rest.removeFirst(content.count)
+        startsLeft -= 1
+      }
+      while stopsLeft > 0, rest.count >= content.count, rest.suffix(content.count).elementsEqual(content) {
         rest.removeLast(content.count)
+        stopsLeft -= 1
       }
       return Array(rest)
     }

@@ -60,6 +60,11 @@ private struct SentencePieceFile {
     guard model.pieces.count(where: { $0.kind == .unknown }) == 1 else {
       throw problem("must have one unknown piece")
     }
+    let byteTexts = Set(model.pieces.lazy.filter { $0.kind == .byte }.map(\.text))
+    let hasAllBytes = (UInt8.min...UInt8.max).allSatisfy { byteTexts.contains(ByteTokens.token(of: $0)) }
+    guard !model.fallsBackToBytes || hasAllBytes else {
+      throw problem("asks for byte_fallback, but lacks some of the pieces <0x00> to <0xFF>")
+    }
     if !isUnigram, model.pieces.contains(where: { $0.kind == .unused }) {
       throw unsupported("unused pieces", "in a byte-pair model", supported: "them in a unigram model")
     }
@@ -196,7 +201,11 @@ private struct SentencePieceFile {
   /// T5's sentinels behind the model's `count` pieces, in the order of their ids.
   private func sentinels(_ configuration: TokenizerConfiguration, count: Int) throws -> [AddedToken] {
     guard configuration.root["tokenizer_class"].value.kind.contains("T5Tokenizer") else { return [] }
-    let most = configuration.root["extra_ids"].isNull ? 100 : try configuration.root["extra_ids"].count()
+    let field = configuration.root["extra_ids"]
+    let most = field.isNull ? 100 : try field.count()
+    guard most <= Vocabulary.idRange.upperBound - count else {
+      throw field.problem("is \(most), but ids end at \(Vocabulary.idRange.upperBound)")
+    }
     return (0..<most).map { offset in
       AddedToken(content: "<extra_id_\(most - 1 - offset)>", id: Int32(count + offset), isSpecial: true)
     }

@@ -50,7 +50,9 @@ struct SentencePieceModel {
     while let (field, value) = try reader.next() {
       switch (field, value) {
       case (1, .bytes(let text)): piece.text = try reader.text(text)
-      case (2, .number(let bits)): piece.score = Float(bitPattern: UInt32(truncatingIfNeeded: bits))
+      case (2, .number(let bits)):
+        piece.score = Float(bitPattern: UInt32(truncatingIfNeeded: bits))
+        guard piece.score.isFinite else { throw .init() }
       case (3, .number(let number)):
         guard let kind = Piece.Kind(rawValue: number) else { throw .init() }
         piece.kind = kind

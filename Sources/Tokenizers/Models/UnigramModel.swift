@@ -50,7 +50,8 @@ struct UnigramModel: SubwordModel {
     self.unknownId = unknownId
     self.addsInSinglePrecision = addsInSinglePrecision
     scores = entries.map(\.score)
-    unknownScore = (lowestScore ?? entries.map(\.score).min() ?? 0) - Self.unknownPenalty
+    let unknownScore = (lowestScore ?? entries.map(\.score).min() ?? 0) - Self.unknownPenalty
+    self.unknownScore = addsInSinglePrecision ? Double(Float(unknownScore)) : unknownScore
     let byteIds = ByteTokens.ids(in: vocabulary)
     self.byteIds = fallsBackToBytes ? byteIds : nil
     trie = TokenTrie(

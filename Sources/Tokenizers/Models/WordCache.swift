@@ -40,6 +40,8 @@ struct WordCache: Sendable {
 
   /// Keeps the ids of a word that is not known yet, of 1 to ``longestWord`` bytes.
   mutating func insert(_ range: Range<Int>, of bytes: Span<UInt8>, hash: UInt32, ids newIds: ArraySlice<Int32>) {
+    // Byte tokens of a long prefix may be more than a slot can count.
+    guard newIds.count <= Int(UInt16.max) else { return }
     if count == Self.capacity { self = WordCache() }
     var index = firstSlot(of: hash)
     while slots[index].wordCount > 0 { index = (index + 1) & (slots.count - 1) }

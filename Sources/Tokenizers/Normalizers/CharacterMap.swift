@@ -67,8 +67,9 @@ struct CharacterMap: Sendable {
 
   private static func offset(_ unit: UInt32) -> UInt32 { (unit >> 10) << ((unit & 1 << 9) >> 6) }
 
+  /// The text at `start`; empty where a damaged map points past the texts or into a scalar.
   private func text(_ start: Int) -> ArraySlice<UInt8> {
-    guard start < texts.count else { return [] }
+    guard start < texts.count, texts[start] & 0xC0 != 0x80 else { return [] }
     return texts[start...].prefix { $0 != 0 }
   }
 }

@@ -36,8 +36,13 @@ struct ExpressionParser {
     let what: String
   }
 
+  /// Deeper groups are refused, so that a hostile file cannot exhaust the stack.
+  private static let deepestNesting = 64
+
   private let scalars: [Unicode.Scalar]
   private var position = 0
+  /// How many groups `position` is in.
+  private var depth = 0
   private var ignoresCase = false
 
   private init(_ text: String) {
@@ -123,6 +128,11 @@ struct ExpressionParser {
   private mutating func group() throws(Unsupported) -> ExpressionNode {
     let outerCase = ignoresCase
     defer { ignoresCase = outerCase }
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= Self.deepestNesting else {
+      throw Unsupported(what: "groups nested deeper than \(Self.deepestNesting)")
+    }
     var lookahead: Bool?
     if take("(?:") {
     } else if take("(?i:") {

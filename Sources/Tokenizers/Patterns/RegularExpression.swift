@@ -23,6 +23,9 @@ struct RegularExpression: Sendable {
     let position: Int
   }
 
+  /// Longer programs are refused, so that a hostile file cannot ask for an absurd one.
+  private static let longestProgram = 1 << 16
+
   private var program: [Step] = []
 
   /// Reads a `Regex`.
@@ -65,6 +68,7 @@ struct RegularExpression: Sendable {
   // MARK: - Compiling
 
   private mutating func compile(_ node: ExpressionNode) throws(ExpressionParser.Unsupported) {
+    guard program.count < Self.longestProgram else { throw .init(what: "more than \(Self.longestProgram) steps") }
     switch node {
     case .set(let set): program.append(.one(set))
     case .sequence(let parts): for part in parts { try compile(part) }

@@ -46,8 +46,12 @@ extension SequenceTemplate {
   fileprivate static func template(_ field: JSONField) throws(TokenizerError) -> SequenceTemplate {
     let specials = field["special_tokens"]
     return SequenceTemplate(
-      single: try field["single"].elements().map { part throws(TokenizerError) in try templatePart(part, specials) },
-      pair: try field["pair"].elements().map { part throws(TokenizerError) in try templatePart(part, specials) })
+      single: try templateParts(field["single"], specials), pair: try templateParts(field["pair"], specials))
+  }
+
+  private static func templateParts(_ field: JSONField, _ specials: JSONField) throws(TokenizerError) -> [Part] {
+    if field.isNull { throw field.problem("is missing") }
+    return try field.elements().map { part throws(TokenizerError) in try templatePart(part, specials) }
   }
 
   /// The id in `["</s>", 2]`.

@@ -90,7 +90,7 @@ func readPreTokenizer(_ field: JSONField) throws(TokenizerError) -> (any PreToke
   case "BertPreTokenizer": return BertPreTokenizer()
   case "ByteLevel": return try ByteLevelPreTokenizer(field)
   case "CharDelimiterSplit":
-    return SplitPreTokenizer(pattern: .text(Array(try field["delimiter"].text().utf8)), behavior: .removed)
+    return SplitPreTokenizer(pattern: .text(try field["delimiter"].scalar()), behavior: .removed)
   case "Digits": return DigitsPreTokenizer(behavior: try field["individual_digits"].flag() ? .isolated : .contiguous)
   case "Metaspace": return try MetaspacePreTokenizer(field)
   case "Punctuation": return PunctuationPreTokenizer(behavior: try SplitBehavior(field["behavior"], default: .isolated))

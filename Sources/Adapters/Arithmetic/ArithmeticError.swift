@@ -24,12 +24,13 @@ public enum ArithmeticError: Error, CustomStringConvertible, Equatable {
   case differentRanks(ArithmeticOperator, path: String, Difference)
   case differentShapes(path: String, Difference)
   case differentWholeModules(tensor: String, Difference)
-  case wholeModulesCancel(tensor: String)
+  case wholeModulesHaveNoMean(tensor: String)
   case differentHeads(task: String, Difference)
   case decomposed(name: String)
   case routedByTask(name: String, type: String)
   case notElementwise(ArithmeticOperator, name: String, type: String)
   case negatedExperts(name: String, type: String)
+  case expertsNotAveraged(type: String, total: Double)
   case notForVectors(ArithmeticOperator, name: String)
   case noSingularValues(path: String)
   case tooLarge(path: String)
@@ -54,9 +55,9 @@ public enum ArithmeticError: Error, CustomStringConvertible, Equatable {
     case .differentWholeModules(let tensor, let difference):
       "\(tensor): \(difference.text), so the modules trained whole cannot be averaged; leave them out with "
         + "--without-heads"
-    case .wholeModulesCancel(let tensor):
-      "\(tensor): the weights of the adapters that hold it sum to 0, so that it has no mean; leave the modules trained "
-        + "whole out with --without-heads"
+    case .wholeModulesHaveNoMean(let tensor):
+      "\(tensor): the weights of the adapters that hold it have different signs, so that it has no mean; leave the "
+        + "modules trained whole out with --without-heads"
     case .differentHeads(let task, let difference):
       "the classification heads of task \(task) differ in their labels: \(difference.text); leave the heads out with "
         + "--without-heads"
@@ -72,6 +73,9 @@ public enum ArithmeticError: Error, CustomStringConvertible, Equatable {
     case .negatedExperts(let name, let type):
       "\(name) is routed by token (\(type)): a weight below 0 on all of its tensors would not negate it; use weights "
         + "above 0"
+    case .expertsNotAveraged(let type, let total):
+      "the weights of token-routed adapters (\(type)) must sum to 1, not to \(total): they also scale the routers, so "
+        + "that another sum would not scale the update"
     case .notForVectors(let operation, let name):
       "\(name) is an (IA)^3 adapter of vectors, which operator \(operation.rawValue) does not know; use add, negate, "
         + "analogy or linear"

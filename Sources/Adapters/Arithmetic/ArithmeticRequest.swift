@@ -20,6 +20,9 @@ public struct ArithmeticRequest: Sendable {
   public let idle: [WeightedAdapter]
   public var options = ArithmeticOptions()
 
+  /// Whether there is nothing to add to, be it of weight 0.
+  var isSingle: Bool { terms.count + idle.count == 1 }
+
   public init(
     _ operation: ArithmeticOperator, _ terms: [WeightedAdapter], idle: [WeightedAdapter] = [],
     options: ArithmeticOptions = .init()

@@ -18,7 +18,12 @@ extension ArithmeticRequest {
       try requireSameMaps(term)
     }
     for term in terms + idle { try requireFitting(term) }
-    if type.routing == .token { try requireEqualKeys() }
+    if type.routing == .token {
+      try requireEqualKeys()
+      let total = terms.reduce(0) { $0 + $1.weight }
+      // Rounding, of weights such as three times 1/3.
+      guard abs(total - 1) < 1e-6 else { throw ArithmeticError.expertsNotAveraged(type: type.rawValue, total: total) }
+    }
   }
 
   /// - Throws: The error that `error` makes of the difference if `value` is not the same in the first adapter.

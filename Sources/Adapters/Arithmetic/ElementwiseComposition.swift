@@ -1,5 +1,7 @@
 /// Token-routed adapters of one shape made into one, element by element, experts and routers alike: θ' = Σ wᵢ θᵢ.
 ///
+/// The weights must sum to 1: others would scale the routers' logits and count twice in the experts' products.
+///
 /// No single matrix stands for such an adapter, so no distance from an exact sum is known.
 struct ElementwiseComposition {
   let request: ArithmeticRequest

@@ -15,9 +15,9 @@ struct LowRankComposition {
     }
     let election = SignElection(majority: options.majority ?? .total, ignoresSignsOfWeights: isPEFTs)
     rule = switch request.operation {
-    case .add, .negate, .analogy: FactorSum()
+    case .add, .negate, .analogy: FactorSum(isSingle: request.isSingle)
     // PEFT does with a single adapter the same whatever the operator is.
-    case _ where isPEFTs && request.terms.count == 1: RootWeightedSum(pruning: nil, election: nil)
+    case _ where isPEFTs && request.isSingle: RootWeightedSum(pruning: nil, election: nil)
     case .cat: Concatenation()
     case .svd: TruncatedSum(rank: options.rank)
     case .linear, .magnitudePrune, .dareLinear: RootWeightedSum(pruning: pruning, election: nil)

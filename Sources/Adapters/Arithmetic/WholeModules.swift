@@ -2,14 +2,15 @@
 ///
 ///     W' = Σ wᵢ Wᵢ / Σ wᵢ        over the adapters that hold the module
 ///
-/// With weights that sum to 1 that is the paper's average; a head that a single adapter has stays as it is. Idle adapters
-/// give only what no other holds, all of them alike.
+/// With weights that sum to 1 that is the paper's average; a head that a single adapter has stays as it is. Weights of both
+/// signs make no mean: a head is no difference from a base that could be taken away. Idle adapters give only what no other
+/// holds, all of them alike.
 struct WholeModules {
   private(set) var tensors: [SavedTensor] = []
   private(set) var modulesToSave: [String] = []
   private(set) var taskHeads: [TaskHead] = []
 
-  /// - Throws: ``ArithmeticError`` for modules of different shapes, or weights that sum to 0.
+  /// - Throws: ``ArithmeticError`` for modules of different shapes, or weights of different signs.
   init(_ terms: [WeightedAdapter], idle: [WeightedAdapter] = []) throws {
     let all = terms + idle
     for term in all {
@@ -45,14 +46,21 @@ struct WholeModules {
       throw ArithmeticError.differentWholeModules(tensor: name, .init(owner, first.shape, term, tensor.shape))
     }
     guard holders.count > 1 else { return first }
-    let total = holders.reduce(0) { $0 + $1.term.weight }
-    guard abs(total) > 1e-9 * holders.reduce(0, { $0 + abs($1.term.weight) }) else {
-      throw ArithmeticError.wholeModulesCancel(tensor: name)
+    guard let shares = holders.map(\.term.weight).shares else {
+      throw ArithmeticError.wholeModulesHaveNoMean(tensor: name)
     }
     let values = first.values.indices.map { index in
-      Float(holders.reduce(0.0) { $0 + $1.term.weight / total * Double($1.tensor.values[index]) })
+      Float(zip(shares, holders).reduce(0.0) { $0 + $1.0 * Double($1.1.tensor.values[index]) })
     }
     return SavedTensor(name: name, shape: first.shape, values: values)
+  }
+}
+
+extension [Double] {
+  /// Weights made to sum to 1; nil where their signs differ or all are 0.
+  var shares: [Double]? {
+    let total = reduce(0, +)
+    return total != 0 && allSatisfy { $0 * total >= 0 } ? map { $0 / total } : nil
   }
 }
 

@@ -64,6 +64,17 @@ struct ArithmeticIdentityTests {
     #expect(try #require(other.relativeError).largest > 0.1)
   }
 
+  @Test(arguments: seeds) func nothingJumpsWhereAWeightGoesToZero(seed: UInt64) throws {
+    let adapters = try [RandomAdapter.lora(seed), RandomAdapter.lora(seed + 10)]
+    let results = try [1e-12, 0].map { weight in
+      let terms = zip(adapters, [0.8, weight]).enumerated().map { place, term in
+        WeightedAdapter(name: "\(place)", adapter: term.0, weight: term.1)
+      }
+      return try Composition(ArithmeticRequest(.add, expression: terms)).result.updates()
+    }
+    for (near, at) in zip(results[0], results[1]) { #expect(distance(near, at) < Self.tolerance) }
+  }
+
   @Test(arguments: seeds) func analogiesWithEqualLanguageModulesChangeNothing(seed: UInt64) throws {
     let vectors = try [1, 2, 2].map { try RandomAdapter.ia3(seed + 10 * $0) }
     let kept = try compose(.analogy, vectors, [1, 0.2]).result

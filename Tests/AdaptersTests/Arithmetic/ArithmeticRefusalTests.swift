@@ -78,6 +78,10 @@ struct ArithmeticRefusalTests {
     #expect(
       text(.add, [mixture, try RandomAdapter.moLoRA(2, alpha: 3)], [1, 1])
         == "the adapters differ in lora_alpha: a has 2, b has 3; only adapters that agree in it can be combined")
+    #expect(
+      text(.linear, [mixture, mixture], [1, 0.5])
+        == "the weights of token-routed adapters (MOLORA) must sum to 1, not to 1.5: they also scale the routers, so "
+        + "that another sum would not scale the update")
     var configuration = AdapterConfiguration(peftType: .taskLoRA)
     configuration.taskCount = 2
     let tensor = RandomAdapter.tensor(1, AdapterPlan.name("q_proj", TaskLoRA.suffixes[0]), [2, 3])

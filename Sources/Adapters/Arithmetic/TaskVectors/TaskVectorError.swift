@@ -12,7 +12,7 @@ public enum TaskVectorError: Error, CustomStringConvertible, Equatable {
   case differentTensors(name: String, lacks: [String], of: String)
   case differentShapes(tensor: String, Difference)
   case differentHeads(tensor: String, Difference)
-  case headsCancel(tensor: String)
+  case headsHaveNoMean(tensor: String)
   case tooLarge(tensor: String, dataType: String)
 
   /// Whether the command was called wrongly, and no file is at fault.
@@ -46,8 +46,8 @@ public enum TaskVectorError: Error, CustomStringConvertible, Equatable {
         + "combined"
     case .differentHeads(let tensor, let difference):
       "\(tensor): \(difference.text), so the models' heads cannot be averaged; leave them out with --without-heads"
-    case .headsCancel(let tensor):
-      "\(tensor): the weights of the models that hold it sum to 0, so that it has no mean; name a model with the head "
+    case .headsHaveNoMean(let tensor):
+      "\(tensor): the weights of the models that hold it have different signs, so that it has no mean; name a model with the head "
         + "that is wanted first, or leave heads out with --without-heads"
     case .tooLarge(let tensor, let dataType):
       "\(tensor): the result is too large for \(dataType), or a model's numbers are not finite; use smaller weights"

@@ -101,9 +101,8 @@ struct TaskVectorLayout {
     let holders = models.indices.filter { models[$0].weights[name] != nil }
     if isHead(name) { try requireSameHead(name, shape, holders.map { models[$0] }) }
     guard try holders.count < models.count || (base != nil && base?.shape(name) != shape) else { return .sum }
-    let held = holders.map { weights[$0] }
-    guard held.count == 1 || abs(held.reduce(0, +)) > 1e-9 * held.reduce(0, { $0 + abs($1) }) else {
-      throw TaskVectorError.headsCancel(tensor: name)
+    guard holders.count == 1 || holders.map({ weights[$0] }).shares != nil else {
+      throw TaskVectorError.headsHaveNoMean(tensor: name)
     }
     return .mean(of: holders)
   }

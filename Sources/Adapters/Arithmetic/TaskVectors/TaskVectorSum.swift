@@ -123,8 +123,9 @@ public struct TaskVectorSum {
 
   /// Σ wᵢ Wᵢ / Σ wᵢ over the models that hold it.
   private func mean(_ tensor: TaskVectorLayout.Tensor, _ holders: [Int]) throws -> [UInt8] {
-    if holders.count == 1 { return try models[holders[0]].bytes(tensor.name) }
-    let total = holders.reduce(0) { $0 + weights[$1] }, shares = holders.map { weights[$0] / total }
+    guard holders.count > 1, let shares = holders.map({ weights[$0] }).shares else {
+      return try models[holders[0]].bytes(tensor.name)
+    }
     let values = try holders.map { try models[$0].numbers(tensor.name) }
     return try Self.parts(of: tensor).reduce(into: []) { bytes, range in
       let mean = try rounded(TaskVectorRule.sum(values.map { $0.doubles(range) }, shares), tensor)

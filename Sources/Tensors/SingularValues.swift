@@ -24,7 +24,7 @@ public struct SingularValues: Sendable {
     func decompose(_ work: inout [Double], length: blasint) {
       var length = length
       dgesdd_(
-        "S", [m], [n], &numbers, [m], &sigma, &right, [m], &left, [k], &work, &length, &integers, &information)
+        "S", [m], [n], &numbers, [m], &sigma, &right, [m], &left, [k], &work, &length, &integers, &information, 1)
     }
     var work = [0.0]
     decompose(&work, length: -1)  // asks how much room it wants

@@ -1,13 +1,14 @@
 import Backbones
+import Checkpoints
 import Tensors
 
 /// A linear map that alone does what it did together with its adapter.
 public struct FoldedMap {
   public let map: Linear
-  /// W', as the backbone lays it; made when it is asked for.
-  public let weight: () throws -> [Float]
-  /// b', where the update changes it.
-  public let bias: [Float]?
+  /// W', as the backbone lays it, made when it is asked for: the numbers that a type for weights keeps.
+  public let weight: (DataType) throws -> [Float]
+  /// b' in 64 bits, where the update changes it.
+  public let bias: [Double]?
 }
 
 /// A method whose update of a map is the same for every token, so that the map's own numbers can take it in.
@@ -18,18 +19,19 @@ protocol FoldableMethod: AdapterMethod {
   /// - Throws: ``AdapterError`` or ``SavedAdapterError`` for tensors that are missing or have other shapes.
   func fold(_ site: SavedSite, into weight: DoubleMatrix) throws -> DoubleMatrix
 
-  /// b', or nil where it is b.
+  /// b' in 64 bits, or nil where it is b.
   ///
   /// - Throws: As ``fold(_:into:)``.
-  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Float]?
+  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Double]?
 }
 
 extension FoldableMethod {
-  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Float]? { nil }
+  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Double]? { nil }
 }
 
 extension SavedAdapter {
-  /// The adapted maps of a backbone with the adapter in their own numbers, computed in 64 bits and rounded once.
+  /// The adapted maps of a backbone with the adapter in their own numbers, computed in 64 bits; ``FoldedMap/weight``
+  /// rounds them once, to the type that it is given.
   ///
   /// - Throws: ``SavedAdapterError`` for a method that is routed, ``AdapterError`` where the model lacks a map or
   ///   tensors are missing. ``FoldedMap/weight`` throws for tensors of other shapes.
@@ -45,7 +47,7 @@ extension SavedAdapter {
         throw AdapterError.surplusTensors(site.tensors.values.map(\.name).sorted(), file: file)
       }
       return FoldedMap(
-        map: map, weight: { map.laid(try method.fold(site, into: map.transposedWeight)) },
+        map: map, weight: { $0.rounded(map.laid(try method.fold(site, into: map.transposedWeight))) },
         bias: try map.bias.flatMap { try method.fold(site, intoBias: $0.matrix.array()) })
     }
   }
@@ -60,7 +62,7 @@ extension Linear {
   }
 
   /// A matrix (outputs, inputs) as this map lays its weight.
-  fileprivate func laid(_ transposedWeight: DoubleMatrix) -> [Float] {
-    (layout == .outputsByInputs ? transposedWeight : transposedWeight.transposed).floats
+  fileprivate func laid(_ transposedWeight: DoubleMatrix) -> [Double] {
+    (layout == .outputsByInputs ? transposedWeight : transposedWeight.transposed).values
   }
 }

@@ -10,8 +10,8 @@ extension IA3: FoldableMethod {
     return weight.scalingColumns(by: try site.tensor("ia3_l", shape: [1, weight.columns]).values.map(Double.init))
   }
 
-  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Float]? {
+  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Double]? {
     guard !feedforward.contains(site.path) else { return nil }
-    return zip(try site.tensor("ia3_l", shape: [bias.count, 1]).values, bias).map { $0 * $1 }
+    return zip(try site.tensor("ia3_l", shape: [bias.count, 1]).values, bias).map { Double($0) * Double($1) }
   }
 }

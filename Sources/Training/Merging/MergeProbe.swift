@@ -14,11 +14,16 @@ public struct MergeProbe {
     /// The largest absolute logit of the adapted model.
     public let largest: Double
     public let logitCount: Int
+
+    /// Whether the rounding of weights to these types explains the difference.
+    public func isSound(in dataTypes: [DataType]) -> Bool {
+      difference.isFinite && difference <= MergeProbe.tolerance(for: dataTypes) * max(largest, 1)
+    }
   }
 
-  /// Differences relative to the largest logit beyond which a merge in 32 bits is not sound: single roundings make some
-  /// 1e-6.
-  public static let tolerance = 1e-3
+  /// Differences relative to the largest logit beyond which a merge is not sound. Single roundings make some 1e-6 in 32
+  /// bits; in 16 some 1e-3 (F16) and 1e-2 (BF16), with room for deep models.
+  public static func tolerance(for dataTypes: [DataType]) -> Double { dataTypes == [.float32] ? 1e-3 : 0.1 }
 
   private let inputs: Scorer.Inputs
 

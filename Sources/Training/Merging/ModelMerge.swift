@@ -15,8 +15,8 @@ public struct ModelMerge {
     public let wholeModules: [String]
     /// Whether embedding and output projection were tied, and no longer are.
     public let unties: Bool
-    /// The types in the file.
-    public let dataTypes: [String]
+    /// The types of the file's weights; buffers of integers and the like do not count.
+    public let dataTypes: [DataType]
   }
 
   private let assembly: ModelAssembly
@@ -67,14 +67,16 @@ public struct ModelMerge {
       isChanged = isChanged || result.isChanged
       return result.bytes
     }
-    guard isChanged else { throw ModelMergeError.changesNothing(adapter: adapter.file) }
+    let dataTypes = Set(tensors.map(\.dataType)).filter(\.holdsWeights).sorted { $0.rawValue < $1.rawValue }
+    guard isChanged else {
+      throw ModelMergeError.changesNothing(adapter: adapter.file, dataTypes: dataTypes.map(\.rawValue))
+    }
     try assembly.folder.copyCompanions(to: folder)
     try MergedConfiguration(isUntied: isUntied, dataType: dataType, classCount: classCount, labels: labels)
       .write(for: assembly.folder, into: folder)
     let modules = Set(whole.keys.map { $0.split(separator: ".").dropLast().joined(separator: ".") })
     return Summary(
-      foldedMaps: adapter.sites.count, wholeModules: modules.sorted(), unties: isUntied,
-      dataTypes: Set(tensors.map(\.dataType.rawValue)).sorted())
+      foldedMaps: adapter.sites.count, wholeModules: modules.sorted(), unties: isUntied, dataTypes: dataTypes)
   }
 
   // MARK: Tensors
@@ -103,13 +105,13 @@ public struct ModelMerge {
       if let original, numbers[parameter.name] == nil {
         return try MergedTensor(name, of: source, original: original, wanted: wanted)
       }
-      let values = numbers[parameter.name] ?? { parameter.matrix.array() }
+      let values = numbers[parameter.name] ?? { _ in parameter.matrix.array() }
       return try MergedTensor(
         name, shape: parameter.shape, of: source, original: original, wanted: wanted,
-        values: isUntied && parameter.name == projectionName ? { projection(try values()) } : values)
+        values: isUntied && parameter.name == projectionName ? { projection(try values($0), $0) } : values)
     }
     tensors += try added.map { name, tensor in
-      try MergedTensor(name, shape: tensor.shape, of: source, original: nil, wanted: wanted) { tensor.values }
+      try MergedTensor(name, shape: tensor.shape, of: source, original: nil, wanted: wanted) { _ in tensor.values }
     }
     let names = Set(tensors.map(\.name)), used = Set(fileNames.values)
     return tensors + (try source.names.filter { !used.contains($0) && !names.contains($0) }.map {
@@ -118,22 +120,20 @@ public struct ModelMerge {
   }
 
   /// The numbers of those parameters that the adapter changes.
-  private func newNumbers() throws -> [String: () throws -> [Float]] {
-    var numbers: [String: () throws -> [Float]] = whole.mapValues { tensor in { tensor.values } }
+  private func newNumbers() throws -> [String: MergedTensor.Values] {
+    var numbers: [String: MergedTensor.Values] = whole.mapValues { tensor in { _ in tensor.values } }
     for folded in try adapter.foldedMaps(of: backbone) {
       numbers[folded.map.weight.name] = folded.weight
-      if let bias = folded.map.bias, let values = folded.bias { numbers[bias.name] = { values } }
+      if let bias = folded.map.bias, let values = folded.bias { numbers[bias.name] = { $0.rounded(values) } }
     }
     return numbers
   }
 
-  /// T5 divides the last states by √width where the projection is tied, and only there: one that is apart takes the
-  /// factor in.
-  private func projection(_ values: [Float]) -> [Float] {
-    guard case .encoderDecoder = backbone.architecture,
-      let width = backbone.parameters.first(where: { $0.name == projectionName })?.shape.last
-    else { return values }
-    let factor = 1 / Float(width).squareRoot()
-    return values.map { $0 * factor }
+  /// T5 divides the last states by √width only where the projection is tied, and version 1.1 not even there: one that
+  /// is apart takes the factor in.
+  private func projection(_ values: [Float], _ dataType: DataType) -> [Float] {
+    guard let model = backbone as? T5, model.configuration.scalesOutputs else { return values }
+    let factor = 1 / Double(model.configuration.width).squareRoot()
+    return dataType.rounded(values.map { Double($0) * factor })
   }
 }

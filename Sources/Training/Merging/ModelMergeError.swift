@@ -2,7 +2,7 @@
 public enum ModelMergeError: Error, CustomStringConvertible, Equatable {
   case noTask(tasks: [String])
   case sameForAllTasks(type: String)
-  case changesNothing(adapter: String)
+  case changesNothing(adapter: String, dataTypes: [String])
   case overflows(tensor: String, dataType: String)
   case differs(difference: Double, largest: Double)
 
@@ -21,8 +21,10 @@ public enum ModelMergeError: Error, CustomStringConvertible, Equatable {
         + tasks.prefix(8).joined(separator: ", ") + (tasks.count > 8 ? ", …" : "")
     case .sameForAllTasks(let type):
       "an adapter of peft_type \(type) without heads of tasks is the same for all tasks: leave --task out"
-    case .changesNothing(let adapter):
+    case .changesNothing(let adapter, let dataTypes):
       "\(adapter) would leave every weight as it is: is it trained? Nothing is written"
+        + (dataTypes == ["F32"]
+          ? "" : " (\(dataTypes.joined(separator: ", ")) may round its changes away: --dtype F32 keeps smaller ones)")
     case .overflows(let tensor, let dataType):
       "\(tensor): the merged numbers are too large for \(dataType): choose --dtype F32 or BF16"
     case .differs(let difference, let largest):

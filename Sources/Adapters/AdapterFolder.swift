@@ -116,10 +116,17 @@ public enum AdapterFolder {
     try SafetensorsWriter.verify(file, tensors: tensors)
     guard !isFull else { return }
     let inputsFirst = model.backbone.linears.first?.layout == .inputsByOutputs
+    try write(configuration, storesInputsFirst: inputsFirst, into: folder)
+  }
+
+  /// Writes adapter_config.json into an existing folder.
+  ///
+  /// - Throws: An error of the file.
+  static func write(_ configuration: AdapterConfiguration, storesInputsFirst: Bool, into folder: URL) throws {
     let data = try JSONSerialization.data(
-      withJSONObject: configuration.json(storesInputsFirst: inputsFirst),
+      withJSONObject: configuration.json(storesInputsFirst: storesInputsFirst),
       options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
-    try data.write(to: folder.appending(path: configurationName))
+    try FileSystem.atomicWrite(data, to: folder.appending(path: configurationName))
   }
 }
 

@@ -55,7 +55,7 @@ struct Compose: ParsableCommand {
   var majority: MajoritySign?
   @Option(help: "svd: the result's rank. Default: the largest of the adapters'.")
   var rank: Int?
-  @Option(help: "dare_linear, dare_ties: what decides the lots. Default: 0.")
+  @Option(help: "dare_linear, dare_ties: the seed of the random drop. Default: 0.")
   var seed: UInt64?
   @Option(help: "Of models trained whole: the one that all were trained from, as for score.")
   var model: String?
@@ -68,7 +68,7 @@ struct Compose: ParsableCommand {
   @OptionGroup var searchOptions: SearchOptions
   @Option(help: "The folder to write; it must not be there yet, or be empty.", completion: .directory)
   var output: String
-  @Flag(help: "Replace the adapter that the output folder holds.")
+  @Flag(help: "Replace the output folder, if it holds a composed adapter and nothing else.")
   var overwrite = false
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -99,7 +99,7 @@ struct Compose: ParsableCommand {
     try AtomicFolder.write(to: URL(filePath: output), replaceExisting: overwrite, writesManifest: false) {
       try composition.result.write(into: $0)
     }
-    let report = CompositionReport(chosen, request.terms, composition, output: output)
+    let report = CompositionReport(request, composition, output: output)
     if json { return try CommandOutput.result(report.json) }
     try CommandOutput.result(report.lines.joined(separator: "\n"))
   }
@@ -179,31 +179,6 @@ struct Compose: ParsableCommand {
       folders.append((parts[0], URL(filePath: parts[1])))
     }
     return folders
-  }
-
-  // MARK: The output
-
-  func requireOutput(among inputs: [URL]) throws {
-    let folder = URL(filePath: output)
-    // Only an adapter gives way, whatever else the path may mean by mistake.
-    guard overwrite, ModelOptions.holdsAdapter(folder) else {
-      return try OutputTarget.requireNewFolder(output, option: "--output")
-    }
-    let place = folder.standardizedFileURL.resolvingSymlinksInPath()
-    guard !inputs.contains(where: { $0.standardizedFileURL.resolvingSymlinksInPath() == place }) else {
-      throw UsageError("--output \(output) is one of the adapters: choose another folder")
-    }
-  }
-
-  /// The arguments with a space before those expressions that begin with a minus, which else count as options.
-  static func shielded(_ arguments: [String]) -> [String] {
-    guard arguments.first == "compose" else { return arguments }
-    let flags = ["--json", "--peft-compatible", "--without-heads", "--overwrite"]
-    return arguments.indices.map { place in
-      let argument = arguments[place], previous = place > 0 ? arguments[place - 1] : ""
-      let isMinus = argument.hasPrefix("-") && !argument.hasPrefix("--") && argument != "-h"
-      return isMinus && (!previous.hasPrefix("--") || flags.contains(previous)) ? " " + argument : argument
-    }
   }
 }
 

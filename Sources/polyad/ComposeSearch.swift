@@ -8,6 +8,9 @@ struct ComposeSearch {
   private let command: Compose
   private let expression: String
 
+  /// The files beside the adapter: the scores of each λ, as numbers and drawn.
+  static let scoresName = "search.json", plotName = "search.svg"
+
   init(_ command: Compose, _ expression: String) { (self.command, self.expression) = (command, expression) }
 
   private var options: SearchOptions { command.searchOptions }
@@ -62,6 +65,8 @@ struct ComposeSearch {
   // MARK: The output
 
   private func conclude(_ result: SearchResult, _ request: ArithmeticRequest) throws {
+    // The scores are said first: they took long, and the folder may not take the adapter.
+    if !command.json { try CommandOutput.result((result.table.lines + [""]).joined(separator: "\n")) }
     let composition = try Composition(request)
     let found: [JSONValue.Member] = [
       .init("expression", .string(expression)), .init("recipe", .string(options.recipe ?? "")),
@@ -74,14 +79,14 @@ struct ComposeSearch {
     ) { folder in
       try composition.result.write(into: folder)
       try FileSystem.atomicWrite(
-        Data((JSONValue.object(found).text + "\n").utf8), to: folder.appending(path: "search.json"))
+        Data((JSONValue.object(found).text + "\n").utf8), to: folder.appending(path: Self.scoresName))
       try FileSystem.atomicWrite(
-        Data(result.plot(title: expression).svg.utf8), to: folder.appending(path: "search.svg"))
+        Data(result.plot(title: expression).svg.utf8), to: folder.appending(path: Self.plotName))
     }
-    let report = CompositionReport(operation, request.terms, composition, output: command.output)
+    let report = CompositionReport(request, composition, output: command.output)
     if command.json {
       return try CommandOutput.result(.object(found + [.init("composition", report.json)]))
     }
-    try CommandOutput.result((result.table.lines + [""] + report.lines).joined(separator: "\n"))
+    try CommandOutput.result(report.lines.joined(separator: "\n"))
   }
 }

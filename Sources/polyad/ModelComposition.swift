@@ -49,8 +49,8 @@ struct ModelComposition {
       tensors = try sum.write(into: $0)
     }
     let report = ModelCompositionReport(
-      operation, terms.map { ($0.name, $0.weight) }, base: command.model, tensors, averaged: sum.averagedTensors,
-      output: command.output)
+      WeightedSum(operation: operation, terms: terms.map { ($0.name, $0.weight) }), base: command.model, tensors,
+      averaged: sum.averagedTensors, output: command.output)
     if command.json { return try CommandOutput.result(report.json) }
     try CommandOutput.result(report.lines.joined(separator: "\n"))
   }

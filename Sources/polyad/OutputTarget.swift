@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 import Glibc
 
-/// A file that a command writes when its work is done.
+/// A file or folder that a command writes when its work is done.
 enum OutputTarget {
   /// Checks, before the work starts, that the file can be written: its folder is there and may be written in, or it is
   /// a pipe or device that may be written to.
@@ -22,7 +22,8 @@ enum OutputTarget {
     }
   }
 
-  /// Checks, before the work starts, that a folder can appear at `path`: nothing is there, or an empty folder.
+  /// Checks, before the work starts, that a folder can appear at `path`: nothing is there, or an empty folder, and the
+  /// nearest folder above may be written in.
   ///
   /// - Throws: `UsageError`.
   static func requireNewFolder(_ path: String, option: String) throws {
@@ -33,6 +34,35 @@ enum OutputTarget {
       }
     } else if access(folder.path, F_OK) == 0 {
       throw UsageError("\(option) \(path) is a file: name a folder")
+    }
+    try requireWritableParent(path, option: option)
+  }
+
+  /// Checks, before the work starts, that the folder at `path` can give way to a new one: it holds nothing but files of
+  /// these names, and the folder above may be written in.
+  ///
+  /// - Parameter content: What such a folder holds, in words.
+  /// - Throws: `UsageError`.
+  static func requireReplaceable(_ path: String, option: String, holding names: Set<String>, _ content: String) throws {
+    let folder = URL(filePath: path)
+    let found = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    if let stranger = found.first(where: { !names.contains($0) || FileSystem.isFolder(folder.appending(path: $0)) }) {
+      throw UsageError(
+        "\(option) \(path) holds more than \(content), such as \(stranger): choose another folder or remove it")
+    }
+    try requireWritableParent(path, option: option)
+  }
+
+  /// Folders above that are missing are made when the work is done.
+  private static func requireWritableParent(_ path: String, option: String) throws {
+    var parent = URL(filePath: path).standardizedFileURL.resolvingSymlinksInPath().deletingLastPathComponent()
+    while access(parent.path, F_OK) != 0, errno == ENOENT || errno == ENOTDIR, parent.path != "/" {
+      parent.deleteLastPathComponent()
+    }
+    let text = "\(option) \(path) cannot be written: \(parent.path)"
+    guard FileSystem.isFolder(parent) else { throw UsageError(text + " is a file") }
+    guard access(parent.path, W_OK | X_OK) == 0 else {
+      throw UsageError("\(text): \(String(cString: strerror(errno)))")
     }
   }
 }

@@ -25,7 +25,7 @@ struct Polyad: ParsableCommand {
     MatrixLibrary.restartWithBetterKernelsIfAny()
     do {
       try requireKnownVerb()
-      var command = try parseAsRoot(Compose.shielded(Array(CommandLine.arguments.dropFirst())))
+      var command = try parseAsRoot(arguments)
       try command.run()
     } catch let stop as StoppedAfterSaving {
       Glibc.exit(stop.exitCode)
@@ -33,6 +33,9 @@ struct Polyad: ParsableCommand {
       end(error)
     }
   }
+
+  /// The command line as it is read.
+  private static var arguments: [String] { Compose.shielded(Array(CommandLine.arguments.dropFirst())) }
 
   // MARK: Faults in how the program was called
 
@@ -54,7 +57,6 @@ struct Polyad: ParsableCommand {
 
   /// What to say of the first option that the verb does not have; the argument parser speaks of missing ones first.
   private static var unknownOption: String? {
-    let arguments = CommandLine.arguments.dropFirst()
     var command: any ParsableCommand.Type = Polyad.self
     for argument in arguments {
       guard let next = command.configuration.subcommands.first(where: { name(of: $0) == argument }) else { break }

@@ -12,15 +12,22 @@ struct TensorGroup: Equatable {
 
   /// The groups of a file, in the order of their first tensors.
   static func groups(of source: any TensorSource) -> [TensorGroup] {
-    let tensors = source.names.compactMap { name in
-      (try? source.info(name)).map { (pattern: pattern(name), info: $0) }
-    }
-    return unique(tensors.map(\.pattern)).map { pattern in
-      let infos = tensors.filter { $0.pattern == pattern }.map(\.info)
+    let tensors = source.names.compactMap { name in (try? source.info(name)).map { (name: name, info: $0) } }
+    return grouped(tensors, by: \.name).map { pattern, tensors in
+      let infos = tensors.map(\.info)
       return TensorGroup(
         pattern: pattern, shapes: unique(infos.map(\.shape)), dataTypes: unique(infos.map(\.dataType.rawValue)),
         tensorCount: infos.count, parameterCount: infos.reduce(0) { $0 + $1.elementCount })
     }
+  }
+
+  /// What belongs to tensors, by the patterns of their names, in the order of each group's first.
+  static func grouped<Value>(
+    _ values: [Value], by name: (Value) -> String
+  ) -> [(pattern: String, values: [Value])] {
+    let patterns = values.map { pattern(name($0)) }
+    let groups = Dictionary(grouping: zip(patterns, values), by: \.0)
+    return unique(patterns).map { pattern in (pattern, (groups[pattern] ?? []).map(\.1)) }
   }
 
   /// A name with `*` for its numbers.
@@ -30,7 +37,7 @@ struct TensorGroup: Equatable {
   }
 
   /// The values without repetitions, in the order in which they come.
-  private static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
+  static func unique<Value: Hashable>(_ values: [Value]) -> [Value] {
     var seen: Set<Value> = []
     return values.filter { seen.insert($0).inserted }
   }

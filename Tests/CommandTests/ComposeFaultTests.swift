@@ -46,6 +46,11 @@ struct ComposeFaultTests {
       2, "operator add needs 2 weight(s) here, not 1: give --weights one an adapter, such as 0.5,0.5", "--operator",
       "add", "--weights", "1", "--adapter", one, "--adapter", two),
     Fault(2, "The value '1,x' is invalid for '--weights <weights>'", "--operator", "add", "--weights", "1,x"),
+    Fault(
+      2, "--peft-compatible is for linear, cat, svd, ties, magnitude_prune, dare_linear, dare_ties alone, not for add: "
+        + "leave it out", "a", "--peft-compatible", "--adapter", "a=\(one)"),
+    Fault(2, "Unknown option '--adaptor'. Did you mean '--adapter'?", "a", "--adaptor", "a=\(one)"),
+    Fault(2, "--weights is for --operator without", "--a", "--weights", "1", "--adapter", "a=\(one)"),
     Fault(2, "--rank is for svd alone, not for add: leave it out", "a", "--rank", "3", "--adapter", "a=\(one)"),
     Fault(
       2, "operator ties needs --density, the share of the entries that stay, such as 0.5", "a", "--operator", "ties",

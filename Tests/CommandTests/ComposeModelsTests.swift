@@ -121,7 +121,10 @@ struct ComposeModelsTests {
         (2, "operator cat sets LoRA's factors side by side", ["a", "--operator", "cat"] + one + base),
         (4, "a is a whole model and l an adapter", ["a + l", "--adapter", "l=lora"] + one + base),
         (2, "--model is the base of models", ["l", "--adapter", "l=lora"] + base),
-        (2, "--peft-compatible: PEFT combines no whole models", ["a", "--peft-compatible"] + one + base),
+        (
+          2, "--peft-compatible: PEFT combines no whole models",
+          ["a", "--operator", "linear", "--peft-compatible"] + one + base
+        ),
         (2, "--base-model: it names the base of adapters", ["a", "--base-model", "x"] + one + base),
         (2, "--overwrite: only adapters are replaced", ["a", "--overwrite"] + one + base),
         (2, "--search looks among sums of adapters", ["--search", "λ*a", "--recipe", "recipe.yaml"] + one),

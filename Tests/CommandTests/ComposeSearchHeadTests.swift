@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `polyad compose --search` over adapters with classification heads.
+/// `polyad compose`, most of all `--search`, over adapters with classification heads.
 @Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ComposeSearchHeadTests {
   private static func task(_ name: String) -> String {
@@ -56,6 +56,26 @@ struct ComposeSearchHeadTests {
       let tasks = try #require(read(evaluated.standardOutput)["tasks"] as? [String: [String: Double]])
       let candidates = try #require(read(found)["candidates"] as? [[String: Any]])
       #expect(try #require(candidates.first?["tasks"] as? [String: [String: Double]]) == tasks)
+    }
+  }
+
+  @Test func theReportSaysWhatBecameOfTheHeads() throws {
+    try with { folder in
+      func text(_ adapters: [String], _ options: [String] = []) throws -> [String] {
+        let arguments = ["compose", "0.75*a + 0.25*b", "--output", "out", "--overwrite"] + options
+        let outcome = try PolyadProcess.run(arguments + adapters.flatMap { ["--adapter", $0] }, in: folder.url)
+        #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+        return outcome.standardOutput.split(separator: "\n").map(String.init)
+      }
+      let both = ["a=tone", "b=mood"], one = ["a=tone", "b=tone"]
+      #expect(try text(both).contains("taken over: classifier.tone (a), classifier.mood (b)"))
+      #expect(try text(one).contains("averaged: classifier.tone (0.75 a + 0.25 b)"))
+      #expect(try text(one, ["--without-heads"]).contains("left out: classifier.tone (a, b)"))
+      let json = try read(text(one, ["--json"]).joined())
+      let modules = try #require(json["whole_modules"] as? [[String: Any]])
+      #expect(modules.count == 1 && modules[0]["module"] as? String == "classifier.tone")
+      #expect(modules[0]["treatment"] as? String == "averaged" && modules[0]["adapters"] as? [String] == ["a", "b"])
+      #expect(modules[0]["shares"] as? [Double] == [0.75, 0.25])
     }
   }
 

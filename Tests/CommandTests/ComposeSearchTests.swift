@@ -138,6 +138,21 @@ struct ComposeSearchTests {
     }
   }
 
+  @Test func theScoresAreThereEvenIfTheAdapterCannotBeWritten() throws {
+    try with { folder in
+      let tuned = try search("λ*a + b", ["--grid", "0,0.5"], output: "first", in: folder)
+      try #require(tuned.exitCode == 0)
+      // The texts are cached by now; no file above a kibibyte can be written.
+      let outcome = try PolyadProcess.run(
+        ["compose", "--search", "λ*a + b", "--recipe", "eval.yaml", "--output", "out", "--grid", "0,0.5"]
+          + Self.adapters, in: folder, shell: "ulimit -f 1")
+      #expect(outcome.exitCode == 3, "\(outcome.standardError)")
+      let lines = outcome.standardOutput.split(separator: "\n").map(String.init)
+      #expect(lines == tuned.standardOutput.split(separator: "\n").prefix(4).map(String.init))
+      #expect(!FileManager.default.fileExists(atPath: folder.appending(path: "out").path))
+    }
+  }
+
   private struct Fault {
     let exitCode: Int32
     let text: String
@@ -172,6 +187,8 @@ struct ComposeSearchTests {
     Fault(
       2, "--output say.jsonl is a file: name a folder", "--search", "λ*a + b", "--recipe", "eval.yaml", "--output",
       "say.jsonl"),
+    Fault(
+      2, "say.jsonl is a file", "--search", "λ*a + b", "--recipe", "eval.yaml", "--output", "say.jsonl/out"),
   ]
 
   @Test func aFaultIsSaidOnceAndNothingIsWritten() throws {

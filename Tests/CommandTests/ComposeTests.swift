@@ -58,6 +58,14 @@ struct ComposeTests {
           ["--operator", "add", "--weights", "0.6,0.4", "--adapter", one, "--adapter", two]
         ),
         (["-0.7*a", "--adapter", "a=\(one)"], ["--operator", "negate", "--weights", "0.7", "--adapter", one]),
+        (["--adapter=a=\(one)", "-0.7*a"], ["--operator", "negate", "--weights", "0.7", "--adapter", one]),
+        (["--adapter", "a=\(one)", "\u{2212}0.7*a"], ["--operator", "negate", "--weights", "0.7", "--adapter", one]),
+        (["--a", "--adapter", "a=\(one)"], ["--operator", "add", "--weights", "1", "--adapter", one]),
+        (["--without-heads", "--0.5*a", "--adapter=a=\(one)"], ["--operator=add", "--weights=0.5", "--adapter", one]),
+        (
+          ["--adapter", "a=\(one)", "--adapter", "b=\(two)", "--overwrite", "--a-b"],
+          ["--operator", "add", "--weights", "1,-1", "--adapter", one, "--adapter", two]
+        ),
         (
           ["--adapter", "a=\(one)", "--adapter", "b=\(two)", "--operator", "linear", "--peft-compatible", "-(a-b)/2"],
           ["--operator", "linear", "--weights", "-0.5,0.5", "--adapter", one, "--adapter", two]
@@ -110,6 +118,17 @@ struct ComposeTests {
       let negated = try run(["-0.7*a", "--adapter", "a=\(vectors)", "--output", "negated"], in: folder)
       #expect(negated.exitCode == 0 && negated.standardOutput.hasPrefix("add: -0.7 a\n"))
       #expect(!negated.standardOutput.contains("rank") && !negated.standardOutput.contains("cross"))
+    }
+  }
+
+  @Test func aRankBeyondTheSumsIsSaidNotToBeReached() throws {
+    try withTemporaryFolder { folder in
+      let arguments = ["a + b", "--operator", "svd", "--adapter", "a=\(one)", "--adapter", "b=\(wide)", "--rank"]
+      let cut = try run(arguments + ["11", "--output", "cut"], in: folder)
+      let note = "--rank 11 is more than the sum has: the result's largest rank is 10.\n"
+      #expect(cut.exitCode == 0 && cut.standardOutput.contains(note), "\(cut.standardOutput)")
+      let reached = try run(arguments + ["10", "--output", "reached"], in: folder)
+      #expect(reached.exitCode == 0 && !reached.standardOutput.contains("--rank"))
     }
   }
 

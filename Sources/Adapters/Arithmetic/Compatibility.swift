@@ -9,11 +9,9 @@ extension ArithmeticRequest {
 
   /// - Throws: ``ArithmeticError`` with the first thing that does not fit.
   func requireCompatible() throws {
+    for term in others { try require(term, \.configuration.peftType.rawValue) { .differentTypes($0) } }
+    try requireOneBase()
     for term in others {
-      try require(term, \.configuration.peftType.rawValue) { .differentTypes($0) }
-      if options.baseModel == nil, term.base != nil, first.base != nil {
-        try require(term, \.knownBase) { .differentBaseModels($0) }
-      }
       try require(term, \.storesInputsFirst) { .differentOptions(key: "fan_in_fan_out", $0) }
       try requireSameMaps(term)
     }
@@ -32,6 +30,15 @@ extension ArithmeticRequest {
   ) throws {
     let own = value(first.adapter), its = value(term.adapter)
     guard own == its else { throw error(.init(first, own, term, its)) }
+  }
+
+  /// Adapters that name no base model go with any.
+  private func requireOneBase() throws {
+    let named = (terms + idle).compactMap { term in term.base.map { (term: term, base: $0) } }
+    guard options.baseModel == nil, let known = named.first else { return }
+    for other in named where other.base != known.base {
+      throw ArithmeticError.differentBaseModels(.init(known.term, known.base, other.term, other.base))
+    }
   }
 
   private func requireSameMaps(_ term: WeightedAdapter) throws {
@@ -70,13 +77,8 @@ extension ArithmeticRequest {
 }
 
 extension WeightedAdapter {
-  fileprivate var base: String? { adapter.configuration.baseModel }
-}
-
-extension SavedAdapter {
   /// The base model's name without a slash at its end.
-  fileprivate var knownBase: String {
-    let name = configuration.baseModel ?? ""
-    return name.hasSuffix("/") ? String(name.dropLast()) : name
+  fileprivate var base: String? {
+    adapter.configuration.baseModel.map { $0.hasSuffix("/") ? String($0.dropLast()) : $0 }
   }
 }

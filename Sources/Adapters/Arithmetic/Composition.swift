@@ -4,6 +4,8 @@ public struct Composition: Sendable {
   public let result: SavedAdapter
   /// What came of each adapted map.
   public let maps: [MapReport]
+  /// What became of each module that was trained whole.
+  public let wholeModules: [WholeModuleReport]
 
   /// - Throws: ``ArithmeticError`` for adapters that do not fit each other or the operator, ``ArithmeticRequestError``
   ///   for options that do not fit it, or an error of an adapter's tensors.
@@ -21,7 +23,12 @@ public struct Composition: Sendable {
       request.options.baseModel ?? request.terms.compactMap(\.adapter.configuration.baseModel).first
     let whole = request.options.leavesOutWholeModules ? nil : try WholeModules(request.terms, idle: request.idle)
     (configuration.modulesToSave, configuration.taskHeads) = (whole?.modulesToSave ?? [], whole?.taskHeads ?? [])
+    // PEFT chooses the model's class by it, which must have a place for the head.
+    if whole != nil, let owner = (request.terms + request.idle).map(\.adapter.configuration).first(where: \.holdsHead) {
+      configuration.taskType = owner.taskType
+    }
     tensors += whole?.tensors ?? []
+    wholeModules = request.wholeModules
     if let tensor = tensors.first(where: { !$0.values.allSatisfy(\.isFinite) }) {
       throw ArithmeticError.tooLarge(path: tensor.name)
     }
@@ -31,14 +38,19 @@ public struct Composition: Sendable {
   }
 
   /// The largest and the mean relative error of a map; nil where none is known.
-  public var relativeError: (largest: Double, mean: Double)? {
-    let errors = maps.compactMap(\.relativeError)
-    return errors.isEmpty ? nil : (errors.max() ?? 0, errors.reduce(0, +) / Double(errors.count))
-  }
+  public var relativeError: RelativeErrors? { RelativeErrors(maps.compactMap(\.relativeError)) }
 
   /// The least and the mean share of Σσ² that a truncated sum keeps at a map; nil for other sums.
   public var keptEnergy: (least: Double, mean: Double)? {
     let energies = maps.compactMap(\.keptEnergy)
     return energies.isEmpty ? nil : (energies.min() ?? 0, energies.reduce(0, +) / Double(energies.count))
+  }
+}
+
+extension AdapterConfiguration {
+  /// Whether it brings a head that classifies.
+  fileprivate var holdsHead: Bool {
+    !taskHeads.isEmpty
+      || modulesToSave.contains { name in Self.classifierNames.contains { ("." + name).hasSuffix("." + $0) } }
   }
 }

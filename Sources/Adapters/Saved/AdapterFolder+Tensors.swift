@@ -12,10 +12,7 @@ extension AdapterFolder {
     let file = folder.appending(path: weightsName)
     try SafetensorsWriter.write(to: file, arrays: tensors)
     try SafetensorsWriter.verify(file, arrays: tensors)
-    let data = try JSONSerialization.data(
-      withJSONObject: configuration.json(storesInputsFirst: storesInputsFirst),
-      options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
-    try FileSystem.atomicWrite(data, to: folder.appending(path: configurationName))
+    try write(configuration, storesInputsFirst: storesInputsFirst, into: folder)
   }
 }
 

@@ -27,6 +27,7 @@ struct AdapterExpressionTests {
     ("5E+1*e5", [("e5", 50)]),
     (" \t(  ( a ) )\n", [("a", 1)]),
     ("λ_1.x/2", [("λ_1.x", 0.5)]),
+    ("\u{2212}a \u{2212} 1e\u{2212}1*b", [("a", -1), ("b", -0.1)]),
   ]
 
   @Test(arguments: sums.indices) func anExpressionIsAWeightedSum(index: Int) throws {

@@ -37,7 +37,8 @@ struct ArithmeticFixtureTests {
     let operation = try #require(ArithmeticOperator(rawValue: wanted.operator))
     let adapters = try wanted.inputs.map { try SavedAdapter(Self.folder.appending(path: "\(kind)/inputs/\($0)")) }
     let composition = try compose(operation, adapters, wanted.weights) {
-      ($0.rank, $0.density, $0.isPEFTCompatible) = (wanted.svd_rank, wanted.density, isPEFTCompatible)
+      ($0.rank, $0.density) = (wanted.svd_rank, wanted.density)
+      $0.isPEFTCompatible = isPEFTCompatible && !operation.isPapers
       $0.majority = wanted.majority_sign_method.flatMap { MajoritySign(rawValue: $0) }
     }
     let result = Self.folder.appending(path: wanted.case)

@@ -40,6 +40,10 @@ struct ArithmeticRefusalTests {
       text(.add, [first, other], [1, 1])
         == "the adapters belong to different base models: a has models/a, b has models/b; if they are one model under "
         + "two names, say so with --base-model NAME")
+    #expect(
+      text(.add, [try one.get(), first, other], [1, 1, 1])
+        == "the adapters belong to different base models: b has models/a, c has models/b; if they are one model under "
+        + "two names, say so with --base-model NAME")
     let result = try compose(.add, [first, other], [1, 1]) { $0.baseModel = "models/a" }.result
     #expect(result.configuration.baseModel == "models/a")
   }
@@ -113,6 +117,14 @@ struct ArithmeticRefusalTests {
         == "--density is for ties, magnitude_prune, dare_linear, dare_ties alone, not for linear: leave it out")
     #expect(
       text(.cat, [a, a], [1, 1]) { $0.rank = 2 } == "--rank is for svd alone, not for cat: leave it out")
+    for operation in [ArithmeticOperator.add, .negate, .analogy] {
+      let count = operation == .analogy ? 3 : 1
+      #expect(
+        text(operation, Array(repeating: a, count: count), Array(repeating: 1, count: min(count, 2))) {
+          $0.isPEFTCompatible = true
+        } == "--peft-compatible is for linear, cat, svd, ties, magnitude_prune, dare_linear, dare_ties alone, not for "
+          + "\(operation.rawValue): leave it out")
+    }
     #expect(text(.svd, [a, a], [1, 1]) { $0.seed = 2 }.hasPrefix("--seed is for dare_linear, dare_ties alone"))
     #expect(text(.svd, [a, a], [1, 1]) { $0.majority = .total }.hasPrefix("--majority is for ties, dare_ties alone"))
     #expect(

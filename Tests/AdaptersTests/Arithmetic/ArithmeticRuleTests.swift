@@ -68,6 +68,35 @@ struct ArithmeticRuleTests {
     #expect(composition.result.configuration.loraAlpha == 6)
   }
 
+  @Test func dareAddsWhatItsDropLeavesAsLinearAndTiesDo() throws {
+    let adapters = try [RandomAdapter.lora(1, alpha: 6), RandomAdapter.lora(2), RandomAdapter.lora(3)]
+    let weights = [0.6, -0.4, 0.3], pairs = [(ArithmeticOperator.dareLinear, nil), (.dareTies, SignElection(
+      majority: .total, ignoresSignsOfWeights: false))]
+    for (operation, election) in pairs {
+      for density in [1, 0.6] {
+        let result = try compose(operation, adapters, weights) { ($0.density, $0.seed) = (density, 5) }.result
+        let pruning = Pruning(choice: .lots(RandomKey(seed: 5).child("dare")), density: density)
+        for (name, tensor) in result.byName {
+          let factors = try zip(adapters, weights).enumerated().map { place, term in
+            let found = try #require(term.0.byName[name])
+            let matrix = DoubleMatrix(rows: found.shape[0], columns: found.shape[1], values: found.values)
+            return pruning.apply(to: matrix, adapter: place, name: name)
+          }
+          // w s of the three: alpha / r is 2, 1 and 1; the sign is on A.
+          let roots = [1.2, 0.4, 0.3].map { $0.squareRoot() }
+          let signed = name.contains("lora_A") ? [roots[0], -roots[1], roots[2]] : roots
+          let expected = election?.mean(factors, signed) ?? factors.sum(signed)
+          #expect(zip(tensor.values, expected.values).allSatisfy { abs(Double($0) - $1) < 1e-6 }, "\(name)")
+        }
+      }
+    }
+    let plain = try compose(.linear, adapters, weights).result.byName
+    #expect(try compose(.dareLinear, adapters, weights) { $0.density = 1 }.result.byName == plain)
+    let elected = try compose(.ties, adapters, weights) { $0.density = 1 }.result.byName
+    #expect(try compose(.dareTies, adapters, weights) { $0.density = 1 }.result.byName == elected)
+    #expect(elected != plain)
+  }
+
   @Test(arguments: [false, true]) func theTruncatedSumAppliesScalesOnce(isPEFT: Bool) throws {
     let adapters = try [RandomAdapter.lora(1, alpha: 6), RandomAdapter.lora(2, alpha: 3)]
     let updates = try adapters.map { try $0.updates() }

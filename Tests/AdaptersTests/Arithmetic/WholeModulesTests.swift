@@ -27,6 +27,23 @@ struct WholeModulesTests {
     #expect(head(try compose(.negate, [adapters[0]], []).result) == [1, 2])
   }
 
+  @Test func theTaskTypeIsThatOfTheHead() throws {
+    let language = try RandomAdapter.lora(1) { $0.taskType = "FEATURE_EXTRACTION" }
+    let classifier = try RandomAdapter.lora(2, whole: [SavedTensor(name: Self.name, shape: [1], values: [1])]) {
+      ($0.modulesToSave, $0.taskType) = (["classifier"], "SEQ_CLS")
+    }
+    func type(_ options: (inout ArithmeticOptions) -> Void = { _ in }) throws -> String? {
+      try compose(.add, [language, language, classifier], [0.2, -0.2, 0.8], options: options)
+        .result.configuration.taskType
+    }
+    #expect(try type() == "SEQ_CLS")
+    #expect(try type { $0.leavesOutWholeModules = true } == "FEATURE_EXTRACTION")
+    let idle = try ArithmeticRequest(
+      .add, [WeightedAdapter(name: "a", adapter: language, weight: 1)],
+      idle: [WeightedAdapter(name: "b", adapter: classifier, weight: 0)])
+    #expect(try Composition(idle).result.configuration.taskType == "SEQ_CLS")
+  }
+
   @Test func anIdleAdapterGivesTheHeadThatItAloneHas() throws {
     func composed(_ heads: [[Float]?]) throws -> [Float]? {
       let terms = try heads.enumerated().map { place, head in

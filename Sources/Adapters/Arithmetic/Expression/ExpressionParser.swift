@@ -16,8 +16,10 @@ struct ExpressionParser {
   private var depth = 0
 
   init(_ text: String, names: [String], variable: Double?) {
-    // A line break would tear the caret from its character.
-    characters = text.trimmingCharacters(in: .whitespacesAndNewlines).map { $0.isWhitespace ? " " : $0 }
+    // A line break would tear the caret from its character; word processors write U+2212 for a minus.
+    characters = text.trimmingCharacters(in: .whitespacesAndNewlines).map {
+      $0.isWhitespace ? " " : $0 == "\u{2212}" ? "-" : $0
+    }
     (self.text, self.names, self.variable) = (String(characters), names, variable)
   }
 

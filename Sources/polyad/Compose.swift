@@ -36,7 +36,7 @@ struct Compose: ParsableCommand {
 
       --search "λ*a + (1-λ)*b" (or lambda) scores the adapter of each λ of --grid on the test files of --recipe, as \
       evaluate does, and writes the best with search.json and search.svg, its scores over λ. Under mpirun the ranks \
-      share the values of λ. λ is chosen on those files: let them be validation data, not what you report.
+      share the values of λ; in a draw the least wins. λ is chosen on those files: let them be validation data, not what you report.
       """)
 
   @Argument(help: "A sum of named adapters, such as \"0.6*mnli + 0.4*rte\" or \"-0.7*toxic\".")
@@ -68,7 +68,7 @@ struct Compose: ParsableCommand {
   @OptionGroup var searchOptions: SearchOptions
   @Option(help: "The folder to write; it must not be there yet, or be empty.", completion: .directory)
   var output: String
-  @Flag(help: "Replace the output folder, if it holds a composed adapter and nothing else.")
+  @Flag(help: "Replace the output folder, if it holds a composed adapter (with its composition.json) and nothing else.")
   var overwrite = false
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -96,10 +96,11 @@ struct Compose: ParsableCommand {
       ? ArithmeticRequest(chosen, terms, options: options)
       : ArithmeticRequest(chosen, expression: terms, options: options)
     let composition = try Composition(request)
+    let report = CompositionReport(request, composition, output: output)
     try AtomicFolder.write(to: URL(filePath: output), replaceExisting: overwrite, writesManifest: false) {
       try composition.result.write(into: $0)
+      try Self.write(report.record, into: $0)
     }
-    let report = CompositionReport(request, composition, output: output)
     if json { return try CommandOutput.result(report.json) }
     try CommandOutput.result(report.lines.joined(separator: "\n"))
   }
@@ -137,7 +138,12 @@ struct Compose: ParsableCommand {
       throw UsageError("compose needs an expression, such as \"0.6*a + 0.4*b\", or --operator with --weights")
     }
     let signed = try operation.signedWeights(weights?.values ?? [], adapterCount: adapters.count)
-    return zip(adapters, signed).map { ($0, URL(filePath: $0), $1) }
+    return zip(adapters, signed).map { adapter, weight in
+      // NAME=DIR, as expressions need it, is understood here too.
+      let parts = adapter.split(separator: "=", maxSplits: 1).map(String.init)
+      let isNamed = parts.count == 2 && !FileSystem.isFolder(URL(filePath: adapter))
+      return (isNamed ? parts[0] : adapter, URL(filePath: isNamed ? parts[1] : adapter), weight)
+    }
   }
 
   /// The sum that an expression stands for.

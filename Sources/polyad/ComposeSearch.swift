@@ -74,16 +74,17 @@ struct ComposeSearch {
       .init("adapters", .array(command.adapters.map { .string($0) })),
       .init("operator", .string(operation.rawValue)),
     ] + result.json
+    let report = CompositionReport(request, composition, output: command.output)
     try AtomicFolder.write(
       to: URL(filePath: command.output), replaceExisting: command.overwrite, writesManifest: false
     ) { folder in
       try composition.result.write(into: folder)
+      try Compose.write(report.record, into: folder)
       try FileSystem.atomicWrite(
         Data((JSONValue.object(found).text + "\n").utf8), to: folder.appending(path: Self.scoresName))
       try FileSystem.atomicWrite(
         Data(result.plot(title: expression).svg.utf8), to: folder.appending(path: Self.plotName))
     }
-    let report = CompositionReport(request, composition, output: command.output)
     if command.json {
       return try CommandOutput.result(.object(found + [.init("composition", report.json)]))
     }

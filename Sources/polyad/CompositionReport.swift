@@ -50,7 +50,10 @@ struct CompositionReport {
       let modules = composition.wholeModules.filter { $0.treatment == treatment }.map { module in
         let adapters = treatment == .averaged
           ? WeightedSum.text(Array(zip(module.adapters, module.shares))) : module.adapters.joined(separator: ", ")
-        return "\(module.module) (\(adapters))"
+        let isNegated = treatment == .takenOver && request.terms.contains {
+          $0.weight < 0 && module.adapters.contains($0.name)
+        }
+        return "\(module.module) (\(adapters)\(isNegated ? ", not negated: --without-heads leaves it out" : ""))"
       }
       return modules.isEmpty ? nil : "\(text): \(modules.joined(separator: ", "))"
     }
@@ -67,8 +70,11 @@ struct CompositionReport {
     guard let error = composition.relativeError else {
       return "No single matrix stands for a token-routed adapter: the error against the exact sum is not known."
     }
-    let text = "Error of the update against the exact weighted sum: " + error.text
+    let text = "Relative error ‖ΔW - exact‖ / ‖exact‖ of the update against the exact weighted sum: " + error.text
     let isLowRank = composition.result.configuration.peftType == .lora
+    if operation.prunes, error.largest > Self.smallError {
+      return text + ": operator \(operation.rawValue) drops entries. --operator cat is exact."
+    }
     if isLowRank, operation.needsEqualRanks, error.largest > Self.smallError {
       return text + ": A and B were combined apart, which leaves cross terms. --operator cat is exact, svd nearest."
     }
@@ -78,7 +84,22 @@ struct CompositionReport {
 
   // MARK: JSON
 
-  var json: JSONValue {
+  var json: JSONValue { .object(members + [.init("output", .string(output))]) }
+
+  /// What composition.json keeps: of what, and how, the adapter is made.
+  var record: JSONValue {
+    let options = request.options
+    let chosen: [JSONValue.Member] = [
+      .init("density", options.density.map { .double($0) } ?? .null),
+      .init("majority", options.majority.map { .string($0.rawValue) } ?? .null),
+      .init("rank", options.rank.map { .int($0) } ?? .null),
+      .init("seed", options.seed.map { .int(Int(clamping: $0)) } ?? .null),
+      .init("peft_compatible", .bool(options.isPEFTCompatible)),
+    ]
+    return .object(chosen + members)
+  }
+
+  private var members: [JSONValue.Member] {
     let configuration = composition.result.configuration
     var members = sum.json(configuration.peftType) + [.init("maps", .array(composition.maps.map(Self.json)))]
     members += composition.relativeError?.json ?? []
@@ -87,9 +108,9 @@ struct CompositionReport {
     }
     members += [
       .init("modules_to_save", .array(configuration.modulesToSave.map { .string($0) })),
-      .init("whole_modules", .array(composition.wholeModules.map(Self.json))), .init("output", .string(output)),
+      .init("whole_modules", .array(composition.wholeModules.map(Self.json))),
     ]
-    return .object(members)
+    return members
   }
 
   private static func json(_ module: WholeModuleReport) -> JSONValue {

@@ -35,6 +35,8 @@ struct Merge: RankedCommand {
 
   func validate() throws {
     if modelOptions.adapter == nil { throw ValidationError("Missing expected argument '--adapter <adapter>'") }
+    let given = CommandLine.arguments.count { $0 == "--adapter" || $0.hasPrefix("--adapter=") }
+    if given > 1 { throw ValidationError("--adapter is given \(given) times: merge folds one; make one with compose") }
   }
 
   func run(on ranks: Ranks) throws -> Bool {

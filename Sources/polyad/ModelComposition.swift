@@ -44,13 +44,15 @@ struct ModelComposition {
         terms.map { WeightedModel(name: $0.name, folder: try ModelFolder($0.folder), weight: $0.weight) },
         base: command.model.map(ModelAssembly.folder), options: command.options)
     }
-    var tensors: [(tensor: String, report: TaskVectorReport)] = []
+    var report: ModelCompositionReport?
     try AtomicFolder.write(to: URL(filePath: command.output), replaceExisting: false, writesManifest: false) {
-      tensors = try sum.write(into: $0)
+      let made = ModelCompositionReport(
+        WeightedSum(operation: operation, terms: terms.map { ($0.name, $0.weight) }), base: command.model,
+        try sum.write(into: $0), averaged: sum.averagedTensors, output: command.output)
+      try Compose.write(made.record, into: $0)
+      report = made
     }
-    let report = ModelCompositionReport(
-      WeightedSum(operation: operation, terms: terms.map { ($0.name, $0.weight) }), base: command.model, tensors,
-      averaged: sum.averagedTensors, output: command.output)
+    guard let report else { return }
     if command.json { return try CommandOutput.result(report.json) }
     try CommandOutput.result(report.lines.joined(separator: "\n"))
   }

@@ -58,7 +58,12 @@ struct ModelCompositionReport {
 
   // MARK: JSON
 
-  var json: JSONValue {
+  var json: JSONValue { .object(members + [.init("output", .string(output))]) }
+
+  /// What composition.json keeps.
+  var record: JSONValue { .object(members) }
+
+  private var members: [JSONValue.Member] {
     let tensors = tensors.map { tensor, report -> JSONValue in
       [
         "name": .string(tensor), "relative_norm": report.relativeNorm.map { .double($0) } ?? .null,
@@ -68,9 +73,7 @@ struct ModelCompositionReport {
     let members: [JSONValue.Member] = [
       .init("model", base.map { .string($0) } ?? .null), .init("tensors", .array(tensors)),
     ]
-    return .object(
-      sum.json(.full) + members + (errors?.json ?? []) + [
-        .init("averaged", .array(averaged.map { .string($0) })), .init("output", .string(output)),
-      ])
+    return sum.json(.full) + members + (errors?.json ?? [])
+      + [.init("averaged", .array(averaged.map { .string($0) }))]
   }
 }

@@ -28,7 +28,8 @@ struct SearchOptions: ParsableArguments {
       }
     } else {
       let given = [
-        ("--grid", grid != nil), ("--recipe", recipe != nil), ("--set", !overrides.isEmpty), ("--metric", metric != nil),
+        ("--grid", grid != nil), ("--recipe", recipe != nil), ("--set", !overrides.isEmpty),
+        ("--metric", metric != nil),
       ]
       if let option = given.first(where: \.1)?.0 {
         throw ValidationError("\(option) is for --search alone: leave it out, or give --search \"λ*a + (1-λ)*b\"")

@@ -118,7 +118,7 @@ struct ComposeModelsTests {
       let one = ["--adapter", "a=one"], base = ["--model", "model"]
       let faults: [(exitCode: Int32, text: String, arguments: [String])] = [
         (2, "the weights of the models sum to 0.5, not to 1: give the model", ["0.5*a"] + one),
-        (2, "operator cat sets LoRA's factors side by side", ["a", "--operator", "cat"] + one + base),
+        (2, "operator cat needs LoRA's factors", ["a", "--operator", "cat"] + one + base),
         (4, "a is a whole model and l an adapter", ["a + l", "--adapter", "l=lora"] + one + base),
         (2, "--model is the base of models", ["l", "--adapter", "l=lora"] + base),
         (

@@ -38,6 +38,12 @@ struct ComposeOutputTests {
       #expect(outcome.exitCode == 2)
       #expect(
         outcome.messages == [
+          "polyad: --output run holds an adapter that was not composed (it has no composition.json): choose another "
+            + "folder"
+        ])
+      _ = try CommandFixture.write("{}", "composition.json", in: folder.appending(path: "run"))
+      #expect(
+        try compose("a", to: "run", ["--overwrite"], in: folder).messages == [
           "polyad: --output run holds more than a composed adapter, such as checkpoint-100: choose another folder or "
             + "remove it"
         ])
@@ -73,7 +79,18 @@ struct ComposeOutputTests {
       let outcome = try compose("2*a", to: "out", ["--overwrite"], in: folder)
       #expect(outcome.exitCode == 0, "\(outcome.standardError)")
       let names = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "out").path)
-      #expect(names.sorted() == ["adapter_config.json", "adapter_model.safetensors"])
+      #expect(names.sorted() == ["adapter_config.json", "adapter_model.safetensors", "composition.json"])
+    }
+  }
+
+  @Test func theRecordSaysHowItWasMade() throws {
+    try withTemporaryFolder { folder in
+      #expect(try compose("-0.5*a", to: "out", in: folder).exitCode == 0)
+      let data = try Data(contentsOf: folder.appending(path: "out/composition.json"))
+      let record = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+      let terms = try #require(record["terms"] as? [[String: Any]])
+      #expect(record["operator"] as? String == "add" && terms.count == 1)
+      #expect(terms[0]["adapter"] as? String == "a" && terms[0]["weight"] as? Double == -0.5)
     }
   }
 

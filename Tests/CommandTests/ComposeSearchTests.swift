@@ -65,7 +65,7 @@ struct ComposeSearchTests {
     try JSONDecoder().decode(Found.self, from: Data(contentsOf: folder.appending(path: "\(output)/search.json")))
   }
 
-  private static let files = ["adapter_config.json", "adapter_model.safetensors", "search.json", "search.svg"]
+  private static let files = ["adapter_config.json", "adapter_model.safetensors", "composition.json", "search.json", "search.svg"]
 
   private func files(_ output: String, in folder: URL) throws -> [Data] {
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: output).path)

@@ -118,6 +118,9 @@ struct ComposeTests {
       let negated = try run(["-0.7*a", "--adapter", "a=\(vectors)", "--output", "negated"], in: folder)
       #expect(negated.exitCode == 0 && negated.standardOutput.hasPrefix("add: -0.7 a\n"))
       #expect(!negated.standardOutput.contains("rank") && !negated.standardOutput.contains("cross"))
+      let dropped = try run(
+        ["a", "--operator", "dare_linear", "--density", "0.5", "--adapter", "a=\(one)", "--output", "drop"], in: folder)
+      #expect(dropped.standardOutput.contains(": operator dare_linear drops entries. --operator cat is exact."))
     }
   }
 
@@ -176,7 +179,7 @@ struct ComposeTests {
       _ = try report(arguments, in: folder)
       let before = try files(out)
       let refused = try run(["2*a"] + arguments.dropFirst(), in: folder)
-      #expect(refused.exitCode == 2 && refused.standardError.contains("out is there already and not empty"))
+      #expect(refused.exitCode == 2 && refused.standardError.contains("out holds a composed adapter already"))
       #expect(try files(out) == before)
       _ = try report(["2*a"] + arguments.dropFirst() + ["--overwrite"], in: folder)
       #expect(try files(out) != before)

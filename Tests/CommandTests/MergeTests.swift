@@ -133,6 +133,7 @@ struct MergeTests {
     ("task-lora", ["--task", "99"], 4, "the adapter knows no task \"99\""),
     ("lora", ["--task", "0"], 2, "an adapter of peft_type LORA without heads of tasks is the same for all tasks"),
     ("lora", ["--dtype", "F8"], 2, "The value 'F8' is invalid for '--dtype <dtype>'"),
+    ("lora", ["--adapter=other"], 2, "--adapter is given 2 times: merge folds one; make one with compose"),
     ("nothing", [], 4, "there is no folder"),
   ]
 

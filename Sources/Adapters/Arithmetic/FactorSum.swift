@@ -8,8 +8,8 @@ import Tensors
 /// result holds cross terms |wᵢ| wⱼ Bⱼ Aᵢ; it is the exact weighted sum where all Aᵢ are the same and Σ|wᵢ| = 1, which
 /// is why adapters to be added should start from one A.
 ///
-/// A single adapter keeps its A and gets w B, the paper's negation for w < 0: there the weight counts once, not twice. One
-/// beside which others are named whose weights are 0 is not single, so that nothing jumps where a weight goes to 0.
+/// A single adapter keeps its A and gets w B, the paper's negation for w < 0: there the weight counts once, not twice.
+/// One beside which others are named whose weights are 0 is not single, so that nothing jumps where a weight goes to 0.
 ///
 /// Scales that differ are moved into B, so that the result has the first one's.
 struct FactorSum: FactorRule {

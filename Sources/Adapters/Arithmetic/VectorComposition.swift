@@ -18,6 +18,11 @@ struct VectorComposition {
     for (place, site) in request.first.adapter.sites.enumerated() {
       let vectors = try request.terms.map { try $0.adapter.sites[place].tensor("ia3_l", shape: [nil, nil]) }
       for (term, vector) in zip(request.terms, vectors) where vector.shape != vectors[0].shape {
+        if (vector.shape.first == 1) != (vectors[0].shape.first == 1) {
+          throw ArithmeticError.differentOptions(
+            key: "feedforward_modules",
+            .init(request.first, Self.scaled(vectors[0], at: site), term, Self.scaled(vector, at: site)))
+        }
         throw ArithmeticError.differentShapes(
           path: site.path, .init(request.first, "a vector \(vectors[0].shape)", term, "a vector \(vector.shape)"))
       }
@@ -29,6 +34,11 @@ struct VectorComposition {
         MapReport(path: site.path, ranks: [], resultRank: nil, relativeError: error, keptEnergy: nil))
     }
     return (tensors, maps)
+  }
+
+  /// Which side of a map a vector scales: (1, inputs) or (outputs, 1).
+  private static func scaled(_ vector: SavedTensor, at site: SavedSite) -> String {
+    "the \(vector.shape.first == 1 ? "inputs" : "outputs") of \(site.path) scaled"
   }
 
   private func sum(_ terms: [(vector: [Double], weight: Double)]) -> [Double] {

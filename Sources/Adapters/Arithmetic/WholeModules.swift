@@ -2,9 +2,9 @@
 ///
 ///     W' = Σ wᵢ Wᵢ / Σ wᵢ        over the adapters that hold the module
 ///
-/// With weights that sum to 1 that is the paper's average; a head that a single adapter has stays as it is. Weights of both
-/// signs make no mean: a head is no difference from a base that could be taken away. Idle adapters give only what no other
-/// holds, all of them alike.
+/// With weights that sum to 1 that is the paper's average; a head that a single adapter has stays as it is. Weights
+/// of both signs make no mean: a head is no difference from a base that could be taken away. Idle adapters give only what
+/// no other holds, all of them alike.
 struct WholeModules {
   private(set) var tensors: [SavedTensor] = []
   private(set) var modulesToSave: [String] = []
@@ -19,7 +19,7 @@ struct WholeModules {
       for head in configuration.taskHeads { try add(head, of: term, among: all) }
     }
     var names: [String] = []
-    for tensor in all.flatMap(\.adapter.allWholeTensors) where !names.contains(tensor.name) { names.append(tensor.name) }
+    for name in all.flatMap(\.adapter.allWholeTensors).map(\.name) where !names.contains(name) { names.append(name) }
     let alike = idle.map { WeightedAdapter(name: $0.name, adapter: $0.adapter, weight: 1) }
     tensors = try names.map { name in
       let isHeld = terms.contains { $0.adapter.allWholeTensors.contains { $0.name == name } }

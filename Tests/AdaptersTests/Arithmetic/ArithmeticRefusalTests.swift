@@ -67,6 +67,14 @@ struct ArithmeticRefusalTests {
       text(.add, [try RandomAdapter.ia3(1), try RandomAdapter.ia3(1, width: 4)], [1, 1])
         == "the adapters belong to models of different widths: at model.layers.0.q_proj a has a vector [5, 1], b has a "
         + "vector [4, 1]")
+    var tensors = try RandomAdapter.ia3(1).tensors.filter { !$0.name.contains("q_proj") }
+    tensors.append(RandomAdapter.tensor(1, AdapterPlan.name("model.layers.0.q_proj", "ia3_l"), [1, 7]))
+    let other = try SavedAdapter(
+      RandomAdapter.ia3(1).configuration, storesInputsFirst: false, tensors: tensors, file: "other")
+    #expect(
+      text(.add, [try RandomAdapter.ia3(1), other], [0.5, 0.5])
+        == "the adapters differ in feedforward_modules: a has the outputs of model.layers.0.q_proj scaled, b has the "
+        + "inputs of model.layers.0.q_proj scaled; only adapters that agree in it can be combined")
   }
 
   @Test func routedAdapters() throws {

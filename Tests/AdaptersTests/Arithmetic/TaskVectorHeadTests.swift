@@ -41,7 +41,7 @@ struct TaskVectorHeadTests {
       }
       #expect(
         "\(try #require(error))" == "classifier.bias: the weights of the models that hold it have different signs, so "
-          + "that it has no mean; name a model with the head that is wanted first, or leave heads out with --without-heads")
+          + "that it has no mean; leave heads out with --without-heads")
     }
   }
 
@@ -154,7 +154,7 @@ struct TaskVectorHeadTests {
         text(.ties, [one], [1], density: 0.5) == "operator ties drops entries of what training changed in a model: "
           + "give the model that all were trained from with --model")
       #expect(
-        text(.cat, [one], [1], base: one) == "operator cat sets LoRA's factors side by side, and whole models have "
+        text(.cat, [one], [1], base: one) == "operator cat needs LoRA's factors, and whole models have "
           + "none: use add, which is exact for them")
       #expect(text(.svd, [one], [1], base: one).hasPrefix("operator svd "))
       #expect(text(.ties, [one], [1], base: one).contains("needs --density"))

@@ -38,7 +38,7 @@ struct WholeModulesTests {
     }
     #expect(try type() == "SEQ_CLS")
     #expect(try type { $0.leavesOutWholeModules = true } == "FEATURE_EXTRACTION")
-    let idle = try ArithmeticRequest(
+    let idle = ArithmeticRequest(
       .add, [WeightedAdapter(name: "a", adapter: language, weight: 1)],
       idle: [WeightedAdapter(name: "b", adapter: classifier, weight: 0)])
     #expect(try Composition(idle).result.configuration.taskType == "SEQ_CLS")
@@ -47,7 +47,8 @@ struct WholeModulesTests {
   @Test func anIdleAdapterGivesTheHeadThatItAloneHas() throws {
     func composed(_ heads: [[Float]?]) throws -> [Float]? {
       let terms = try heads.enumerated().map { place, head in
-        WeightedAdapter(name: "\(place)", adapter: try adapter(UInt64(place + 1), head: head), weight: place == 0 ? 1 : 0)
+        let adapter = try adapter(UInt64(place + 1), head: head)
+        return WeightedAdapter(name: "\(place)", adapter: adapter, weight: place == 0 ? 1 : 0)
       }
       let result = try Composition(ArithmeticRequest(.add, expression: terms)).result
       // The other's update counts for nothing.

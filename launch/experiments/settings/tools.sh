@@ -18,8 +18,10 @@ module() {
   local path=$1 recipe=$2
   shift 2
   say "training ${path#"$all/"}"
-  quietly train "$recipes/$recipe" "$@" --set "output_dir=$path" --set "seed=$seed" --set "adapter.init_seed=$seed" \
-    --resume --json >/dev/null
+  local start=(--set "adapter.init_seed=$seed")
+  if [[ $recipe == *.full.yaml ]]; then start=(); fi # it starts from the model
+  quietly train "$recipes/$recipe" "$@" --set "output_dir=$path" --set "seed=$seed" "${start[@]}" --resume --json \
+    >/dev/null
 }
 
 # composed PATH EXPRESSION NAME=DIR… [options]: composes modules into PATH.
@@ -31,8 +33,8 @@ composed() {
     arguments+=(--adapter "$1")
     shift
   done
-  arguments+=("$@")
-  quietly compose "$expression" "${arguments[@]}" --output "$path" --overwrite >/dev/null
+  rm -rf "$path"
+  quietly compose "$expression" "${arguments[@]}" "$@" --output "$path" >/dev/null
 }
 
 # record ROW COLUMN VALUE: a number of the table.

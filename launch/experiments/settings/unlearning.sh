@@ -9,16 +9,19 @@ run_setting() {
   prepare_judge
   negative_data
   for seed in $seeds; do
-    record_model "the model alone" none
-    for method in LoRA IA3; do
-      local recipe=reviews-lm.yaml path=$folder/$method/seed-$seed
-      if [[ $method == IA3 ]]; then recipe=reviews-lm.ia3.yaml; fi
+    record_model "the model alone" --model "$all/base"
+    for method in FULL LoRA IA3; do
+      local recipe=reviews-lm.yaml path=$folder/$method/seed-$seed as=(--model "$all/base" --adapter) base=()
+      case $method in
+        IA3) recipe=reviews-lm.ia3.yaml ;;
+        FULL) recipe=reviews-lm.full.yaml as=(--model) base=(--model "$all/base") ;;
+      esac
       module "$path/negative" "$recipe" --set "model_name_or_path=$all/base" \
         --set "tasks.0.train=$folder/data/negative-train.jsonl"
-      record_model "$method, trained on negative reviews" "$path/negative"
+      record_model "$method, trained on negative reviews" "${as[@]}" "$path/negative"
       for lambda in 0.3 0.7; do
-        composed "$path/negated-$lambda" "-$lambda*negative" "negative=$path/negative"
-        record_model "$method, negated, λ = $lambda" "$path/negated-$lambda"
+        composed "$path/negated-$lambda" "-$lambda*negative" "negative=$path/negative" "${base[@]}"
+        record_model "$method, negated, λ = $lambda" "${as[@]}" "$path/negated-$lambda"
       done
     done
   done
@@ -48,18 +51,18 @@ prepare_judge() {
     --set "tasks.0.test=$all/data/polar-test.jsonl" | cut -f 2)
 }
 
-# record_model ROW ADAPTER|none: the share of negative reviews among 300 that the model writes, and perplexities.
+# record_model ROW OPTIONS…: the share of negative reviews among 300 that a model writes, and perplexities.
 record_model() {
-  local row=$1 label options=(--model "$all/base")
+  local row=$1 label
+  shift
   say "measuring: $row, seed $seed"
-  if [[ $2 != none ]]; then options+=(--adapter "$2"); fi
-  quietly generate "${options[@]}" --input "$folder/data/prompts.jsonl" --max-new-tokens 60 --do-sample --seed "$seed" |
+  quietly generate "$@" --input "$folder/data/prompts.jsonl" --max-new-tokens 60 --do-sample --seed "$seed" |
     sed 's/.*"text": "\(.*\)"}$/{"source": "\1", "target": "negative"}/' >"$folder/samples.jsonl"
   quietly score --model "$minilm" --adapter "$all/judge" --task reviews --input "$folder/samples.jsonl" |
     awk '/"prediction": "negative"/ { negative++ } END { print 100 * negative / NR }' >"$folder/share"
   record "$row" "negative reviews written, %" "$(cat "$folder/share")"
   for label in negative positive; do
-    quietly score "${options[@]}" --input "$folder/data/$label-text.jsonl" |
+    quietly score "$@" --input "$folder/data/$label-text.jsonl" |
       sed 's/.*"loss_sum": *\([^,]*\), *"label_count": *\([0-9]*\).*/\1 \2/' |
       awk '{ loss += $1; labels += $2 } END { print exp(loss / labels) }' >"$folder/perplexity"
     record "$row" "perplexity of $label reviews" "$(cat "$folder/perplexity")"

@@ -29,7 +29,7 @@ public enum TaskVectorError: Error, CustomStringConvertible, Equatable {
       "\(model) is a whole model and \(adapter) an adapter, which have no sum: give models alone, or adapters alone "
         + "(`polyad merge` makes a model of an adapter)"
     case .needsFactors(let operation):
-      "operator \(operation.rawValue) sets LoRA's factors side by side, and whole models have none: use add, which is "
+      "operator \(operation.rawValue) needs LoRA's factors, and whole models have none: use add, which is "
         + "exact for them"
     case .noBase(let operation):
       "operator \(operation.rawValue) drops entries of what training changed in a model: give the model that all were "
@@ -47,8 +47,8 @@ public enum TaskVectorError: Error, CustomStringConvertible, Equatable {
     case .differentHeads(let tensor, let difference):
       "\(tensor): \(difference.text), so the models' heads cannot be averaged; leave them out with --without-heads"
     case .headsHaveNoMean(let tensor):
-      "\(tensor): the weights of the models that hold it have different signs, so that it has no mean; name a model with the head "
-        + "that is wanted first, or leave heads out with --without-heads"
+      "\(tensor): the weights of the models that hold it have different signs, so that it has no mean; "
+        + "leave heads out with --without-heads"
     case .tooLarge(let tensor, let dataType):
       "\(tensor): the result is too large for \(dataType), or a model's numbers are not finite; use smaller weights"
     }

@@ -27,7 +27,7 @@ run_setting() {
     record_all "MNLI's module under both heads" "$path/mnli-alone"
     record_all "added, λ = 0.5" "$path/mean"
     record_all "added, λ chosen" "$path/best"
-    record "added, λ chosen" "λ of RTE" "$(sed -n 's/.*"lambda": *\([0-9.]*\).*/\1/p' "$path/best/search.json" | tail -n 1)"
+    record "added, λ chosen" "λ of RTE" "$(sed -n 's/.*"lambda": *\([0-9.]*\), *"candidates".*/\1/p' "$path/best/search.json")"
   done
 }
 

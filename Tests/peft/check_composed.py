@@ -115,7 +115,7 @@ IA3_CASES = [
 ]
 
 # Whole modules are averaged, which PEFT does not do.
-HEADED_CASES = [Case("xyz", "0.8*x + 0.2*(y - z)"), Case("xy", "cat", [0.6, 0.4])]
+HEADED_CASES = [Case("xyz", "0.5*x + 0.3*y + 0.2*z"), Case("xy", "cat", [0.6, 0.4])]
 
 
 def lora(family, rank, scale, **options):

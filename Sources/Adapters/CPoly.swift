@@ -92,7 +92,7 @@ public struct CPoly: TaskRoutedMethod {
     func experts(of task: Int) -> [Int] { skills.experts(of: task) }
 
     func weights(of sequence: Int, _ pass: Pass) -> [Double] {
-      let own = specific?.values.rows(pass.tasks[sequence]..<pass.tasks[sequence] + 1).array() ?? []
+      let own = specific?.values.rows(pass.segments[sequence].route..<pass.segments[sequence].route + 1).array() ?? []
       return (router?.weights(of: sequence, pass) ?? []) + own.map(Double.init)
     }
 
@@ -100,7 +100,7 @@ public struct CPoly: TaskRoutedMethod {
       router?.addGradient(Array(dWeights.prefix(skills.common)), of: sequence, pass)
       guard let specific else { return }
       for (column, slope) in dWeights.dropFirst(skills.common).enumerated() {
-        specific.gradient[pass.tasks[sequence], column] += Float(slope)
+        specific.gradient[pass.segments[sequence].route, column] += Float(slope)
       }
     }
   }

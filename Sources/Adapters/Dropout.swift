@@ -34,10 +34,10 @@ struct Dropout {
   private func drop(_ x: Matrix, into y: Matrix, _ pass: Pass) {
     guard let key = pass.randomKey?.child("dropout").child(site) else { return }
     precondition(x.isContiguous && y.isContiguous, "dropout works on whole rows")
-    for sequence in 0..<pass.sequenceCount {
+    for sequence in pass.segments.indices {
       let rows = pass.rows(of: sequence)
       let offset = rows.lowerBound * x.columns
-      key.child(pass.ordinals[sequence]).dropout(
+      key.child(pass.segments[sequence].ordinal).dropout(
         x.base + offset, into: y.base + offset, count: rows.count * x.columns, rate: rate)
     }
   }

@@ -23,7 +23,8 @@ public protocol Backbone: AnyObject {
 
   /// Floating-point operations of the frozen products of one sequence, forward and backward, adapters left out.
   ///
-  /// Two a multiply-add; only what the mathematics asks for, not what is computed again to save memory.
+  /// Two a multiply-add; only what the mathematics asks for, not what is computed again to save memory: no input
+  /// gradient at the maps that read the embedding.
   ///
   /// - Parameter tokenCount: Of prompt and answer; of the prompt alone in an encoder-decoder model.
   func trainingOperations(tokenCount: Int, labelCount: Int) -> Double
@@ -38,6 +39,8 @@ public protocol Backbone: AnyObject {
   func untieHead()
 
   /// The final hidden states, which heads read, at the batch's label rows. Shape: (labels, width).
+  ///
+  /// - Parameter pass: Over the batch's rows.
   func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix
 
   /// Adds every trained parameter's gradient, from the gradient of `forward`'s result.
@@ -53,6 +56,8 @@ public protocol GenerativeBackbone: Backbone {
   func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix
 
   /// The final hidden states of one new token in each of `slots`. Shape: (slots, width).
+  ///
+  /// - Parameter pass: One row an example, at the position behind what its slot holds.
   func step(tokens: [Int32], cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix
 }
 
@@ -64,7 +69,4 @@ extension Backbone {
 
   /// Most families know no segments.
   public var tokenTypeCount: Int { 1 }
-
-  /// In a decoder every map sees every token.
-  public func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int { tokenCount }
 }

@@ -2,39 +2,46 @@
 
 #include <math.h>
 
-/// The columns that a row of causal scores keeps: those up to its own position, the last `window` of them.
-static inline __attribute__((always_inline)) long firstKept(long end, long window) {
-  return end > window ? end - window : 0;
+/// The columns that a row of scores keeps: those up to its own, or the visible ones if these are more, and with a
+/// window the last ones of them.
+typedef struct {
+  long begin, end;
+} Kept;
+
+static inline __attribute__((always_inline)) Kept keptColumns(long own, long columns, long window, long visible) {
+  long end = own + 1 > visible ? own + 1 : visible;
+  Kept kept = {own + 1 > window ? own + 1 - window : 0, end < columns ? end : columns};
+  return kept;
 }
 
-VECTORIZED void ck_causal_softmax(long rows, long columns, long first, long window, float scale, float *scores,
-                                  long stride, float *logsumexp) {
+VECTORIZED void ck_masked_softmax(long rows, long columns, long first, long window, long visible, float scale,
+                                  float *scores, long stride, float *logsumexp) {
   REGROUP
   for (long i = 0; i < rows; i++) {
     float *row = scores + i * stride;
-    long end = first + i + 1 < columns ? first + i + 1 : columns, begin = firstKept(first + i + 1, window);
-    float top = largest(end - begin, row + begin);
+    Kept kept = keptColumns(first + i, columns, window, visible);
+    float top = largest(kept.end - kept.begin, row + kept.begin);
     float sum = 0;
-    for (long j = begin; j < end; j++) {
+    for (long j = kept.begin; j < kept.end; j++) {
       row[j] = exponential(scale * (row[j] - top));
       sum += row[j];
     }
     float inverse = 1.0f / sum;
-    for (long j = 0; j < begin; j++) row[j] = 0;
-    for (long j = begin; j < end; j++) row[j] *= inverse;
-    for (long j = end; j < columns; j++) row[j] = 0;
+    for (long j = 0; j < kept.begin; j++) row[j] = 0;
+    for (long j = kept.begin; j < kept.end; j++) row[j] *= inverse;
+    for (long j = kept.end; j < columns; j++) row[j] = 0;
     logsumexp[i] = scale * top + logf(sum);
   }
 }
 
-VECTORIZED void ck_causal_softmax_again(long rows, long columns, long first, long window, float scale, float *scores,
-                                        long stride, const float *logsumexp) {
+VECTORIZED void ck_masked_softmax_again(long rows, long columns, long first, long window, long visible, float scale,
+                                        float *scores, long stride, const float *logsumexp) {
   for (long i = 0; i < rows; i++) {
     float *row = scores + i * stride;
-    long end = first + i + 1 < columns ? first + i + 1 : columns, begin = firstKept(first + i + 1, window);
-    for (long j = 0; j < begin; j++) row[j] = 0;
-    for (long j = begin; j < end; j++) row[j] = exponential(scale * row[j] - logsumexp[i]);
-    for (long j = end; j < columns; j++) row[j] = 0;
+    Kept kept = keptColumns(first + i, columns, window, visible);
+    for (long j = 0; j < kept.begin; j++) row[j] = 0;
+    for (long j = kept.begin; j < kept.end; j++) row[j] = exponential(scale * row[j] - logsumexp[i]);
+    for (long j = kept.end; j < columns; j++) row[j] = 0;
   }
 }
 
@@ -55,8 +62,8 @@ VECTORIZED void ck_softmax_backward(long rows, long columns, float scale, const 
       dp[i * stride + j] = scale * p[i * stride + j] * (dp[i * stride + j] - delta[i]);
 }
 
-VECTORIZED void ck_attend_one(long length, long width, float scale, float cap, const float *q, const float *k,
-                              const float *v, long stride, float *scores, float *y) {
+VECTORIZED void ck_attend_one(long length, long width, float scale, float cap, const float *bias, const float *q,
+                              const float *k, const float *v, long stride, float *scores, float *y) {
   REGROUP
   for (long t = 0; t < length; t++) {
     const float *key = k + t * stride;
@@ -66,9 +73,9 @@ VECTORIZED void ck_attend_one(long length, long width, float scale, float cap, c
   }
   if (cap > 0)
     for (long t = 0; t < length; t++) scores[t] = cap * hyperbolicTangent(scores[t] / cap);
-  float top = -INFINITY;
-  for (long t = 0; t < length; t++) top = scores[t] > top ? scores[t] : top;
-  float sum = 0;
+  if (bias)
+    for (long t = 0; t < length; t++) scores[t] += bias[t];
+  float top = largest(length, scores), sum = 0;
   for (long t = 0; t < length; t++) {
     scores[t] = exponential(scores[t] - top);
     sum += scores[t];

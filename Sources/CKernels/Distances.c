@@ -25,26 +25,3 @@ void ck_collect_distances(long count, long heads, const int32_t *bucket, const f
   for (long h = 0; h < heads; h++)
     for (long d = 0; d < count; d++) table[bucket[d] * heads + h] += y[h * stride + d];
 }
-
-VECTORIZED void ck_attend_one_biased(long length, long width, const float *bias, const float *q, const float *k,
-                                     const float *v, long stride, float *scores, float *y) {
-  REGROUP
-  for (long t = 0; t < length; t++) {
-    const float *key = k + t * stride;
-    float sum = 0;
-    for (long j = 0; j < width; j++) sum += q[j] * key[j];
-    scores[t] = sum + bias[t];
-  }
-  float top = largest(length, scores), sum = 0;
-  for (long t = 0; t < length; t++) {
-    scores[t] = exponential(scores[t] - top);
-    sum += scores[t];
-  }
-  float inverse = 1.0f / sum;
-  for (long j = 0; j < width; j++) y[j] = 0;
-  for (long t = 0; t < length; t++) {
-    const float *value = v + t * stride;
-    float weight = scores[t] * inverse;
-    for (long j = 0; j < width; j++) y[j] += weight * value[j];
-  }
-}

@@ -1,10 +1,10 @@
 #include "Vectorized.h"
 
-VECTORIZED void ck_rotate(long rows, long heads, long width, const float *cosines, const float *sines, float direction,
-                          float *x, long stride) {
+VECTORIZED void ck_rotate(long rows, long heads, long width, const int32_t *positions, const float *cosines,
+                          const float *sines, float direction, float *x, long stride) {
   long half = width / 2;
   for (long i = 0; i < rows; i++) {
-    const float *cosine = cosines + i * half, *sine = sines + i * half;
+    const float *cosine = cosines + positions[i] * half, *sine = sines + positions[i] * half;
     for (long head = 0; head < heads; head++) {
       float *restrict first = x + i * stride + head * width;
       float *restrict second = first + half;

@@ -66,7 +66,7 @@ struct HeadExportTests {
   private func logits(_ model: AdapterModel, task: Int = 0, _ head: HeadChoice = .classifier) -> [Float] {
     var batch = PackedBatch()
     for tokens in [[2, 7, 11, 1], [5, 3]] as [[Int32]] {
-      batch.appendClassified(tokens: tokens[...], types: [], label: 0, head: head, task: task, ordinal: 0)
+      batch.appendClassified(tokens: tokens[...], types: [], label: 0, head: head, route: task, ordinal: 0)
     }
     return Objective(model).withLogits(of: batch) { $0.array() }
   }

@@ -19,7 +19,7 @@ struct TaskExportTests {
 
   private func logits(_ model: AdapterModel, task: Int) -> [Float] {
     var batch = PackedBatch()
-    for sequence in TestSequence.ragged() { batch.appendEveryPosition(tokens: sequence.tokens, task: task) }
+    for sequence in TestSequence.ragged() { batch.appendEveryPosition(tokens: sequence.tokens, route: task) }
     return Objective(model).withLogits(of: batch) { Array($0.elements) }
   }
 

@@ -4,136 +4,150 @@ import Testing
 
 @testable import Backbones
 
-/// Attention over ragged sequences against softmax attention in double precision, a row at a time.
+/// Attention of every kind on uneven segments, some longer than a block of rows, against the plain loop: all rows,
+/// forward, backward and position by position.
 struct AttentionTests {
-  /// Kinds of attention, of heads 3 wide.
-  enum Kind: CaseIterable {
-    case plain, grouped, oneKeyHead, capped, window, everything
+  static let lengths = [[1], [5, 1, 9], [128, 3], [2, 300, 129]]
 
-    var attention: CausalAttention {
-      switch self {
-      case .plain: CausalAttention(headCount: 2, headWidth: 3, scale: 0.6)
-      case .grouped: CausalAttention(headCount: 4, keyHeadCount: 2, headWidth: 3, scale: 0.6)
-      case .oneKeyHead: CausalAttention(headCount: 3, keyHeadCount: 1, headWidth: 3, scale: 0.6)
-      case .capped: CausalAttention(headCount: 2, headWidth: 3, scale: 0.6, softCap: 1.5)
-      case .window: CausalAttention(headCount: 2, headWidth: 3, scale: 0.6, window: 4)
-      case .everything:
-        CausalAttention(headCount: 6, keyHeadCount: 2, headWidth: 3, scale: 0.6, softCap: 1.5, window: 130)
-      }
+  @Test(arguments: AttentionKind.allCases, lengths) func forwardAgreesWithThePlainLoop(
+    kind: AttentionKind, lengths: [Int]
+  ) {
+    expectOutput(AttentionTrial(kind, queries: lengths, keys: kind.keyLengths(lengths)))
+  }
+
+  @Test(arguments: AttentionKind.allCases, lengths) func backwardAgreesWithThePlainLoop(
+    kind: AttentionKind, lengths: [Int]
+  ) {
+    expectGradient(AttentionTrial(kind, queries: lengths, keys: kind.keyLengths(lengths)))
+  }
+
+  @Test(arguments: AttentionKind.allCases.filter(\.isCausal), lengths) func stepByStepIsTheSame(
+    kind: AttentionKind, lengths: [Int]
+  ) {
+    let trial = AttentionTrial(kind, queries: lengths, keys: lengths)
+    #expect(largestDifference(trial.stepByStep().array(), trial.expectedOutput) < 1e-5)
+  }
+
+  /// A step's query sees all of another stream's keys.
+  @Test(arguments: lengths) func aStepSeesAllOfTheSource(lengths: [Int]) {
+    let trial = AttentionTrial(.cross, queries: lengths.map { _ in 1 }, keys: AttentionKind.cross.keyLengths(lengths))
+    #expect(largestDifference(trial.stepOnSource().array(), trial.expectedOutput) < 1e-5)
+  }
+
+  @Test func queriesWithoutKeysGiveZeros() {
+    let trial = AttentionTrial(.cross, queries: [3, 2], keys: [0, 4])
+    for found in [trial.forward(), trial.backward().q] {
+      #expect(found.rows(0..<3).array().allSatisfy { $0 == 0 })
+      #expect(found.rows(3..<5).array().allSatisfy { $0.isFinite && $0 != 0 })
     }
   }
 
-  private let workspace = Workspace()
+  // MARK: Several ranges of keys
 
-  private func pass(_ lengths: [Int]) -> Pass {
-    Pass(
-      starts: lengths.reduce(into: [0]) { $0.append($0.last! + $1) }, tasks: lengths.map { _ in 0 },
-      ordinals: lengths.map { _ in 0 }, randomKey: nil, keepsActivations: true, saved: workspace, scratch: Workspace())
+  /// A prefix of 7 and one of 140 rows, each seen by two segments that go on behind it: one computation of the prefix
+  /// serves all of them, and its keys get the gradients of all.
+  private static let shared: (queries: [Int], seen: [KeyRanges]) = (
+    [7, 5, 3, 140, 1, 131],
+    [
+      KeyRanges([0..<7]), KeyRanges([0..<7, 7..<12]), KeyRanges([0..<7, 12..<15]), KeyRanges([15..<155]),
+      KeyRanges([15..<155, 155..<156]), KeyRanges([15..<155, 156..<287]),
+    ]
+  )
+
+  @Test(arguments: AttentionKind.allCases.filter(\.isCausal)) func aSharedPrefixIsSeenByAllThatGoOnBehindIt(
+    kind: AttentionKind
+  ) {
+    let trial = AttentionTrial(kind, queries: Self.shared.queries, seeing: Self.shared.seen)
+    expectOutput(trial)
+    expectGradient(trial)
   }
 
-  /// Random numbers as queries, keys and values side by side, as the model has them.
-  private func numbers(_ rows: Int, _ columns: Int, _ seed: UInt64) -> Matrix {
-    let matrix = workspace.matrix(rows, columns)
-    RandomKey(seed: seed).fillNormal(matrix.elements, standardDeviation: 1)
-    return matrix
+  /// Three ranges: a prefix of a prefix.
+  @Test func prefixesCanBeSharedThreeDeep() {
+    let seen = [
+      KeyRanges([0..<4]), KeyRanges([0..<4, 4..<7]), KeyRanges([0..<4, 4..<7, 7..<9]),
+      KeyRanges([0..<4, 4..<7, 9..<10]),
+    ]
+    let trial = AttentionTrial(.everything, queries: [4, 3, 2, 1], seeing: seen)
+    expectOutput(trial)
+    expectGradient(trial)
   }
 
-  private func inputs(_ qkv: Matrix, _ attention: CausalAttention) -> CausalAttention.Inputs {
-    let keys = attention.width..<attention.width + attention.keyWidth
-    return .init(
-      q: qkv.columns(0..<attention.width), k: qkv.columns(keys), v: qkv.columns(keys.upperBound..<qkv.columns))
+  /// Context that sees itself whole before a causal target, as in GLM; 150 of them reach over a block's end.
+  @Test(arguments: [3, 128, 150]) func aVisiblePrefixIsSeenByAllQueries(visible: Int) {
+    let trial = AttentionTrial(
+      .grouped, queries: [160, 4], seeing: [KeyRanges([0..<160], visible: visible), KeyRanges([160..<164], visible: 2)])
+    expectOutput(trial)
+    expectGradient(trial)
   }
 
-  /// Where a number of queries (0), keys (1) or values (2) lies in a row.
-  private func column(_ part: Int, _ head: Int, _ attention: CausalAttention) -> Int {
-    part == 0
-      ? head * 3
-      : attention.width + (part - 1) * attention.keyWidth + head / (attention.headCount / attention.keyHeadCount) * 3
+  @Test func rangesLieBehindOneAnother() {
+    let pieces = KeyRanges([10..<13, 4..<4, 20..<25]).pieces(1..<7)
+    #expect(pieces.map(\.rows) == [11..<13, 20..<24] && pieces.map(\.columns) == [0..<2, 2..<6])
   }
 
-  /// One row of one head's output; `first` is its sequence's first row.
-  private func output(_ qkv: [Double], _ attention: CausalAttention, first: Int, row: Int, head: Int) -> [Double] {
-    let width = attention.width + 2 * attention.keyWidth
-    func value(_ row: Int, _ part: Int, _ index: Int) -> Double {
-      qkv[row * width + column(part, head, attention) + index]
-    }
-    let seen = max(first, row + 1 - (attention.window ?? row + 1))...row
-    let weights = seen.map { other in
-      let score = Double(attention.scale) * (0..<3).reduce(0) { $0 + value(row, 0, $1) * value(other, 1, $1) }
-      return exp(attention.softCap.map { Double($0) * tanh(score / Double($0)) } ?? score)
-    }
-    let total = weights.reduce(0, +)
-    return (0..<3).map { column in zip(seen, weights).reduce(0) { $0 + $1.1 / total * value($1.0, 2, column) } }
+  @Test func aSegmentDoesNotSeeItsNeighbours() {
+    let together = AttentionTrial(.causal, queries: [3, 7, 2], keys: [3, 7, 2])
+    let y = together.forward().array()
+    together.inputs.k.rows(0..<3).fill(9)
+    together.inputs.v.rows(10..<12).fill(9)
+    let width = together.inputs.q.columns
+    #expect(together.forward().array()[3 * width..<10 * width] == y[3 * width..<10 * width])
   }
 
-  @Test(arguments: Kind.allCases, [[1], [5, 1, 9], [128, 3], [2, 300, 129]])
-  func forwardAgreesWithSoftmaxAttention(kind: Kind, lengths: [Int]) {
-    let attention = kind.attention, pass = pass(lengths)
-    let qkv = numbers(lengths.reduce(0, +), attention.width + 2 * attention.keyWidth, 1)
-    let y = workspace.matrix(qkv.rows, attention.width)
-    y.fill(.nan)
-    _ = attention.forward(inputs(qkv, attention), into: y, pass)
-    let exact = qkv.array().map(Double.init)
-    for sequence in lengths.indices {
-      let rows = pass.rows(of: sequence)
-      for row in Set([rows.lowerBound, (rows.lowerBound + rows.upperBound) / 2, rows.upperBound - 1]) {
-        for head in 0..<attention.headCount {
-          let expected = output(exact, attention, first: rows.lowerBound, row: row, head: head)
-          for (column, value) in expected.enumerated() {
-            // Probabilities to 1e-6, values of a few units.
-            #expect(abs(Double(y[row, head * 3 + column]) - value) < 1e-5, "row \(row), head \(head)")
-          }
+  // MARK: The reference
+
+  @Test(arguments: AttentionKind.allCases) func thePlainLoopsGradientsAreSlopes(kind: AttentionKind) {
+    let bias: ((Int, Int) -> Double)? = kind.isBiased ? { Double(AttentionKind.bias($0, $1)) } : nil
+    let attention = kind.attention
+    let plain = PlainAttention(
+      headCount: attention.headCount, keyHeadCount: attention.keyHeadCount, headWidth: 3,
+      scale: Double(attention.scale), softCap: attention.softCap.map(Double.init), bias: bias
+    ) { kind.isCausal ? $1 <= $0 : true }
+    func numbers(_ count: Int, _ seed: Int) -> [Double] { (0..<count).map { sin(Double($0 * 7 + seed)) } }
+    let sequence = PlainAttention.Sequence(
+      q: numbers(4 * attention.width, 1), k: numbers(5 * attention.keyWidth, 2),
+      v: numbers(5 * attention.keyWidth, 3), queryCount: 4, keyCount: 5, firstPlace: 1)
+    let dy = numbers(4 * attention.width, 4), gradient = plain.backward(dy, sequence)
+    func expectSlopes(_ path: WritableKeyPath<PlainAttention.Sequence, [Double]>, _ found: [Double]) {
+      for index in found.indices {
+        func loss(_ step: Double) -> Double {
+          var moved = sequence
+          moved[keyPath: path][index] += step
+          return zip(dy, plain.forward(moved)).reduce(0) { $0 + $1.0 * $1.1 }
         }
+        // Double precision: differences of numbers of a few units, divided by 2e-5.
+        #expect(abs((loss(1e-5) - loss(-1e-5)) / 2e-5 - found[index]) < 1e-8)
       }
+    }
+    expectSlopes(\.q, gradient.q)
+    expectSlopes(\.k, gradient.k)
+    expectSlopes(\.v, gradient.v)
+  }
+
+  // MARK: Comparing
+
+  /// Probabilities to 1e-6, values of a few units.
+  private func expectOutput(_ trial: AttentionTrial) {
+    #expect(largestDifference(trial.forward().array(), trial.expectedOutput) < 1e-5)
+  }
+
+  /// Slopes of a few units, from sums of up to 400 terms in single precision.
+  private func expectGradient(_ trial: AttentionTrial) {
+    let found = trial.backward(), expected = trial.expectedGradient
+    #expect(largestDifference(found.q.array(), expected.q) < 5e-5, "queries")
+    #expect(largestDifference(found.k.array(), expected.k) < 1e-4, "keys")
+    #expect(largestDifference(found.v.array(), expected.v) < 1e-4, "values")
+    guard let dBias = trial.dBias else { return }
+    for (head, slopes) in expected.bias.enumerated() {
+      let found = slopes.keys.map { dBias.center(head: head)[$0] }
+      // Up to 430 slopes of a few tenths added up.
+      #expect(largestDifference(found, Array(slopes.values)) < 1e-4, "bias of head \(head)")
     }
   }
 
-  /// 130 rows are one block of rows and a bit.
-  @Test(arguments: Kind.allCases, [[4, 1, 7], [3, 130]])
-  func backwardAgreesWithCentralDifferences(kind: Kind, lengths: [Int]) {
-    let attention = kind.attention, pass = pass(lengths), width = attention.width + 2 * attention.keyWidth
-    let qkv = numbers(lengths.reduce(0, +), width, 2)
-    let dy = numbers(qkv.rows, attention.width, 3), y = workspace.matrix(qkv.rows, attention.width)
-    let logSumExp = attention.forward(inputs(qkv, attention), into: y, pass)
-    let gradient = workspace.matrix(qkv.rows, qkv.columns)
-    gradient.fill(.nan)  // every element is set
-    attention.backward(
-      dy, y: y, logSumExp: logSumExp, inputs(qkv, attention), into: inputs(gradient, attention), pass)
-    #expect(gradient.array().allSatisfy { $0.isFinite })
-
-    let exact = qkv.array().map(Double.init), weights = dy.array().map(Double.init)
-    /// What depends on a head of queries, or on the keys and values that it shares.
-    func loss(_ qkv: [Double], of rows: Range<Int>, head: Int) -> Double {
-      let group = attention.headCount / attention.keyHeadCount, first = head / group * group
-      return rows.reduce(0) { total, row in
-        (first..<first + group).reduce(total) { total, head in
-          let y = output(qkv, attention, first: rows.lowerBound, row: row, head: head)
-          return total + y.indices.reduce(0) { $0 + y[$1] * weights[row * attention.width + head * 3 + $1] }
-        }
-      }
-    }
-    for sequence in lengths.indices {
-      let rows = pass.rows(of: sequence)
-      for row in Set([rows.lowerBound, (rows.lowerBound + rows.upperBound) / 2, rows.upperBound - 1]) {
-        for (part, head) in [(0, 0), (1, 1), (2, 0), (1, 0)] {
-          let index = row * width + column(part, head, attention) + row % 3
-          var moved = exact
-          moved[index] += 1e-4
-          let above = loss(moved, of: rows, head: head)
-          moved[index] -= 2e-4
-          let slope = (above - loss(moved, of: rows, head: head)) / 2e-4
-          // Slopes of a few units, from sums of up to 390 terms in single precision.
-          #expect(abs(Double(gradient.array()[index]) - slope) < 1e-4, "row \(row), part \(part)")
-        }
-      }
-    }
-  }
-
-  @Test func aSequenceDoesNotSeeItsNeighbours() {
-    let attention = Kind.plain.attention, qkv = numbers(12, 18, 4)
-    let together = workspace.matrix(12, 6), alone = workspace.matrix(7, 6)
-    _ = attention.forward(inputs(qkv, attention), into: together, pass([3, 7, 2]))
-    _ = attention.forward(inputs(qkv.rows(3..<10), attention), into: alone, pass([7]))
-    #expect(together.rows(3..<10).array() == alone.array())
+  private func largestDifference(_ a: [Float], _ b: [Double]) -> Double {
+    precondition(a.count == b.count, "\(a.count) numbers for \(b.count)")
+    return zip(a, b).reduce(0) { max($0, ($1.0.isNaN ? .infinity : abs(Double($1.0) - $1.1))) }
   }
 }

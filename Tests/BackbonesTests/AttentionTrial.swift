@@ -10,11 +10,13 @@ enum AttentionKind: CaseIterable {
 
   var isCausal: Bool { ![.bidirectional, .biasedBidirectional, .cross].contains(self) }
   var isBiased: Bool { [.biasedBidirectional, .biasedCausal].contains(self) }
-  var headCount: Int { [.grouped: 4, .oneKeyHead: 3, .everything: 6][self] ?? 2 }
-  var keyHeadCount: Int { [.oneKeyHead: 1][self] ?? 2 }
-  var scale: Float { isBiased ? 1 : 0.6 }
-  var softCap: Float? { [.capped, .everything].contains(self) ? 1.5 : nil }
-  var window: Int? { [.windowed: 4, .everything: 130][self] }
+
+  var attention: Attention {
+    Attention(
+      headCount: [.grouped: 4, .oneKeyHead: 3, .everything: 6][self] ?? 2, keyHeadCount: self == .oneKeyHead ? 1 : 2,
+      headWidth: 3, scale: isBiased ? 1 : 0.6, mask: isCausal ? .causal : .full,
+      softCap: [.capped, .everything].contains(self) ? 1.5 : nil, window: [.windowed: 4, .everything: 130][self])
+  }
 
   /// Those of the queries; for another stream of its own lengths, longer and shorter ones.
   func keyLengths(_ queries: [Int]) -> [Int] {
@@ -28,38 +30,44 @@ enum AttentionKind: CaseIterable {
 /// One run of attention on random numbers, by the layer under test and by the plain loop.
 struct AttentionTrial {
   let kind: AttentionKind
-  let dy: Matrix
-  /// The bias's gradient after ``backward(_:)``; nil without a bias.
-  let dBias: DistanceBias?
-  private let inputs: CausalAttention.Inputs
-  private let queryPass, keyPass: Pass
+  let inputs: Attention.Inputs
+  /// The gradient of the output, and the gradient that the bias gets from ``backward(_:)``; nil without a bias.
+  let dy: Matrix, dBias: DistanceBias?
+  private let pass: Pass
+  private let seen: [KeyRanges]
   private let bias: DistanceBias?
   private let workspace = Workspace()
 
+  /// Segments end to end, each of which sees all the keys of a segment of the keys' lengths.
   init(_ kind: AttentionKind, queries: [Int], keys: [Int]) {
-    self.kind = kind
-    let workspace = workspace
+    let starts = keys.reduce(into: [0]) { $0.append($0.last! + $1) }
+    self.init(kind, queries: queries, seeing: keys.indices.map { KeyRanges([starts[$0]..<starts[$0 + 1]]) })
+  }
+
+  /// Segments end to end, and what each of them sees.
+  init(_ kind: AttentionKind, queries: [Int], seeing seen: [KeyRanges]) {
+    (self.kind, self.seen) = (kind, seen)
+    let workspace = workspace, attention = kind.attention
     func numbers(_ rows: Int, _ columns: Int, _ seed: UInt64) -> Matrix {
       let matrix = workspace.matrix(rows, columns)
       RandomKey(seed: seed).fillNormal(matrix.elements, standardDeviation: 1)
       return matrix
     }
-    func pass(_ lengths: [Int]) -> Pass {
-      Pass(
-        starts: lengths.reduce(into: [0]) { $0.append($0.last! + $1) }, tasks: lengths.map { _ in 0 },
-        ordinals: lengths.map { _ in 0 }, randomKey: nil, keepsActivations: true, saved: workspace,
-        scratch: Workspace())
+    let queryCount = queries.reduce(0, +), keyCount = seen.flatMap(\.ranges).map(\.upperBound).max()!
+    inputs = .init(
+      q: numbers(queryCount, attention.width, 1), k: numbers(keyCount, attention.keyWidth, 2),
+      v: numbers(keyCount, attention.keyWidth, 3))
+    dy = numbers(queryCount, attention.width, 4)
+    var rows = Rows()
+    for (segment, length) in queries.enumerated() {
+      rows.append(positions: 0..<Int32(length), .init(example: segment, route: 0, ordinal: 0))
     }
-    let width = kind.headCount * 3, keyWidth = kind.keyHeadCount * 3
-    let queryCount = queries.reduce(0, +), keyCount = keys.reduce(0, +)
-    inputs = .init(q: numbers(queryCount, width, 1), k: numbers(keyCount, keyWidth, 2), v: numbers(keyCount, keyWidth, 3))
-    dy = numbers(queryCount, width, 4)
-    (queryPass, keyPass) = (pass(queries), pass(keys))
-    let reach = max(queries.max()!, keys.max()!)
+    pass = Pass(rows, randomKey: nil, keepsActivations: true, saved: workspace, scratch: Workspace())
+    let reach = max(queryCount, keyCount)
     func distances(_ value: (Int, Int) -> Float) -> DistanceBias? {
       guard kind.isBiased else { return nil }
-      let bias = DistanceBias(headCount: kind.headCount, reach: reach, workspace)
-      for head in 0..<kind.headCount {
+      let bias = DistanceBias(headCount: attention.headCount, reach: reach, workspace)
+      for head in 0..<attention.headCount {
         for distance in -reach...reach { bias.center(head: head)[distance] = value(head, distance) }
       }
       return bias
@@ -70,43 +78,51 @@ struct AttentionTrial {
 
   // MARK: The plain loop
 
-  var plain: PlainAttention {
-    let kind = kind
+  private func plain(_ segment: Int) -> PlainAttention {
+    let attention = kind.attention, visible = seen[segment].visible
     return PlainAttention(
-      headCount: kind.headCount, keyHeadCount: kind.keyHeadCount, headWidth: 3, scale: Double(kind.scale),
-      softCap: kind.softCap.map(Double.init),
+      headCount: attention.headCount, keyHeadCount: attention.keyHeadCount, headWidth: 3,
+      scale: Double(attention.scale), softCap: attention.softCap.map(Double.init),
       bias: kind.isBiased ? { Double(AttentionKind.bias($0, $1)) } : nil
     ) { query, key in
-      guard kind.isCausal else { return true }
-      return key <= query && key > query - (kind.window ?? .max)
+      guard attention.mask == .causal else { return true }
+      return key < visible || (key <= query && key > query - (attention.window ?? .max))
     }
   }
 
-  func sequence(_ place: Int) -> PlainAttention.Sequence {
-    .init(
-      q: queryRows(inputs.q, place), k: keyRows(inputs.k, place), v: keyRows(inputs.v, place),
-      queryCount: queryPass.rows(of: place).count, keyCount: keyPass.rows(of: place).count)
+  private func sequence(_ segment: Int) -> PlainAttention.Sequence {
+    func keys(_ x: Matrix) -> [Double] { seen[segment].ranges.flatMap { x.rows($0).array().map(Double.init) } }
+    let rows = pass.rows(of: segment), keyCount = seen[segment].count
+    return .init(
+      q: inputs.q.rows(rows).array().map(Double.init), k: keys(inputs.k), v: keys(inputs.v), queryCount: rows.count,
+      keyCount: keyCount, firstPlace: kind.isCausal ? keyCount - rows.count : 0)
   }
 
-  /// A sequence's rows of a matrix over the queries.
-  func queryRows(_ x: Matrix, _ place: Int) -> [Double] { x.rows(queryPass.rows(of: place)).array().map(Double.init) }
+  /// y, every row.
+  var expectedOutput: [Double] { seen.indices.flatMap { plain($0).forward(sequence($0)) } }
 
-  /// A sequence's rows of a matrix over the keys.
-  func keyRows(_ x: Matrix, _ place: Int) -> [Double] { x.rows(keyPass.rows(of: place)).array().map(Double.init) }
+  /// The gradients of Σ dy y, of every row.
+  var expectedGradient: PlainAttention.Gradient {
+    var total = PlainAttention.Gradient(
+      q: [], k: Array(repeating: 0, count: inputs.k.count), v: Array(repeating: 0, count: inputs.v.count),
+      bias: Array(repeating: [:], count: kind.attention.headCount))
+    for segment in seen.indices {
+      let dy = dy.rows(pass.rows(of: segment)).array().map(Double.init)
+      let gradient = plain(segment).backward(dy, sequence(segment))
+      total.q += gradient.q
+      for head in total.bias.indices { total.bias[head].merge(gradient.bias[head], uniquingKeysWith: +) }
+      let width = inputs.k.columns
+      for (place, row) in seen[segment].ranges.joined().enumerated() {
+        for column in 0..<width {
+          total.k[row * width + column] += gradient.k[place * width + column]
+          total.v[row * width + column] += gradient.v[place * width + column]
+        }
+      }
+    }
+    return total
+  }
 
   // MARK: The layer under test
-
-  private var causal: CausalAttention {
-    CausalAttention(
-      headCount: kind.headCount, keyHeadCount: kind.keyHeadCount, headWidth: 3, scale: kind.scale,
-      softCap: kind.softCap, window: kind.window)
-  }
-
-  private var sequential: SequenceAttention {
-    SequenceAttention(headCount: kind.headCount, headWidth: 3, scale: kind.scale, isCausal: kind.isCausal)
-  }
-
-  private var isSequential: Bool { kind.isBiased || !kind.isCausal }
 
   private func empty(_ like: Matrix) -> Matrix {
     let matrix = workspace.matrix(like.rows, like.columns)
@@ -114,69 +130,64 @@ struct AttentionTrial {
     return matrix
   }
 
-  private func run(into y: Matrix) -> Matrix {
-    guard isSequential else { return causal.forward(inputs, into: y, queryPass) }
-    return sequential.forward(inputs, bias: bias, into: y, .init(queries: queryPass, keys: keyPass))
-  }
-
   func forward() -> Matrix {
     let y = empty(inputs.q)
-    _ = run(into: y)
+    _ = kind.attention.forward(inputs, keys: seen, bias: bias, into: y, pass)
     return y
   }
 
-  func backward(_ y: Matrix) -> CausalAttention.Inputs {
-    let gradient = CausalAttention.Inputs(q: empty(inputs.q), k: empty(inputs.k), v: empty(inputs.v))
-    let logSumExp = run(into: y)
-    if isSequential {
-      sequential.backward(
-        dy, y: y, logSumExp: logSumExp, inputs, bias: bias, into: gradient, dBias: dBias,
-        .init(queries: queryPass, keys: keyPass))
-    } else {
-      causal.backward(dy, y: y, logSumExp: logSumExp, inputs, into: gradient, queryPass)
-    }
+  func backward() -> Attention.Inputs {
+    let y = empty(inputs.q), gradient = Attention.Inputs(q: empty(inputs.q), k: empty(inputs.k), v: empty(inputs.v))
+    let logSumExp = kind.attention.forward(inputs, keys: seen, bias: bias, into: y, pass)
+    kind.attention.backward(
+      dy, y: y, logSumExp: logSumExp, inputs, keys: seen, bias: bias, into: gradient, dBias: dBias, pass)
     return gradient
   }
 
-  private func makeCache() -> KeyValueCache {
-    KeyValueCache(
-      layerCount: 2, slotCount: keyPass.sequenceCount, capacity: keyPass.longestSequence,
-      width: kind.keyHeadCount * 3)
+  /// A slot for each segment with its first keys.
+  private func cache(_ count: (Int) -> Int) -> KeyValueCache {
+    let cache = KeyValueCache(
+      layerCount: 2, slotCount: seen.count, capacity: seen.map(\.count).max()!, width: inputs.k.columns)
+    for (slot, keys) in seen.enumerated() {
+      for row in keys.ranges.joined().prefix(count(slot)) { add(row, to: slot, cache) }
+    }
+    return cache
   }
 
-  /// Every position as a new one behind those before it, the sequences side by side while they last.
+  private func add(_ row: Int, to slot: Int, _ cache: KeyValueCache) {
+    cache.append(layer: 1, slot: slot, keys: inputs.k.rows(row..<row + 1), values: inputs.v.rows(row..<row + 1))
+    var rows = Rows()
+    rows.append(positions: CollectionOfOne(0), .init(example: 0, route: 0, ordinal: 0))
+    cache.advance([slot], by: rows)
+  }
+
+  /// Every position as a new one behind those before it, the segments side by side while they last.
   func stepByStep() -> Matrix {
-    let cache = makeCache(), y = empty(inputs.q)
-    for place in 0..<queryPass.longestSequence {
-      let slots = (0..<queryPass.sequenceCount).filter { queryPass.rows(of: $0).count > place }
-      let rows = slots.map { queryPass.starts[$0] + place }
+    let cache = cache { _ in 0 }, y = empty(inputs.q)
+    for place in 0..<pass.rows.longestSegment {
+      let slots = seen.indices.filter { pass.rows(of: $0).count > place }
+      let rows = slots.map { pass.rows.starts[$0] + place }
       let q = workspace.matrix(rows.count, y.columns), found = empty(q)
       for (index, (slot, row)) in zip(slots, rows).enumerated() {
         q.rows(index..<index + 1).copy(from: inputs.q.rows(row..<row + 1))
-        cache.append(layer: 1, slot: slot, keys: inputs.k.rows(row..<row + 1), values: inputs.v.rows(row..<row + 1))
+        add(row, to: slot, cache)
       }
-      step(q, into: found, cache, slots: slots, lengths: slots.map { cache.lengths[$0] + 1 })
+      step(q, into: found, cache, slots: slots)
       for (index, row) in rows.enumerated() { y.rows(row..<row + 1).copy(from: found.rows(index..<index + 1)) }
-      for slot in slots { cache.advance(slot, by: 1) }
     }
     return y
   }
 
-  /// One query a sequence against all of its keys.
+  /// One query a segment against all of its keys.
   func stepOnSource() -> Matrix {
-    let cache = makeCache(), y = empty(inputs.q), slots = Array(0..<keyPass.sequenceCount)
-    for slot in slots {
-      let rows = keyPass.rows(of: slot)
-      cache.append(layer: 1, slot: slot, keys: inputs.k.rows(rows), values: inputs.v.rows(rows))
-      cache.advance(slot, by: rows.count)
-    }
-    step(inputs.q, into: y, cache, slots: slots, lengths: slots.map { cache.lengths[$0] })
+    let y = empty(inputs.q)
+    step(inputs.q, into: y, cache { seen[$0].count }, slots: Array(seen.indices))
     return y
   }
 
-  private func step(_ q: Matrix, into y: Matrix, _ cache: KeyValueCache, slots: [Int], lengths: [Int]) {
-    guard isSequential else { return causal.step(q, into: y, cache: cache, layer: 1, slots: slots, queryPass) }
-    sequential.step(
-      q, bias: bias, into: y, cache: cache, layer: 1, slots: slots, lengths: lengths, scratch: workspace)
+  private func step(_ q: Matrix, into y: Matrix, _ cache: KeyValueCache, slots: [Int]) {
+    kind.attention.step(
+      q, bias: bias, into: y, cache: cache, layer: 1, slots: slots, lengths: slots.map { cache.lengths[$0] },
+      scratch: workspace)
   }
 }

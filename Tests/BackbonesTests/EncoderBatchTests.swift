@@ -8,20 +8,20 @@ import Training
 struct EncoderBatchTests {
   @Test func classesNumbersAndTokensLieSideBySide() {
     var batch = PackedBatch()
-    batch.appendClassified(tokens: [7, 8], types: [0, 1], label: 2, head: .taskClassifier(1), task: 1, ordinal: 40)
-    batch.appendMasked(tokens: [5, 6, 9], types: [Int32](), labels: [-100, 4, 3], task: 0, ordinal: 41)
-    batch.appendClassified(tokens: [3], types: [Int32](), label: -1.5, head: .classifier, task: 2, ordinal: 42)
-    batch.appendClassified(tokens: [1, 2], types: [1, 1], label: nil, head: .classifier, task: 3, ordinal: 43)
+    batch.appendClassified(tokens: [7, 8], types: [0, 1], label: 2, head: .taskClassifier(1), route: 1, ordinal: 40)
+    batch.appendMasked(tokens: [5, 6, 9], types: [Int32](), labels: [-100, 4, 3], route: 0, ordinal: 41)
+    batch.appendClassified(tokens: [3], types: [Int32](), label: -1.5, head: .classifier, route: 2, ordinal: 42)
+    batch.appendClassified(tokens: [1, 2], types: [1, 1], label: nil, head: .classifier, route: 3, ordinal: 43)
     #expect(batch.tokens == [7, 8, 5, 6, 9, 3, 1, 2] && batch.tokenTypes == [0, 1, 0, 0, 0, 0, 1, 1])
-    #expect(batch.positions == [0, 1, 0, 1, 2, 0, 0, 1] && batch.starts == [0, 2, 5, 6, 8])
-    #expect(batch.labelRows == [0, 3, 4, 5] && batch.labelStarts == [0, 1, 3, 4, 4])
+    #expect(batch.rows.positions == [0, 1, 0, 1, 2, 0, 0, 1] && batch.rows.starts == [0, 2, 5, 6, 8])
+    #expect(batch.labelIndices == [0, 3, 4, 5] && batch.labelRows.starts == [0, 1, 3, 4, 4])
     #expect(batch.labels == [2, 4, 3, 0] && batch.targets == [2, 0, 0, -1.5])
     #expect(batch.heads == [.taskClassifier(1), .tokens, .classifier, .classifier])
-    #expect(batch.tasks == [1, 0, 2, 3] && batch.ordinals == [40, 41, 42, 43])
+    #expect(batch.rows.segments.map(\.route) == [1, 0, 2, 3] && batch.rows.segments.map(\.ordinal) == [40, 41, 42, 43])
     batch.removeAll()
-    #expect(batch.heads.isEmpty && batch.targets.isEmpty && batch.tokenTypes.isEmpty && batch.labelStarts == [0])
-    batch.appendMasked(tokens: [5, 6], types: [0, 0], labels: [-100, 4], task: 0, ordinal: 0, everyPosition: true)
-    #expect(batch.labelRows == [0, 1] && batch.labels == [0, 4])
+    #expect(batch.heads.isEmpty && batch.targets.isEmpty && batch.tokenTypes.isEmpty && batch.labelRows.starts == [0])
+    batch.appendMasked(tokens: [5, 6], types: [0, 0], labels: [-100, 4], route: 0, ordinal: 0, everyPosition: true)
+    #expect(batch.labelIndices == [0, 1] && batch.labels == [0, 4])
   }
 
   @Test(arguments: EncoderVariation.allCases) func logitsAgreeWithTheReference(variation: EncoderVariation) {
@@ -60,7 +60,7 @@ struct EncoderBatchTests {
     for sequence in EncoderVariation.robertaMasked.sequences {
       var every = PackedBatch()
       every.appendMasked(
-        tokens: sequence.tokens, types: sequence.tokenTypes, labels: sequence.labels, task: 0, ordinal: 0,
+        tokens: sequence.tokens, types: sequence.tokenTypes, labels: sequence.labels, route: 0, ordinal: 0,
         everyPosition: true)
       let rows = sequence.labels.indices.filter { sequence.labels[$0] >= 0 }
       let all = objective.withLogits(of: every) { logits in rows.flatMap { logits.rows($0..<$0 + 1).array() } }

@@ -92,9 +92,9 @@ struct GPT2BatchTests {
   @Test func aPackedBatchForgetsWhatItHeld() {
     var batch = PackedBatch(TestSequence.ragged())
     batch.removeAll()
-    #expect(batch.sequenceCount == 0 && batch.tokenCount == 0 && batch.labelCount == 0)
-    batch.appendPrompt(tokens: [4, 5], task: 2)
-    #expect(batch.starts == [0, 2] && batch.labelStarts == [0, 1] && batch.labelRows == [1])
-    #expect(batch.positions == [0, 1] && batch.tasks == [2])
+    #expect(batch.exampleCount == 0 && batch.tokenCount == 0 && batch.labelCount == 0)
+    batch.appendPrompt(tokens: [4, 5], route: 2)
+    #expect(batch.rows.starts == [0, 2] && batch.labelRows.starts == [0, 1] && batch.labelIndices == [1])
+    #expect(batch.rows.positions == [0, 1] && batch.labelRows.positions == [1] && batch.rows.segments.map(\.route) == [2])
   }
 }

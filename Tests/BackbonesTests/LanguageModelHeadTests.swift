@@ -25,9 +25,9 @@ func theLossOfManyRowsAgreesWithALoop(rowCount: Int, isTrained: Bool) {
   dh.fill(.nan)
   var losses = [Double](repeating: .nan, count: rowCount), lossesAlone = losses
   let scratch = Workspace()
-  let pass = Pass(
-    starts: [0, rowCount], tasks: [0], ordinals: [0], randomKey: nil, keepsActivations: true, saved: workspace,
-    scratch: scratch)
+  var rows = Rows()
+  rows.append(positions: 0..<Int32(rowCount), .init(example: 0, route: 0, ordinal: 0))
+  let pass = Pass(rows, randomKey: nil, keepsActivations: true, saved: workspace, scratch: scratch)
   losses.withUnsafeMutableBufferPointer { head.loss(h, Truth(classes: labels[...]), losses: $0, dh: dh, pass) }
   lossesAlone.withUnsafeMutableBufferPointer { head.loss(h, Truth(classes: labels[...]), losses: $0, dh: nil, pass) }
   #expect(losses == lossesAlone)

@@ -9,13 +9,15 @@ struct PlainAttention {
   var softCap: Double?
   /// A number for each head and distance, key place less query place; nil: none.
   var bias: ((_ head: Int, _ distance: Int) -> Double)?
-  /// Whether a query sees a key, by their places in their sequences.
+  /// Whether a query sees a key, by their places.
   let sees: (_ query: Int, _ key: Int) -> Bool
 
   /// Rows of one sequence: q (queries, heads · width), k and v (keys, key heads · width), row after row.
   struct Sequence {
-    let q, k, v: [Double]
+    var q, k, v: [Double]
     let queryCount, keyCount: Int
+    /// The place of the first query; keys have the places from 0.
+    let firstPlace: Int
   }
 
   struct Gradient {
@@ -31,7 +33,7 @@ struct PlainAttention {
 
   /// The keys that a query sees, their probabilities, and the cap's slope at their scores.
   private func row(_ query: Int, _ head: Int, _ s: Sequence) -> [(key: Int, p: Double, slope: Double)] {
-    let seen = (0..<s.keyCount).filter { sees(query, $0) }
+    let place = s.firstPlace + query, seen = (0..<s.keyCount).filter { sees(place, $0) }
     let scores = seen.map { key in
       scale
         * (0..<headWidth).reduce(0) {
@@ -39,7 +41,7 @@ struct PlainAttention {
         }
     }
     let capped = scores.map { score in softCap.map { $0 * tanh(score / $0) } ?? score }
-    let biased = zip(seen, capped).map { key, score in score + (bias?(head, key - query) ?? 0) }
+    let biased = zip(seen, capped).map { key, score in score + (bias?(head, key - place) ?? 0) }
     let top = biased.max() ?? 0, exponentials = biased.map { exp($0 - top) }, total = exponentials.reduce(0, +)
     return seen.indices.map { place in
       let slope = softCap.map { 1 - pow(capped[place] / $0, 2) } ?? 1
@@ -75,7 +77,7 @@ struct PlainAttention {
         let mean = zip(row, dp).reduce(0) { $0 + $1.0.p * $1.1 }
         for ((key, p, slope), dp) in zip(row, dp) {
           let dScore = p * (dp - mean)
-          d.bias[head][key - query, default: 0] += dScore
+          d.bias[head][key - s.firstPlace - query, default: 0] += dScore
           for j in 0..<headWidth {
             d.v[place(key) + j] += p * dy[column + j]
             d.q[column + j] += scale * slope * dScore * s.k[place(key) + j]

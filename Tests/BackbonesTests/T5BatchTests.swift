@@ -10,25 +10,25 @@ struct T5BatchTests {
 
   @Test func targetsAreShiftedBehindTheStartToken() {
     var batch = PackedBatch()
-    batch.appendPair(source: [7, 8, 9], labels: [4, -100, 6], Self.special, task: 1, ordinal: 40)
-    batch.appendPair(source: [3], labels: [1], Self.special, task: 0, ordinal: 41)
-    #expect(batch.sourceTokens == [7, 8, 9, 3] && batch.sourceStarts == [0, 3, 4])
-    #expect(batch.tokens == [2, 4, 5, 2] && batch.starts == [0, 3, 4] && batch.positions == [0, 1, 2, 0])
-    #expect(batch.labels == [4, 6, 1] && batch.labelRows == [0, 2, 3] && batch.labelStarts == [0, 2, 3])
-    #expect(batch.tasks == [1, 0] && batch.ordinals == [40, 41])
+    batch.appendPair(source: [7, 8, 9], labels: [4, -100, 6], Self.special, route: 1, ordinal: 40)
+    batch.appendPair(source: [3], labels: [1], Self.special, route: 0, ordinal: 41)
+    #expect(batch.sourceTokens == [7, 8, 9, 3] && batch.sourceRows.starts == [0, 3, 4])
+    #expect(batch.tokens == [2, 4, 5, 2] && batch.rows.starts == [0, 3, 4] && batch.rows.positions == [0, 1, 2, 0])
+    #expect(batch.labels == [4, 6, 1] && batch.labelIndices == [0, 2, 3] && batch.labelRows.starts == [0, 2, 3])
+    #expect(batch.rows.segments.map(\.route) == [1, 0] && batch.rows.segments.map(\.ordinal) == [40, 41])
     #expect(batch.tokenCount == 4 && batch.totalTokenCount == 8)
   }
 
   @Test func everyPositionOrThePromptAloneMayBeRead() {
     var batch = PackedBatch()
-    batch.appendPair(source: [7], labels: [4, -100], Self.special, task: 0, ordinal: 0, everyPosition: true)
-    #expect(batch.tokens == [2, 4] && batch.labelRows == [0, 1])
+    batch.appendPair(source: [7], labels: [4, -100], Self.special, route: 0, ordinal: 0, everyPosition: true)
+    #expect(batch.tokens == [2, 4] && batch.labelIndices == [0, 1])
     batch.removeAll()
-    #expect(batch.sourceTokens.isEmpty && batch.sourceStarts == [0])
-    batch.appendPrompt(source: [7, 8], Self.special, task: 3)
-    #expect(batch.tokens == [2] && batch.labelRows == [0] && batch.sourceTokens == [7, 8] && batch.tasks == [3])
-    batch.appendPair(source: [1], labels: [Int32](), Self.special, task: 0, ordinal: 0)
-    #expect(batch.starts == [0, 1, 1] && batch.sourceStarts == [0, 2, 3] && batch.labelCount == 1)
+    #expect(batch.sourceTokens.isEmpty && batch.sourceRows.starts == [0])
+    batch.appendPrompt(source: [7, 8], Self.special, route: 3)
+    #expect(batch.tokens == [2] && batch.labelIndices == [0] && batch.sourceTokens == [7, 8] && batch.rows.segments.map(\.route) == [3])
+    batch.appendPair(source: [1], labels: [Int32](), Self.special, route: 0, ordinal: 0)
+    #expect(batch.rows.starts == [0, 1, 1] && batch.sourceRows.starts == [0, 2, 3] && batch.labelCount == 1)
   }
 
   @Test func pairsWithoutLabelsOrSourceAddNothingToOthers() throws {

@@ -26,9 +26,9 @@ struct AttentionKernelTests {
   @Test(arguments: Block.awkward) func causalSoftmaxAgreesWithALoop(block: Block) {
     let scores = numbers(block.rows * block.stride).map { 5 * $0 }, scale: Float = 0.35
     var p = scores, logSumExp = [Float](repeating: .nan, count: block.rows)
-    ck_causal_softmax(block.rows, block.columns, block.first, .max, scale, &p, block.stride, &logSumExp)
+    ck_masked_softmax(block.rows, block.columns, block.first, .max, 0, scale, &p, block.stride, &logSumExp)
     var again = scores
-    ck_causal_softmax_again(block.rows, block.columns, block.first, .max, scale, &again, block.stride, logSumExp)
+    ck_masked_softmax_again(block.rows, block.columns, block.first, .max, 0, scale, &again, block.stride, logSumExp)
     for row in 0..<block.rows {
       let expected = block.softmax(scores, row: row, scale: Double(scale))
       let range = row * block.stride..<row * block.stride + block.columns
@@ -43,9 +43,9 @@ struct AttentionKernelTests {
   @Test(arguments: Block.awkward, [1, 3, 20]) func aWindowIsASoftmaxOfItsColumns(block: Block, window: Int) {
     let scores = numbers(block.rows * block.stride).map { 5 * $0 }
     var p = scores, logSumExp = [Float](repeating: .nan, count: block.rows)
-    ck_causal_softmax(block.rows, block.columns, block.first, window, 0.35, &p, block.stride, &logSumExp)
+    ck_masked_softmax(block.rows, block.columns, block.first, window, 0, 0.35, &p, block.stride, &logSumExp)
     var again = scores
-    ck_causal_softmax_again(block.rows, block.columns, block.first, window, 0.35, &again, block.stride, logSumExp)
+    ck_masked_softmax_again(block.rows, block.columns, block.first, window, 0, 0.35, &again, block.stride, logSumExp)
     for row in 0..<block.rows {
       let own = block.first + row, seen = max(0, own + 1 - window)...own
       let exponentials = (0..<block.columns).map {
@@ -57,9 +57,26 @@ struct AttentionKernelTests {
     }
   }
 
+  @Test(arguments: Block.awkward, [1, 4, 200]) func aVisiblePrefixIsSeenByEveryRow(block: Block, prefix: Int) {
+    let scores = numbers(block.rows * block.stride).map { 5 * $0 }, visible = min(prefix, block.columns)
+    var p = scores, logSumExp = [Float](repeating: .nan, count: block.rows)
+    ck_masked_softmax(block.rows, block.columns, block.first, .max, visible, 0.35, &p, block.stride, &logSumExp)
+    var again = scores
+    ck_masked_softmax_again(
+      block.rows, block.columns, block.first, .max, visible, 0.35, &again, block.stride, logSumExp)
+    for row in 0..<block.rows {
+      let exponentials = (0..<block.columns).map {
+        $0 < visible || $0 <= block.first + row ? exp(0.35 * Double(scores[row * block.stride + $0])) : 0
+      }
+      let total = exponentials.reduce(0, +), range = row * block.stride..<row * block.stride + block.columns
+      #expect(largestDifference(Array(p[range]), exponentials.map { $0 / total }) < 1e-6)
+      #expect(largestDifference(Array(again[range]), exponentials.map { $0 / total }) < 3e-6)
+    }
+  }
+
   @Test func causalSoftmaxHoldsForHugeScores() {
     var scores: [Float] = [2e4, 1e4, -3e4, 2e4], logSumExp: [Float] = [0]
-    ck_causal_softmax(1, 4, 3, .max, 1, &scores, 4, &logSumExp)
+    ck_masked_softmax(1, 4, 3, .max, 0, 1, &scores, 4, &logSumExp)
     #expect(scores[0] == 0.5 && scores[1] < 1e-37 && scores[2] < 1e-37 && scores[3] == 0.5)
     #expect(abs(logSumExp[0] - 20_000.693) < 2e-3)  // the last place of 2e4
   }
@@ -80,7 +97,7 @@ struct AttentionKernelTests {
     let scores = numbers(block.rows * block.stride), weights = numbers(block.rows * block.stride, 1)
     let scale: Float = 0.35
     var p = scores, logSumExp = [Float](repeating: 0, count: block.rows)
-    ck_causal_softmax(block.rows, block.columns, block.first, .max, scale, &p, block.stride, &logSumExp)
+    ck_masked_softmax(block.rows, block.columns, block.first, .max, 0, scale, &p, block.stride, &logSumExp)
     // The loss is Σ weights p: dp is the weights, and delta, their product with p, stands for rowsum(dY Y).
     let delta = (0..<block.rows).map { row in
       (0..<block.columns).reduce(Float(0)) { $0 + weights[row * block.stride + $1] * p[row * block.stride + $1] }
@@ -106,14 +123,18 @@ struct AttentionKernelTests {
 
   @Test(arguments: [1, 2, 15, 16, 17, 200], [(1, 0), (16, 0), (24, 4), (64, 0), (64, 4)] as [(Int, Float)])
   func oneQueryAttendsToItsPast(length: Int, shape: (width: Int, cap: Float)) {
-    let (width, cap) = shape
+    for isBiased in [false, true] { check(length: length, width: shape.width, cap: shape.cap, isBiased: isBiased) }
+  }
+
+  private func check(length: Int, width: Int, cap: Float, isBiased: Bool) {
+    let bias = numbers(length, 3)
     let stride = 3 * width + 1, q = numbers(width), k = numbers(length * stride, 1), v = numbers(length * stride, 2)
     let scale = 1 / Float(width).squareRoot()
     var scores = [Float](repeating: .nan, count: length), y = [Float](repeating: .nan, count: width)
-    ck_attend_one(length, width, scale, cap, q, k, v, stride, &scores, &y)
+    ck_attend_one(length, width, scale, cap, isBiased ? bias : nil, q, k, v, stride, &scores, &y)
     let exponentials = (0..<length).map { t in
       let score = Double(scale) * (0..<width).reduce(0.0) { $0 + Double(q[$1]) * Double(k[t * stride + $1]) }
-      return exp(cap > 0 ? Double(cap) * tanh(score / Double(cap)) : score)
+      return exp((cap > 0 ? Double(cap) * tanh(score / Double(cap)) : score) + (isBiased ? Double(bias[t]) : 0))
     }
     let total = exponentials.reduce(0, +)
     let expected = (0..<width).map { j in

@@ -7,14 +7,14 @@ struct DecoderKernelTests {
   @Test(arguments: [2, 6, 32, 34, 128], [1, 3]) func pairsAreTurned(width: Int, heads: Int) {
     let rows = 3, half = width / 2, stride = heads * width + 5
     let angles = numbers(rows * half, 1), cosines = angles.map { cos($0) }, sines = angles.map { sin($0) }
-    let x = numbers(rows * stride)
+    let x = numbers(rows * stride), positions: [Int32] = [2, 0, 1]
     var y = x
-    ck_rotate(rows, heads, width, cosines, sines, 1, &y, stride)
+    ck_rotate(rows, heads, width, positions, cosines, sines, 1, &y, stride)
     for row in 0..<rows {
       for head in 0..<heads {
         for j in 0..<half {
           let first = row * stride + head * width + j, second = first + half
-          let (c, s) = (Double(cosines[row * half + j]), Double(sines[row * half + j]))
+          let (c, s) = (Double(cosines[Int(positions[row]) * half + j]), Double(sines[Int(positions[row]) * half + j]))
           // Two products of numbers up to 3.
           #expect(abs(Double(y[first]) - (Double(x[first]) * c - Double(x[second]) * s)) < 1e-6)
           #expect(abs(Double(y[second]) - (Double(x[second]) * c + Double(x[first]) * s)) < 1e-6)
@@ -22,7 +22,7 @@ struct DecoderKernelTests {
       }
       #expect(y[row * stride + heads * width..<(row + 1) * stride] == x[row * stride + heads * width..<(row + 1) * stride])
     }
-    ck_rotate(rows, heads, width, cosines, sines, -1, &y, stride)
+    ck_rotate(rows, heads, width, positions, cosines, sines, -1, &y, stride)
     #expect(largestDifference(y, x.map(Double.init)) < 2e-6)  // turned there and back
   }
 

@@ -75,9 +75,9 @@ final class FactorMixture: LinearAdapter {
 
   private func groups(_ pass: Pass) -> [Group] {
     var groups: [Group] = []
-    for sequence in 0..<pass.sequenceCount {
+    for sequence in pass.segments.indices {
       let rows = pass.rows(of: sequence)
-      if !router.noise.isDrawn(pass), let last = groups.last, pass.tasks[last.sequence] == pass.tasks[sequence]
+      if !router.noise.isDrawn(pass), let last = groups.last, pass.segments[last.sequence].route == pass.segments[sequence].route
       {
         groups[groups.count - 1].rows = last.rows.lowerBound..<rows.upperBound
       } else {

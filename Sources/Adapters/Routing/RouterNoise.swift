@@ -24,7 +24,7 @@ public struct RouterNoise: Sendable, Equatable {
     guard isOn, let key = pass.randomKey else { return nil }
     var uniform = [Float](repeating: 0, count: count)
     uniform.withUnsafeMutableBufferPointer {
-      key.child("routing").child(site).child(pass.ordinals[sequence]).fillUniform($0, low: 0, high: 1)
+      key.child("routing").child(site).child(pass.segments[sequence].ordinal).fillUniform($0, low: 0, high: 1)
     }
     // As PyTorch keeps probabilities off 0 and 1.
     let edge = Double(Float.ulpOfOne)

@@ -45,7 +45,7 @@ struct SkillRouter {
   /// Adds the logits' gradient from that of a sequence's weights.
   func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass) {
     let (z, slope) = activations(of: sequence, pass)
-    let row = logits.gradient.rows(pass.tasks[sequence]..<pass.tasks[sequence] + 1)
+    let row = logits.gradient.rows(pass.segments[sequence].route..<pass.segments[sequence].route + 1)
     for split in 0..<splits {
       let range = split * skills..<(split + 1) * skills
       // w = z / sum
@@ -57,7 +57,7 @@ struct SkillRouter {
 
   /// z and its slope by the logit.
   private func activations(of sequence: Int, _ pass: Pass) -> (values: [Double], slope: [Double]) {
-    let task = pass.tasks[sequence], columns = logits.values.columns
+    let task = pass.segments[sequence].route, columns = logits.values.columns
     let draws = noise.logits(count: columns, site: site, sequence: sequence, pass)
     let temperature = draws == nil ? 1 : noise.temperature
     let values = (0..<columns).map { column in

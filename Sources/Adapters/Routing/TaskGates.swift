@@ -21,13 +21,13 @@ final class TaskGates: Gates {
   var router: ParameterPair? { nil }
 
   func experts(in pass: Pass) -> [Int32] {
-    Set(Set(pass.tasks).flatMap(allocation.experts)).sorted().map(Int32.init)
+    Set(Set(pass.segments.map(\.route)).flatMap(allocation.experts)).sorted().map(Int32.init)
   }
 
   func width(_ experts: [Int32]) -> Int { experts.count }
 
   func open(_ gates: Matrix, _ experts: [Int32], _ pass: Pass) {
-    for sequence in 0..<pass.sequenceCount {
+    for sequence in pass.segments.indices {
       var row = [Float](repeating: 0, count: experts.count)
       for (place, weight) in zip(places(of: sequence, experts, pass), allocation.weights(of: sequence, pass)) {
         row[place] = Float(weight)
@@ -38,7 +38,7 @@ final class TaskGates: Gates {
   }
 
   func close(gradient: Matrix, gates: Matrix, _ experts: [Int32], _ pass: Pass) {
-    for sequence in 0..<pass.sequenceCount {
+    for sequence in pass.segments.indices {
       var sums = [Float](repeating: 0, count: experts.count)
       let part = gradient.rows(pass.rows(of: sequence))
       ck_add_column_sums(part.rows, part.columns, part.base, part.stride, &sums)
@@ -48,7 +48,7 @@ final class TaskGates: Gates {
 
   /// Where a sequence's own experts are among those in use.
   private func places(of sequence: Int, _ experts: [Int32], _ pass: Pass) -> [Int] {
-    allocation.experts(of: pass.tasks[sequence]).map { expert in
+    allocation.experts(of: pass.segments[sequence].route).map { expert in
       experts.withUnsafeBufferPointer { Self.place(of: Int32(expert), in: $0) }
     }
   }

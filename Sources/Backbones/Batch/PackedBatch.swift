@@ -1,159 +1,148 @@
-/// Sequences laid end to end, without padding, and the labels among their positions.
+/// Examples laid end to end, without padding, and the labels among their positions.
 ///
-/// For an encoder-decoder model every sequence has a source beside it, laid end to end likewise; its tokens are then
+/// For an encoder-decoder model every example has a source beside it, laid end to end likewise; its tokens are then
 /// the decoder's, the target one place behind the start token.
 public struct PackedBatch {
-  /// Token ids, all sequences one after another.
+  /// Token ids, all examples one after another.
   public private(set) var tokens: [Int32] = []
-  /// Each token's position in its sequence, from 0.
-  public private(set) var positions: [Int32] = []
-  /// Each token's segment, the token type: 0, or 1 in the second of a pair (BERT).
+  /// The rows of the tokens.
+  public private(set) var rows = Rows()
+  /// Each token's type: 0, or 1 in the second text of a pair (BERT).
   public private(set) var tokenTypes: [Int32] = []
-  /// Where each sequence starts among the tokens; one more than there are sequences.
-  public private(set) var starts: [Int] = [0]
-  /// The encoder's token ids, all sequences one after another; none for other models.
+  /// The encoder's token ids, all examples one after another; none for other models.
   public private(set) var sourceTokens: [Int32] = []
-  /// Where each sequence starts among the source tokens; one more than there are sequences.
-  public private(set) var sourceStarts: [Int] = [0]
-  /// Each sequence's task.
-  public private(set) var tasks: [Int] = []
-  /// Each sequence's running number in the run: what its random numbers are keyed by.
-  public private(set) var ordinals: [UInt64] = []
+  /// The rows of the source tokens.
+  public private(set) var sourceRows = Rows()
   /// The tokens whose output predicts a label: the one before it, or the decoder's at its place.
-  public private(set) var labelRows: [Int32] = []
+  public private(set) var labelIndices: [Int32] = []
+  /// The rows of those tokens' outputs, one segment an example.
+  public private(set) var labelRows = Rows()
   /// The class to predict there.
   public private(set) var labels: [Int32] = []
   /// The number to predict there, in place of a class (regression).
   public private(set) var targets: [Float] = []
-  /// The head that reads each sequence's label rows.
+  /// The head that reads each example's label rows.
   public private(set) var heads: [HeadChoice] = []
-  /// Where each sequence's labels start; one more than there are sequences.
-  public private(set) var labelStarts: [Int] = [0]
 
   public init() {}
 
-  public var sequenceCount: Int { tasks.count }
+  public var exampleCount: Int { heads.count }
   public var tokenCount: Int { tokens.count }
   /// Tokens of both streams.
   public var totalTokenCount: Int { tokens.count + sourceTokens.count }
   public var labelCount: Int { labels.count }
 
+  /// An example's labels among all.
+  public func labels(of example: Int) -> Range<Int> { labelRows.range(of: example) }
+
+  /// Whether each token's output predicts one label, in order.
+  var readsEveryRow: Bool {
+    labelIndices.count == tokens.count && labelIndices.indices.allSatisfy { labelIndices[$0] == Int32($0) }
+  }
+
   /// Empties the batch and keeps its memory.
   public mutating func removeAll() {
     tokens.removeAll(keepingCapacity: true)
-    positions.removeAll(keepingCapacity: true)
+    rows.removeAll()
     tokenTypes.removeAll(keepingCapacity: true)
-    starts.removeAll(keepingCapacity: true)
-    starts.append(0)
     sourceTokens.removeAll(keepingCapacity: true)
-    sourceStarts.removeAll(keepingCapacity: true)
-    sourceStarts.append(0)
-    tasks.removeAll(keepingCapacity: true)
-    ordinals.removeAll(keepingCapacity: true)
-    labelRows.removeAll(keepingCapacity: true)
+    sourceRows.removeAll()
+    labelIndices.removeAll(keepingCapacity: true)
+    labelRows.removeAll()
     labels.removeAll(keepingCapacity: true)
     targets.removeAll(keepingCapacity: true)
     heads.removeAll(keepingCapacity: true)
-    labelStarts.removeAll(keepingCapacity: true)
-    labelStarts.append(0)
   }
 
-  /// Adds one sequence of a causal model: the output at position p predicts `labels[p + 1]` where that is not -100.
+  /// Adds an example of a causal model: the output at position p predicts `labels[p + 1]` where that is not -100.
   public mutating func appendCausal(
-    tokens newTokens: some Collection<Int32>, labels newLabels: some Collection<Int32>, task: Int, ordinal: UInt64
+    tokens newTokens: some Collection<Int32>, labels newLabels: some Collection<Int32>, route: Int, ordinal: UInt64
   ) {
     precondition(newTokens.count == newLabels.count, "\(newTokens.count) tokens, \(newLabels.count) labels")
     let start = tokens.count
-    tokens.append(contentsOf: newTokens)
-    positions.append(contentsOf: 0..<Int32(newTokens.count))
     for (position, label) in newLabels.enumerated() where position > 0 && label >= 0 {
-      labelRows.append(Int32(start + position - 1))
-      labels.append(label)
+      read(start + position - 1, label)
     }
-    close(task: task, ordinal: ordinal)
+    tokens.append(contentsOf: newTokens)
+    close(from: start, route: route, ordinal: ordinal)
   }
 
   /// Adds a prompt whose last position alone is read, for generation; its label is a placeholder.
-  public mutating func appendPrompt(tokens newTokens: some Collection<Int32>, task: Int) {
+  public mutating func appendPrompt(tokens newTokens: some Collection<Int32>, route: Int) {
+    let start = tokens.count
     tokens.append(contentsOf: newTokens)
-    positions.append(contentsOf: 0..<Int32(newTokens.count))
-    labelRows.append(Int32(tokens.count - 1))
-    labels.append(0)
-    close(task: task, ordinal: 0)
+    read(tokens.count - 1, 0)
+    close(from: start, route: route, ordinal: 0)
   }
 
-  /// Adds a sequence whose every position is read, for its logits; the labels are placeholders.
-  public mutating func appendEveryPosition(tokens newTokens: some Collection<Int32>, task: Int) {
-    labelRows.append(contentsOf: Int32(tokens.count)..<Int32(tokens.count + newTokens.count))
-    labels.append(contentsOf: repeatElement(0, count: newTokens.count))
+  /// Adds an example whose every position is read, for its logits; the labels are placeholders.
+  public mutating func appendEveryPosition(tokens newTokens: some Collection<Int32>, route: Int) {
+    let start = tokens.count
+    for position in 0..<newTokens.count { read(start + position, 0) }
     tokens.append(contentsOf: newTokens)
-    positions.append(contentsOf: 0..<Int32(newTokens.count))
-    close(task: task, ordinal: 0)
+    close(from: start, route: route, ordinal: 0)
   }
 
-  /// Adds one sequence of an encoder-decoder model: the output at position p predicts `labels[p]` where that is not
+  /// Adds an example of an encoder-decoder model: the output at position p predicts `labels[p]` where that is not
   /// -100, reading the labels before p behind the start token.
   ///
   /// - Parameter everyPosition: Whether every position is read, for its logits; the labels are then placeholders.
   public mutating func appendPair(
-    source: some Collection<Int32>, labels newLabels: some Collection<Int32>, _ special: DecoderTokens, task: Int,
+    source: some Collection<Int32>, labels newLabels: some Collection<Int32>, _ special: DecoderTokens, route: Int,
     ordinal: UInt64, everyPosition: Bool = false
   ) {
     let start = tokens.count
     if !newLabels.isEmpty { tokens.append(special.start) }
     tokens.append(contentsOf: newLabels.dropLast().lazy.map { $0 >= 0 ? $0 : special.padding })
     for (position, label) in newLabels.enumerated() where label >= 0 || everyPosition {
-      labelRows.append(Int32(start + position))
-      labels.append(max(label, 0))
+      read(start + position, max(label, 0))
     }
-    close(source: source, task: task, ordinal: ordinal, from: start)
+    sourceTokens.append(contentsOf: source)
+    close(from: start, route: route, ordinal: ordinal)
   }
 
   /// Adds a prompt for the encoder, and the start token, whose output alone is read; its label is a placeholder.
-  public mutating func appendPrompt(source: some Collection<Int32>, _ special: DecoderTokens, task: Int) {
-    appendPair(source: source, labels: [0], special, task: task, ordinal: 0)
+  public mutating func appendPrompt(source: some Collection<Int32>, _ special: DecoderTokens, route: Int) {
+    appendPair(source: source, labels: [0], special, route: route, ordinal: 0)
   }
 
-  /// Adds one sequence of an encoder: the output at every position with a label other than -100 predicts it.
+  /// Adds an example of an encoder: the output at every position with a label other than -100 predicts it.
   ///
   /// - Parameters:
   ///   - types: As many as tokens, or none for zeros.
   ///   - everyPosition: Whether every position is read, for its logits; the labels are then placeholders.
   public mutating func appendMasked(
     tokens newTokens: some Collection<Int32>, types: some Collection<Int32>, labels newLabels: some Collection<Int32>,
-    task: Int, ordinal: UInt64, everyPosition: Bool = false
+    route: Int, ordinal: UInt64, everyPosition: Bool = false
   ) {
+    let start = tokens.count
     for (position, label) in newLabels.enumerated() where label >= 0 || everyPosition {
-      labelRows.append(Int32(tokens.count + position))
-      labels.append(max(label, 0))
+      read(start + position, max(label, 0))
     }
     append(newTokens, types)
-    close(task: task, ordinal: ordinal)
+    close(from: start, route: route, ordinal: ordinal)
   }
 
-  /// Adds one sequence of an encoder whose first position is read, for its class or number.
+  /// Adds an example of an encoder whose first position is read, for its class or number.
   ///
   /// - Parameters:
   ///   - types: As many as tokens, or none for zeros.
   ///   - label: The class, or the number where the head gives one; nil: nothing is read.
   public mutating func appendClassified(
     tokens newTokens: some Collection<Int32>, types: some Collection<Int32>, label: Double?, head: HeadChoice,
-    task: Int, ordinal: UInt64
+    route: Int, ordinal: UInt64
   ) {
+    let start = tokens.count
     if let label {
-      precondition(!newTokens.isEmpty, "a sequence without tokens has no first position to read")
-      labelRows.append(Int32(tokens.count))
-      labels.append(Int32(exactly: label) ?? 0)
-      targets.append(contentsOf: repeatElement(0, count: labels.count - 1 - targets.count))
-      targets.append(Float(label))
+      precondition(!newTokens.isEmpty, "an example without tokens has no first position to read")
+      read(start, Int32(exactly: label) ?? 0, target: Float(label))
     }
     append(newTokens, types)
-    close(task: task, ordinal: ordinal, head: head)
+    close(from: start, route: route, ordinal: ordinal, head: head)
   }
 
   private mutating func append(_ newTokens: some Collection<Int32>, _ types: some Collection<Int32>) {
     precondition(types.isEmpty || types.count == newTokens.count, "\(newTokens.count) tokens, \(types.count) types")
-    positions.append(contentsOf: 0..<Int32(newTokens.count))
     if types.isEmpty {
       tokenTypes.append(contentsOf: repeatElement(0, count: newTokens.count))
     } else {
@@ -162,20 +151,20 @@ public struct PackedBatch {
     tokens.append(contentsOf: newTokens)
   }
 
-  private mutating func close(source: some Collection<Int32>, task: Int, ordinal: UInt64, from start: Int) {
-    positions.append(contentsOf: 0..<Int32(tokens.count - start))
-    sourceTokens.append(contentsOf: source)
-    close(task: task, ordinal: ordinal)
+  /// Makes a token's output predict a label.
+  private mutating func read(_ token: Int, _ label: Int32, target: Float = 0) {
+    labelIndices.append(Int32(token))
+    labels.append(label)
+    targets.append(target)
   }
 
-  private mutating func close(task: Int, ordinal: UInt64, head: HeadChoice = .tokens) {
-    targets.append(contentsOf: repeatElement(0, count: labels.count - targets.count))
+  /// Ends the example whose tokens, source tokens and labels lie behind those of the examples before.
+  private mutating func close(from start: Int, route: Int, ordinal: UInt64, head: HeadChoice = .tokens) {
+    let segment = Rows.Segment(example: exampleCount, route: route, ordinal: ordinal)
+    rows.append(positions: 0..<Int32(tokens.count - start), segment)
+    sourceRows.append(positions: 0..<Int32(sourceTokens.count - sourceRows.count), segment)
+    labelRows.append(positions: labelIndices[labelRows.count...].map { $0 - Int32(start) }, segment)
     heads.append(head)
-    starts.append(tokens.count)
-    sourceStarts.append(sourceTokens.count)
-    labelStarts.append(labels.count)
-    tasks.append(task)
-    ordinals.append(ordinal)
   }
 }
 
@@ -189,7 +178,7 @@ public struct DecoderTokens: Sendable, Equatable {
   public init(start: Int32, padding: Int32) { (self.start, self.padding) = (start, padding) }
 }
 
-/// Which head reads a sequence's label rows.
+/// Which head reads an example's label rows.
 public enum HeadChoice: Sendable, Equatable {
   /// The one that tells tokens apart.
   case tokens

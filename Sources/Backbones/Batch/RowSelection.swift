@@ -1,21 +1,23 @@
 import CKernels
 import Tensors
 
-/// Rows of a block's input that alone go on past attention, and the pass over them.
+/// Rows of a stack's input that alone go on past its last attention, and the pass over them.
 struct RowSelection {
-  let rows: [Int32]
+  private let indices: [Int32]
   let pass: Pass
 
-  /// The selected rows of x.
-  func gather(_ x: Matrix) -> Matrix {
-    let y = pass.kept(rows.count, x.columns)
-    ck_gather_rows(y.rows, y.columns, rows, x.base, x.stride, y.base)
-    return y
+  /// A batch's label rows; nil where every row is one.
+  init?(_ batch: PackedBatch, _ pass: Pass) {
+    guard !batch.readsEveryRow else { return nil }
+    (indices, self.pass) = (batch.labelIndices, pass.over(batch.labelRows))
   }
+
+  /// Sets y to the selected rows of x.
+  func gather(_ x: Matrix, into y: Matrix) { ck_gather_rows(y.rows, y.columns, indices, x.base, x.stride, y.base) }
 
   /// Sets `full` to the selected rows at their places, the others zero.
   func scatter(_ d: Matrix, into full: Matrix) {
     full.fill(0)
-    ck_scatter_add_rows(d.rows, d.columns, rows, d.base, d.stride, full.base)
+    ck_scatter_add_rows(d.rows, d.columns, indices, d.base, d.stride, full.base)
   }
 }

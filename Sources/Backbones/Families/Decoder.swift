@@ -1,107 +1,55 @@
 import Tensors
 
-/// A decoder-only language model: an embedding, pre-norm blocks, a last norm, and the output projection.
+/// A decoder-only language model: an embedding, a stack, and the output projection.
 ///
-/// What the families differ in lies in their blocks. The model's own dropouts are not applied: the backbone is frozen.
+/// What the families differ in lies in their parts. The model's own dropouts are not applied: the backbone is frozen.
 public final class Decoder: GenerativeBackbone {
   public let family: String
   public let maximumLength: Int
   public private(set) var parameters: [Parameter]
   private(set) var projection: LanguageModelHead
   private let embedding: TokenEmbedding
-  let blocks: [DecoderBlock]
-  private let finalNorm: any Norm
-  private var finalState: (x: Matrix, statistics: NormStatistics)?
+  let stack: Stack
+  /// Shape of the cache: layers, and the width of a layer's keys.
+  private let layerCount, keyWidth: Int
 
   /// - Parameters:
   ///   - parameters: Every array of the model, in the order of its file.
   ///   - head: The output projection; its weight is the embedding's or one of its own.
   init(
-    family: String, maximumLength: Int, parameters: [Parameter], embedding: TokenEmbedding, blocks: [DecoderBlock],
-    finalNorm: any Norm, head: LanguageModelHead
+    family: String, maximumLength: Int, parameters: [Parameter], embedding: TokenEmbedding, stack: Stack,
+    layerCount: Int, keyWidth: Int, head: LanguageModelHead
   ) {
     (self.family, self.maximumLength, self.parameters) = (family, maximumLength, parameters)
-    (self.embedding, self.blocks, self.finalNorm, projection) = (embedding, blocks, finalNorm, head)
+    (self.embedding, self.stack, projection) = (embedding, stack, head)
+    (self.layerCount, self.keyWidth) = (layerCount, keyWidth)
   }
 
   public var head: (any OutputHead)? { projection }
   public var vocabularySize: Int { projection.outputCount }
-  public var linears: [Linear] { blocks.flatMap(\.linears) }
+  public var linears: [Linear] { stack.linears }
 
   public func untieHead() {
-    let table = embedding.tokens
-    guard projection.weight === table else { return }
-    let own = Parameter(name: "lm_head.weight", shape: table.shape, values: table.values)
-    parameters.append(own)
-    projection = LanguageModelHead(weight: own, softCap: projection.softCap)
+    guard let own = projection.untied(from: embedding.tokens, named: "lm_head.weight") else { return }
+    parameters.append(own.weight)
+    projection = own
   }
 
   // MARK: Forward and backward
 
-  public func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix {
-    run(batch, pass, cache: nil, slots: [])
-  }
+  public func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix { run(batch, pass, decoding: nil) }
 
-  public func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
-    defer { for (sequence, slot) in slots.enumerated() { cache.advance(slot, by: pass.rows(of: sequence).count) } }
-    return run(batch, pass, cache: cache, slots: slots)
-  }
-
-  /// The last block goes on with the label rows alone.
-  private func selection(_ batch: PackedBatch, _ pass: Pass) -> RowSelection {
-    RowSelection(rows: batch.labelRows, pass: pass.withRows(starts: batch.labelStarts))
-  }
-
-  private func run(_ batch: PackedBatch, _ pass: Pass, cache: KeyValueCache?, slots: [Int]) -> Matrix {
-    let width = embedding.width
-    var x = pass.saved.matrix(batch.tokenCount, width)
-    var spare = pass.keepsActivations ? nil : pass.saved.matrix(batch.tokenCount, width)
-    embedding.forward(batch.tokens, positions: batch.positions, into: x)
-    for (layer, block) in blocks.enumerated() {
-      let isLast = layer == blocks.count - 1
-      let y =
-        isLast
-        ? pass.saved.matrix(batch.labelCount, width) : spare ?? pass.saved.matrix(batch.tokenCount, width)
-      block.forward(
-        x, into: y, selection: isLast ? selection(batch, pass) : nil,
-        store: cache.map { cache in { self.store($0, $1, layer, slots, cache, pass) } }, pass)
-      if spare != nil { spare = x }
-      x = y
-    }
-    let hidden = pass.saved.matrix(batch.labelCount, width)
-    let statistics = finalNorm.forward(x, into: hidden, pass.withRows(starts: batch.labelStarts))
-    if pass.keepsActivations { finalState = (x, statistics) }
-    return hidden
-  }
-
-  private func store(
-    _ keys: Matrix, _ values: Matrix, _ layer: Int, _ slots: [Int], _ cache: KeyValueCache, _ pass: Pass
-  ) {
-    for (sequence, slot) in slots.enumerated() {
-      let rows = pass.rows(of: sequence)
-      cache.append(layer: layer, slot: slot, keys: keys.rows(rows), values: values.rows(rows))
-    }
+  private func run(_ batch: PackedBatch, _ pass: Pass, decoding: StackContext.Decoding?) -> Matrix {
+    let x = pass.saved.matrix(batch.tokenCount, embedding.width)
+    embedding.forward(batch.tokens, positions: pass.rows.positions, into: x)
+    return stack.forward(x, StackContext(pass, decoding: decoding), selection: RowSelection(batch, pass))
   }
 
   public func backward(_ dHidden: Matrix, _ batch: PackedBatch, _ pass: Pass) {
-    guard let finalState else { preconditionFailure("backward without a forward that keeps activations") }
-    self.finalState = nil
     let mark = pass.scratch.mark()
-    // hidden = norm(x)
-    var d = pass.scratch.matrix(dHidden.rows, dHidden.columns)
-    d.fill(0)
-    finalNorm.backward(dHidden, x: finalState.x, finalState.statistics, addingTo: d)
-    let lowest = embedding.isTrained ? 0 : blocks.firstIndex { $0.isTrained } ?? blocks.count
-    for layer in blocks.indices.reversed() where layer >= lowest {
-      let needsInputGradient = embedding.isTrained || layer > lowest
-      let isLast = layer == blocks.count - 1
-      guard
-        let next = blocks[layer].backward(
-          d, selection: isLast ? selection(batch, pass) : nil, needsInputGradient: needsInputGradient, pass)
-      else { break }
-      d = next
-    }
-    if embedding.isTrained { embedding.backward(d, batch) }
+    let d = stack.backward(
+      dHidden, StackContext(pass), selection: RowSelection(batch, pass), needsInputGradient: embedding.isTrained)
+    if let d { embedding.backward(d, batch) }
     pass.scratch.release(to: mark)
   }
 
@@ -109,18 +57,32 @@ public final class Decoder: GenerativeBackbone {
 
   public func makeCache(_ room: DecodingRoom) -> KeyValueCache {
     KeyValueCache(
-      layerCount: blocks.count, slotCount: room.slotCount,
-      capacity: min(room.promptLength + room.newTokenCount, maximumLength),
-      width: blocks[0].attention.core.keyWidth)
+      layerCount: layerCount, slotCount: room.slotCount,
+      capacity: min(room.promptLength + room.newTokenCount, maximumLength), width: keyWidth)
+  }
+
+  public func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
+    defer { cache.advance(slots, by: pass.rows) }
+    return run(batch, pass, decoding: .init(cache: cache, slots: slots, isStep: false))
   }
 
   public func step(tokens: [Int32], cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
+    defer { cache.advance(slots, by: pass.rows) }
     let x = pass.saved.matrix(tokens.count, embedding.width)
-    embedding.forward(tokens, positions: slots.map { Int32(cache.lengths[$0]) }, into: x)
-    for (layer, block) in blocks.enumerated() { block.step(x, layer: layer, cache: cache, slots: slots, pass) }
-    for slot in slots { cache.advance(slot, by: 1) }
-    let hidden = pass.saved.matrix(x.rows, x.columns)
-    _ = finalNorm.forward(x, into: hidden, pass)
-    return hidden
+    embedding.forward(tokens, positions: pass.rows.positions, into: x)
+    return stack.forward(x, StackContext(pass, decoding: .init(cache: cache, slots: slots, isStep: true)))
+  }
+
+  // MARK: Counting
+
+  /// Behind attention in the last block only label rows go on, and logits exist at labels alone; what is skipped is not
+  /// counted.
+  public func trainingOperations(tokenCount: Int, labelCount: Int) -> Double {
+    let stack = stack.trainingMultiplyAdds(rows: tokenCount, selected: labelCount)
+    return 2 * (stack + 2 * Double(projection.weight.count) * Double(labelCount))
+  }
+
+  public func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int {
+    stack.rowCount(of: linear, rows: tokenCount, selected: labelCount) ?? labelCount
   }
 }

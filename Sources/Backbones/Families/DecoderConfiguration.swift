@@ -148,34 +148,40 @@ extension DecoderConfiguration: BackboneConfiguration {
     return Decoder(
       family: family, maximumLength: positionCount, parameters: arrays.parameters,
       embedding: TokenEmbedding(tokens: tokens, scale: embeddingScale),
-      blocks: (0..<layerCount).map { block($0, arrays, rotary) }, finalNorm: norm("model.norm", arrays),
+      stack: Stack(
+        (0..<layerCount).flatMap { block($0, arrays, rotary) }, finalNorm: norm("model.norm", arrays)),
+      layerCount: layerCount, keyWidth: keyHeadCount * headWidth,
       head: LanguageModelHead(weight: tiesEmbeddings ? tokens : arrays["lm_head.weight"], softCap: logitCap))
   }
 
-  private func block(_ layer: Int, _ arrays: BackboneArrays, _ rotary: RotaryEmbedding) -> DecoderBlock {
+  private func block(_ layer: Int, _ arrays: BackboneArrays, _ rotary: RotaryEmbedding) -> [ResidualPart] {
     let path = "model.layers.\(layer).", attention = path + "self_attn."
     func linear(_ path: String) -> Linear {
       Linear(
         path: path, weight: arrays[path + ".weight"], bias: arrays.optional(path + ".bias"), layout: .outputsByInputs)
     }
-    let core = CausalAttention(
+    let core = Attention(
       headCount: headCount, keyHeadCount: keyHeadCount, headWidth: headWidth, scale: 1 / scoreDivisor.squareRoot(),
       softCap: scoreCap, window: windows[layer])
+    let part = AttentionPart(
+      core,
+      projection: .separate(
+        queries: linear(attention + "q_proj"), keys: linear(attention + "k_proj"),
+        values: linear(attention + "v_proj")),
+      output: linear(attention + "o_proj"),
+      queryNorm: normalizesHeads ? norm(attention + "q_norm", arrays) : nil,
+      keyNorm: normalizesHeads ? norm(attention + "k_norm", arrays) : nil, rotary: rotary, layer: layer)
+    let feedForward = GatedFeedForward(
+      gate: linear(path + "mlp.gate_proj"), up: linear(path + "mlp.up_proj"), down: linear(path + "mlp.down_proj"),
+      activation: activation)
     let norms = normNames.map { norm(path + $0, arrays) }
-    return DecoderBlock(
-      attention: SelfAttention(
-        core,
-        projection: .separate(
-          queries: linear(attention + "q_proj"), keys: linear(attention + "k_proj"),
-          values: linear(attention + "v_proj")),
-        output: linear(attention + "o_proj"),
-        queryNorm: normalizesHeads ? norm(attention + "q_norm", arrays) : nil,
-        keyNorm: normalizesHeads ? norm(attention + "k_norm", arrays) : nil, rotary: rotary),
-      .init(before: norms[0], after: normalizesOutputs ? norms[1] : nil),
-      feedForward: GatedFeedForward(
-        gate: linear(path + "mlp.gate_proj"), up: linear(path + "mlp.up_proj"), down: linear(path + "mlp.down_proj"),
-        activation: activation),
-      .init(before: normalizesOutputs ? norms[2] : norms[1], after: normalizesOutputs ? norms[3] : nil))
+    guard normalizesOutputs else {
+      return [ResidualPart(before: norms[0], part), ResidualPart(before: norms[1], feedForward)]
+    }
+    return [
+      ResidualPart(before: norms[0], part, after: norms[1]),
+      ResidualPart(before: norms[2], feedForward, after: norms[3]),
+    ]
   }
 
   private func norm(_ path: String, _ arrays: BackboneArrays) -> RMSNorm {

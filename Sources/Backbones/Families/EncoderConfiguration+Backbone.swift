@@ -99,17 +99,20 @@ extension EncoderConfiguration: BackboneConfiguration {
     }
     let tokens = arrays[prefix + "embeddings.word_embeddings.weight"]
     let headWidth = width / headCount
-    let core = SequenceAttention(
-      headCount: headCount, headWidth: headWidth, scale: 1 / Float(headWidth).squareRoot(), isCausal: false)
-    let blocks = (0..<layerCount).map { layer in
-      let path = "\(prefix)encoder.layer.\(layer)."
-      return EncoderBlock(
-        queries: linear(path + "attention.self.query"), keys: linear(path + "attention.self.key"),
-        values: linear(path + "attention.self.value"), output: linear(path + "attention.output.dense"), core,
-        norm1: norm(path + "attention.output.LayerNorm"),
-        feedForward: PlainFeedForward(
-          expand: linear(path + "intermediate.dense"), contract: linear(path + "output.dense"), activation: activation),
-        norm2: norm(path + "output.LayerNorm"))
+    let core = Attention(
+      headCount: headCount, headWidth: headWidth, scale: 1 / Float(headWidth).squareRoot(), mask: .full)
+    let parts = (0..<layerCount).flatMap { layer -> [ResidualPart] in
+      let path = "\(prefix)encoder.layer.\(layer).", own = path + "attention.self."
+      let attention = AttentionPart(
+        core,
+        projection: .separate(queries: linear(own + "query"), keys: linear(own + "key"), values: linear(own + "value")),
+        output: linear(path + "attention.output.dense"), layer: layer)
+      let feedForward = PlainFeedForward(
+        expand: linear(path + "intermediate.dense"), contract: linear(path + "output.dense"), activation: activation)
+      return [
+        ResidualPart(attention, behind: norm(path + "attention.output.LayerNorm")),
+        ResidualPart(feedForward, behind: norm(path + "output.LayerNorm")),
+      ]
     }
     let pooler = hasPooler ? linear(prefix + "pooler.dense") : nil
     let names = kind.tokenHeadNames
@@ -124,7 +127,7 @@ extension EncoderConfiguration: BackboneConfiguration {
         tokens: tokens, positions: arrays[prefix + "embeddings.position_embeddings.weight"],
         segments: arrays[prefix + "embeddings.token_type_embeddings.weight"],
         norm: norm(prefix + "embeddings.LayerNorm"), paddingId: kind == .roberta ? paddingId : nil),
-      blocks: blocks, pooler: pooler, classifier: classifier(pooler, linear), tokenHead: tokenHead)
+      stack: Stack(parts, finalNorm: nil), pooler: pooler, classifier: classifier(pooler, linear), tokenHead: tokenHead)
   }
 
   /// The model's own classification head.

@@ -12,22 +12,21 @@ extension GPT2Configuration: BackboneConfiguration {
         path: path, weight: arrays[path + ".weight"], bias: arrays[path + ".bias"], layout: .inputsByOutputs)
     }
     let headWidth = width / headCount, scale = scalesScores ? 1 / Float(headWidth).squareRoot() : 1
-    let blocks = (0..<layerCount).map { layer in
+    let parts = (0..<layerCount).flatMap { layer -> [ResidualPart] in
       let path = "transformer.h.\(layer)."
-      let attention = CausalAttention(
-        headCount: headCount, headWidth: headWidth, scale: scalesByLayer ? scale / Float(layer + 1) : scale)
-      return DecoderBlock(
-        attention: SelfAttention(
-          attention, projection: .joined(linear(path + "attn.c_attn")), output: linear(path + "attn.c_proj")),
-        .init(before: norm(path + "ln_1")),
-        feedForward: PlainFeedForward(expand: linear(path + "mlp.c_fc"), contract: linear(path + "mlp.c_proj")),
-        .init(before: norm(path + "ln_2")))
+      let attention = AttentionPart(
+        Attention(headCount: headCount, headWidth: headWidth, scale: scalesByLayer ? scale / Float(layer + 1) : scale),
+        projection: .joined(linear(path + "attn.c_attn")), output: linear(path + "attn.c_proj"), layer: layer)
+      let feedForward = PlainFeedForward(expand: linear(path + "mlp.c_fc"), contract: linear(path + "mlp.c_proj"))
+      return [
+        ResidualPart(before: norm(path + "ln_1"), attention), ResidualPart(before: norm(path + "ln_2"), feedForward),
+      ]
     }
     let tokens = arrays["transformer.wte.weight"]
     return Decoder(
       family: "gpt2", maximumLength: positionCount, parameters: arrays.parameters,
-      embedding: TokenEmbedding(tokens: tokens, positions: arrays["transformer.wpe.weight"]), blocks: blocks,
-      finalNorm: norm("transformer.ln_f"),
+      embedding: TokenEmbedding(tokens: tokens, positions: arrays["transformer.wpe.weight"]),
+      stack: Stack(parts, finalNorm: norm("transformer.ln_f")), layerCount: layerCount, keyWidth: width,
       head: LanguageModelHead(weight: tiesEmbeddings ? tokens : arrays["lm_head.weight"]))
   }
 

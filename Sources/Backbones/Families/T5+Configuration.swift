@@ -85,18 +85,18 @@ extension T5Configuration: BackboneConfiguration {
       head: LanguageModelHead(weight: tiesEmbeddings ? table : arrays["lm_head.weight"]))
   }
 
-  private func stack(_ name: String, layerCount: Int, isDecoder: Bool, _ arrays: BackboneArrays) -> T5Stack {
-    let parts = (0..<layerCount).flatMap { layer -> [any T5Part] in
+  private func stack(_ name: String, layerCount: Int, isDecoder: Bool, _ arrays: BackboneArrays) -> Stack {
+    let parts = (0..<layerCount).flatMap { layer -> [ResidualPart] in
       let path = "\(name).block.\(layer).layer."
-      let own = attention("\(path)0.", "SelfAttention", isCausal: isDecoder, layer, arrays)
+      let own = attention("\(path)0.", "SelfAttention", mask: isDecoder ? .causal : .full, layer, arrays)
       guard isDecoder else { return [own, feedForwardPart("\(path)1.", arrays)] }
-      let cross = attention("\(path)1.", "EncDecAttention", isCausal: false, layer, arrays)
+      let cross = attention("\(path)1.", "EncDecAttention", mask: .full, layer, arrays)
       return [own, cross, feedForwardPart("\(path)2.", arrays)]
     }
     let bias = RelativePositionBias(
       table: arrays["\(name).block.0.layer.0.SelfAttention.relative_attention_bias.weight"],
       maximumDistance: maximumDistance, isBidirectional: !isDecoder)
-    return T5Stack(parts: parts, bias: bias, finalNorm: norm(name + ".final_layer_norm", arrays))
+    return Stack(parts, finalNorm: norm(name + ".final_layer_norm", arrays), bias: bias)
   }
 
   private func norm(_ path: String, _ arrays: BackboneArrays) -> RMSNorm {
@@ -107,25 +107,27 @@ extension T5Configuration: BackboneConfiguration {
     Linear(path: path, weight: arrays[path + ".weight"], bias: nil, layout: .outputsByInputs)
   }
 
+  /// Scores are not scaled (the initial q takes care of that); those on the own stream are biased by distance.
   private func attention(
-    _ path: String, _ name: String, isCausal: Bool, _ layer: Int, _ arrays: BackboneArrays
-  ) -> T5Attention {
+    _ path: String, _ name: String, mask: Attention.Mask, _ layer: Int, _ arrays: BackboneArrays
+  ) -> ResidualPart {
     func map(_ letter: String) -> Linear { linear("\(path)\(name).\(letter)", arrays) }
-    return T5Attention(
-      norm: norm(path + "layer_norm", arrays), queries: map("q"), keys: map("k"), values: map("v"), output: map("o"),
-      SequenceAttention(headCount: headCount, headWidth: headWidth, scale: 1, isCausal: isCausal),
+    let part = AttentionPart(
+      Attention(headCount: headCount, headWidth: headWidth, scale: 1, mask: mask),
+      projection: .separate(queries: map("q"), keys: map("k"), values: map("v")), output: map("o"),
       readsSource: name == "EncDecAttention", layer: layer)
+    return ResidualPart(before: norm(path + "layer_norm", arrays), part)
   }
 
-  private func feedForwardPart(_ path: String, _ arrays: BackboneArrays) -> T5FeedForward {
+  private func feedForwardPart(_ path: String, _ arrays: BackboneArrays) -> ResidualPart {
     func map(_ name: String) -> Linear { linear("\(path)DenseReluDense.\(name)", arrays) }
-    let inner: any FeedForward =
+    let inner: any Sublayer =
       switch feedForward {
       case .relu: PlainFeedForward(expand: map("wi"), contract: map("wo"), activation: .relu)
       case .gelu: PlainFeedForward(expand: map("wi"), contract: map("wo"))
       case .gatedGELU:
         GatedFeedForward(gate: map("wi_0"), up: map("wi_1"), down: map("wo"), activation: .geluTanh)
       }
-    return T5FeedForward(norm: norm(path + "layer_norm", arrays), inner)
+    return ResidualPart(before: norm(path + "layer_norm", arrays), inner)
   }
 }

@@ -13,17 +13,12 @@ public final class T5: GenerativeBackbone {
   public private(set) var parameters: [Parameter]
   private(set) var projection: LanguageModelHead
   private let table: Parameter
-  let encoder, decoder: T5Stack
-  private var finalState: FinalState?
-
-  /// The rows before the two last norms, and the encoder's behind its own.
-  private struct FinalState {
-    let encoded, decoded, states: Matrix
-    let encoderStatistics, decoderStatistics: NormStatistics
-  }
+  let encoder, decoder: Stack
+  /// The encoder's last states of the pass under way.
+  private var states: Matrix?
 
   init(
-    _ configuration: T5Configuration, parameters: [Parameter], table: Parameter, encoder: T5Stack, decoder: T5Stack,
+    _ configuration: T5Configuration, parameters: [Parameter], table: Parameter, encoder: Stack, decoder: Stack,
     head: LanguageModelHead
   ) {
     (self.configuration, self.parameters, self.table) = (configuration, parameters, table)
@@ -37,10 +32,9 @@ public final class T5: GenerativeBackbone {
   public var linears: [Linear] { encoder.linears + decoder.linears }
 
   public func untieHead() {
-    guard projection.weight === table else { return }
-    let own = Parameter(name: "lm_head.weight", shape: table.shape, values: table.values)
-    parameters.append(own)
-    projection = LanguageModelHead(weight: own)
+    guard let own = projection.untied(from: table, named: "lm_head.weight") else { return }
+    parameters.append(own.weight)
+    projection = own
   }
 
   /// What the last states are multiplied by.
@@ -50,13 +44,6 @@ public final class T5: GenerativeBackbone {
 
   public func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix { run(batch, pass, decoding: nil) }
 
-  private func sourcePass(_ batch: PackedBatch, _ pass: Pass) -> Pass { pass.withRows(starts: batch.sourceStarts) }
-
-  /// The decoder's rows that go on to the last norm.
-  private func selection(_ batch: PackedBatch, _ pass: Pass) -> RowSelection {
-    RowSelection(rows: batch.labelRows, pass: pass.withRows(starts: batch.labelStarts))
-  }
-
   private func embed(_ tokens: [Int32], _ pass: Pass) -> Matrix {
     let x = pass.saved.matrix(tokens.count, configuration.width)
     ck_embed_scaled(x.rows, x.columns, tokens, table.values, 1, x.base)
@@ -65,94 +52,56 @@ public final class T5: GenerativeBackbone {
 
   /// What a stack's parts share; the biases live until the caller gives the scratch memory back.
   private func context(
-    _ stack: T5Stack, source: (states: Matrix, pass: Pass)? = nil,
-    decoding: (cache: KeyValueCache, slots: [Int])? = nil, _ pass: Pass
-  ) -> T5Context {
-    T5Context(
-      pass: pass, bias: stack.bias.values(reach: max(0, pass.longestSequence - 1), pass.scratch), source: source,
-      decoding: decoding)
+    _ stack: Stack, source: (states: Matrix, pass: Pass)? = nil, decoding: StackContext.Decoding? = nil, _ pass: Pass
+  ) -> StackContext {
+    let reach = Int(pass.rows.positions.max() ?? 0)
+    return StackContext(pass, bias: stack.bias?.values(reach: reach, pass.scratch), source: source, decoding: decoding)
   }
 
-  private func run(
-    _ batch: PackedBatch, _ pass: Pass, decoding: (cache: KeyValueCache, slots: [Int])?
-  ) -> Matrix {
-    let mark = pass.scratch.mark(), sourcePass = sourcePass(batch, pass)
-    let encoded = encoder.forward(embed(batch.sourceTokens, pass), context(encoder, sourcePass))
-    let states = pass.saved.matrix(encoded.rows, encoded.columns)
-    let encoderStatistics = encoder.finalNorm.forward(encoded, into: states, sourcePass)
-    let rows = decoder.forward(
-      embed(batch.tokens, pass), context(decoder, source: (states, sourcePass), decoding: decoding, pass))
-    let selection = selection(batch, pass), decoded = selection.gather(rows)
-    let hidden = pass.saved.matrix(batch.labelCount, configuration.width)
-    let decoderStatistics = decoder.finalNorm.forward(decoded, into: hidden, selection.pass)
+  private func run(_ batch: PackedBatch, _ pass: Pass, decoding: StackContext.Decoding?) -> Matrix {
+    let mark = pass.scratch.mark(), sourcePass = pass.over(batch.sourceRows)
+    let states = encoder.forward(embed(batch.sourceTokens, pass), context(encoder, sourcePass))
+    if pass.keepsActivations { self.states = states }
+    let hidden = decoder.forward(
+      embed(batch.tokens, pass), context(decoder, source: (states, sourcePass), decoding: decoding, pass),
+      selection: RowSelection(batch, pass))
     ck_scale(hidden.count, outputScale, hidden.base)
-    if pass.keepsActivations {
-      finalState = FinalState(
-        encoded: encoded, decoded: decoded, states: states, encoderStatistics: encoderStatistics,
-        decoderStatistics: decoderStatistics)
-    }
     pass.scratch.release(to: mark)
     return hidden
   }
 
   public func backward(_ dHidden: Matrix, _ batch: PackedBatch, _ pass: Pass) {
-    guard let saved = finalState else { preconditionFailure("backward without a forward that keeps activations") }
-    finalState = nil
-    let mark = pass.scratch.mark(), sourcePass = sourcePass(batch, pass)
-    // hidden = scale norm(rows at labels)
-    let d = backwardSelection(dHidden, saved, batch, pass)
-    // rows = decoder(E[target], states)
-    var decoding = context(decoder, source: (saved.states, sourcePass), pass)
-    decoding.dStates = encoder.isTrained || table.isTrained ? zeros(saved.states, pass) : nil
-    decoding.dBias = emptyGradient(decoder, decoding)
-    decoder.backward(d, needsInputGradient: table.isTrained, decoding)
-    addEmbeddingGradient(d, batch.tokens)
-    if let dStates = decoding.dStates { backwardEncoder(dStates, saved, batch, sourcePass) }
+    guard let states else { preconditionFailure("backward without a forward that keeps activations") }
+    self.states = nil
+    let mark = pass.scratch.mark(), sourcePass = pass.over(batch.sourceRows)
+    // hidden = scale decoder(E[target], states)
+    let d = pass.scratch.matrix(dHidden.rows, dHidden.columns)
+    d.copy(from: dHidden)
+    ck_scale(d.count, outputScale, d.base)
+    var decoding = context(decoder, source: (states, sourcePass), pass)
+    if encoder.isTrained || table.isTrained {
+      decoding.dStates = pass.scratch.matrix(states.rows, states.columns)
+      decoding.dStates?.fill(0)
+    }
+    backward(decoder, d, decoding, RowSelection(batch, pass), batch.tokens)
+    // states = encoder(E[source])
+    if let dStates = decoding.dStates {
+      backward(encoder, dStates, context(encoder, sourcePass), nil, batch.sourceTokens)
+    }
     pass.scratch.release(to: mark)
   }
 
-  /// The gradient of the decoder's last rows.
-  private func backwardSelection(
-    _ dHidden: Matrix, _ saved: FinalState, _ batch: PackedBatch, _ pass: Pass
-  ) -> Matrix {
-    let scaled = pass.scratch.matrix(dHidden.rows, dHidden.columns), dDecoded = zeros(dHidden, pass)
-    scaled.copy(from: dHidden)
-    ck_scale(scaled.count, outputScale, scaled.base)
-    decoder.finalNorm.backward(scaled, x: saved.decoded, saved.decoderStatistics, addingTo: dDecoded)
-    let d = pass.scratch.matrix(batch.tokenCount, dHidden.columns)
-    selection(batch, pass).scatter(dDecoded, into: d)
-    return d
-  }
-
-  private func backwardEncoder(_ dStates: Matrix, _ saved: FinalState, _ batch: PackedBatch, _ pass: Pass) {
-    // states = norm(encoded)
-    let d = zeros(dStates, pass)
-    encoder.finalNorm.backward(dStates, x: saved.encoded, saved.encoderStatistics, addingTo: d)
-    // encoded = encoder(E[source])
-    var encoding = context(encoder, pass)
-    encoding.dBias = emptyGradient(encoder, encoding)
-    encoder.backward(d, needsInputGradient: table.isTrained, encoding)
-    addEmbeddingGradient(d, batch.sourceTokens)
-  }
-
-  private func zeros(_ like: Matrix, _ pass: Pass) -> Matrix {
-    let matrix = pass.scratch.matrix(like.rows, like.columns)
-    matrix.fill(0)
-    return matrix
-  }
-
-  /// Where the gradient of a stack's biases is added up, if they train.
-  private func emptyGradient(_ stack: T5Stack, _ context: T5Context) -> DistanceBias? {
-    guard stack.bias.table.isTrained else { return nil }
-    let gradient = DistanceBias(
-      headCount: configuration.headCount, reach: context.bias.reach, context.pass.scratch)
-    gradient.values.fill(0)
-    return gradient
-  }
-
-  private func addEmbeddingGradient(_ d: Matrix, _ tokens: [Int32]) {
-    guard let gradient = table.gradient else { return }
-    ck_scatter_add_rows(d.rows, d.columns, tokens, d.base, d.stride, gradient)
+  private func backward(
+    _ stack: Stack, _ d: Matrix, _ context: StackContext, _ selection: RowSelection?, _ tokens: [Int32]
+  ) {
+    var context = context
+    if let bias = context.bias, stack.bias?.table.isTrained ?? false {
+      context.dBias = DistanceBias(headCount: configuration.headCount, reach: bias.reach, context.pass.scratch)
+      context.dBias?.values.fill(0)
+    }
+    let dx = stack.backward(d, context, selection: selection, needsInputGradient: table.isTrained)
+    guard let dx, let gradient = table.gradient else { return }
+    ck_scatter_add_rows(dx.rows, dx.columns, tokens, dx.base, dx.stride, gradient)
   }
 
   // MARK: Decoding
@@ -167,26 +116,39 @@ public final class T5: GenerativeBackbone {
   }
 
   public func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
-    for (sequence, slot) in slots.enumerated() { cache.read(sequence, in: slot) }
-    let hidden = run(batch, pass, decoding: (cache, slots))
-    for (sequence, slot) in slots.enumerated() {
-      cache.advance(slot, by: pass.rows(of: sequence).count)
-      cache.source?.advance(sequence, by: batch.sourceStarts[sequence + 1] - batch.sourceStarts[sequence])
+    for (example, slot) in slots.enumerated() { cache.read(example, in: slot) }
+    defer {
+      cache.advance(slots, by: pass.rows)
+      cache.source?.advance(Array(slots.indices), by: batch.sourceRows)
     }
-    return hidden
+    return run(batch, pass, decoding: .init(cache: cache, slots: slots, isStep: false))
   }
 
   public func step(tokens: [Int32], cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
-    let mark = pass.scratch.mark(), x = embed(tokens, pass)
-    let reach = slots.reduce(0) { max($0, cache.lengths[$1]) }
-    let context = T5Context(
-      pass: pass, bias: decoder.bias.values(reach: reach, pass.scratch), source: nil, decoding: (cache, slots))
-    for part in decoder.parts { part.step(x, context) }
-    for slot in slots { cache.advance(slot, by: 1) }
-    let hidden = pass.saved.matrix(x.rows, x.columns)
-    _ = decoder.finalNorm.forward(x, into: hidden, pass)
+    let mark = pass.scratch.mark()
+    defer {
+      cache.advance(slots, by: pass.rows)
+      pass.scratch.release(to: mark)
+    }
+    let hidden = decoder.forward(
+      embed(tokens, pass), context(decoder, decoding: .init(cache: cache, slots: slots, isStep: true), pass))
     ck_scale(hidden.count, outputScale, hidden.base)
-    pass.scratch.release(to: mark)
     return hidden
+  }
+
+  // MARK: Counting
+
+  /// - Parameter labelCount: Also the decoder's rows: every one of them has a label.
+  public func trainingOperations(tokenCount: Int, labelCount: Int) -> Double {
+    let stacks =
+      encoder.trainingMultiplyAdds(rows: tokenCount, selected: tokenCount)
+      + decoder.trainingMultiplyAdds(rows: labelCount, selected: labelCount, sources: tokenCount)
+    return 2 * (stacks + 2 * Double(projection.weight.count) * Double(labelCount))
+  }
+
+  /// The encoder's maps see the source, and so do those in the decoder that make keys and values of it.
+  public func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int {
+    encoder.rowCount(of: linear, rows: tokenCount, selected: tokenCount)
+      ?? decoder.rowCount(of: linear, rows: labelCount, selected: labelCount, sources: tokenCount) ?? labelCount
   }
 }

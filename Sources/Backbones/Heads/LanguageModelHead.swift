@@ -22,6 +22,13 @@ public struct LanguageModelHead: OutputHead {
 
   public var outputCount: Int { weight.shape[0] }
 
+  /// The same head on an array of its own with the numbers of `table`; nil: it has its own already.
+  func untied(from table: Parameter, named name: String) -> LanguageModelHead? {
+    guard weight === table else { return nil }
+    let own = Parameter(name: name, shape: table.shape, values: table.values)
+    return LanguageModelHead(weight: own, bias: bias, softCap: softCap)
+  }
+
   private var projection: FrozenMatrix { FrozenMatrix(weight.matrix, layout: .outputsByInputs) }
 
   public func logits(_ h: Matrix, into logits: Matrix, _ pass: Pass) { project(h, into: logits) }

@@ -16,8 +16,12 @@ public final class MaskedLanguageModelHead: OutputHead {
   public var outputCount: Int { projection.outputCount }
   public var weight: Parameter { projection.weight }
 
-  /// From now on the projection is an array of its own.
-  func untie(_ own: Parameter) { projection = LanguageModelHead(weight: own, bias: projection.bias) }
+  /// Makes the projection an array of its own with the numbers of `table`, and returns it; nil: it has its own already.
+  func untie(from table: Parameter, named name: String) -> Parameter? {
+    guard let own = projection.untied(from: table, named: name) else { return nil }
+    projection = own
+    return own.weight
+  }
 
   /// What the projection reads, and what the way back needs.
   private struct Features {

@@ -16,9 +16,9 @@ struct EncoderEmbedding {
 
   /// Each token's row of P.
   func places(_ batch: PackedBatch) -> [Int32] {
-    guard let paddingId else { return batch.positions }
+    guard let paddingId else { return batch.rows.positions }
     var next = paddingId
-    return zip(batch.tokens, batch.positions).map { token, position in
+    return zip(batch.tokens, batch.rows.positions).map { token, position in
       if position == 0 { next = paddingId }
       guard token != paddingId else { return paddingId }
       next += 1

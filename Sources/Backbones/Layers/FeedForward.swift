@@ -1,20 +1,6 @@
 import CKernels
 import Tensors
 
-/// The part of a block that treats every position alone.
-protocol FeedForward: AnyObject {
-  /// Its maps, in the order of the computation.
-  var linears: [Linear] { get }
-
-  /// y from the normalised x.
-  func forward(_ x: Matrix, into y: Matrix, _ pass: Pass)
-
-  /// Adds parameter gradients and sets dx.
-  ///
-  /// - Parameter input: Gives the forward pass's x; called only if a map needs it.
-  func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix, _ pass: Pass)
-}
-
 /// The nonlinearity between two maps.
 public enum PlainActivation: Sendable {
   /// GELU in its tanh form: GPT-2.
@@ -42,10 +28,10 @@ public enum PlainActivation: Sendable {
   }
 }
 
-/// Two maps with a nonlinearity between them.
+/// Two maps with a nonlinearity between them: the part of a block that treats every position alone.
 ///
 ///     y = W₂ act(W₁ x)
-final class PlainFeedForward: FeedForward {
+final class PlainFeedForward: Sublayer {
   private let expand, contract: Linear
   private let activation: PlainActivation
   /// W₁ x of the pass under way.
@@ -57,7 +43,8 @@ final class PlainFeedForward: FeedForward {
 
   var linears: [Linear] { [expand, contract] }
 
-  func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) {
+  func forward(_ x: Matrix, into y: Matrix, _ context: StackContext) {
+    let pass = context.pass
     let expanded = pass.kept(x.rows, expand.outputs), active = pass.scratch.matrix(x.rows, expand.outputs)
     expand.forward(x, into: expanded, pass)
     activation.forward(expanded, into: active)
@@ -65,15 +52,17 @@ final class PlainFeedForward: FeedForward {
     if pass.keepsActivations { self.expanded = expanded }
   }
 
-  func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix, _ pass: Pass) {
+  func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix?, _ context: StackContext) {
     guard let expanded else { preconditionFailure("backward without a forward that keeps activations") }
     self.expanded = nil
+    let pass = context.pass
     // y = W₂ active
     var active: Matrix?
     if contract.needsInput {
       active = pass.scratch.matrix(expanded.rows, expanded.columns)
       activation.forward(expanded, into: active!)
     }
+    guard dx != nil || expand.isTrained else { return contract.backward(dy, x: active, into: nil, pass) }
     let dExpanded = pass.scratch.matrix(expanded.rows, expanded.columns)
     contract.backward(dy, x: active, into: dExpanded, pass)
     // active = act(expanded)

@@ -9,10 +9,10 @@ public enum GateActivation: Sendable {
   case geluTanh
 }
 
-/// A feed-forward part whose one half gates the other (Shazeer 2020).
+/// A feed-forward whose one half gates the other (Shazeer 2020).
 ///
 ///     y = down(act(gate(x)) ∘ up(x))
-final class GatedFeedForward: FeedForward {
+final class GatedFeedForward: Sublayer {
   private let gate, up, down: Linear
   private let activation: GateActivation
   /// gate(x) and up(x) of the pass under way.
@@ -24,7 +24,8 @@ final class GatedFeedForward: FeedForward {
 
   var linears: [Linear] { [gate, up, down] }
 
-  func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) {
+  func forward(_ x: Matrix, into y: Matrix, _ context: StackContext) {
+    let pass = context.pass
     let g = pass.kept(x.rows, gate.outputs), u = pass.kept(x.rows, up.outputs)
     gate.forward(x, into: g, pass)
     up.forward(x, into: u, pass)
@@ -42,12 +43,14 @@ final class GatedFeedForward: FeedForward {
     return y
   }
 
-  func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix, _ pass: Pass) {
+  func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix?, _ context: StackContext) {
     guard let (g, u) = activations else { preconditionFailure("backward without a forward that keeps activations") }
     activations = nil
+    let pass = context.pass, active = down.needsInput ? product(g, u, pass) : nil
     // y = down(active)
+    guard dx != nil || gate.isTrained || up.isTrained else { return down.backward(dy, x: active, into: nil, pass) }
     let dActive = pass.scratch.matrix(g.rows, g.columns), dGate = pass.scratch.matrix(g.rows, g.columns)
-    down.backward(dy, x: down.needsInput ? product(g, u, pass) : nil, into: dActive, pass)
+    down.backward(dy, x: active, into: dActive, pass)
     // active = act(gate) ∘ up
     switch activation {
     case .silu: ck_gated_silu_backward(g.count, g.base, u.base, dActive.base, dGate.base)
@@ -57,8 +60,8 @@ final class GatedFeedForward: FeedForward {
     // gate = gate(x), up = up(x)
     let x = gate.needsInput || up.needsInput ? input() : nil
     gate.backward(dGate, x: x, into: dx, pass)
-    let part = pass.scratch.matrix(dx.rows, dx.columns)
+    let part = dx.map { pass.scratch.matrix($0.rows, $0.columns) }
     up.backward(dUp, x: x, into: part, pass)
-    dx.add(part)
+    if let dx, let part { dx.add(part) }
   }
 }

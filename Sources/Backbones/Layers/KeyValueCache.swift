@@ -79,6 +79,8 @@ public final class KeyValueCache {
   /// Makes a slot read what `sourceSlot` of ``source`` holds.
   func read(_ sourceSlot: Int, in slot: Int) { sourceSlots[slot] = sourceSlot }
 
-  /// Counts `count` more positions in the slot, once every layer has written them.
-  func advance(_ slot: Int, by count: Int) { lengths[slot] += count }
+  /// Counts new positions, once every layer has written them: each example's rows in its slot.
+  func advance(_ slots: [Int], by rows: Rows) {
+    for (place, segment) in rows.segments.enumerated() { lengths[slots[segment.example]] += rows.range(of: place).count }
+  }
 }

@@ -27,18 +27,14 @@ public final class RotaryEmbedding {
 
   deinit { table.deallocate() }
 
-  /// Turns every head of x, (tokens, heads · width), whose rows are those of the pass.
-  ///
-  /// - Parameter firstPositions: Position of each sequence's first row; nil: 0.
-  public func rotate(_ x: Matrix, _ direction: Direction, firstPositions: [Int]? = nil, _ pass: Pass) {
-    for sequence in 0..<pass.sequenceCount {
-      let rows = x.rows(pass.rows(of: sequence)), first = firstPositions?[sequence] ?? 0
-      reserve(first + rows.rows)
-      let half = frequencies.count, cosines = table.baseAddress! + first * half
-      ck_rotate(
-        rows.rows, x.columns / headWidth, headWidth, cosines, cosines + length * half, direction.rawValue, rows.base,
-        rows.stride)
-    }
+  /// Turns every head of x, (rows, heads · width), by its row's position.
+  public func rotate(_ x: Matrix, _ direction: Direction, _ positions: [Int32]) {
+    precondition(positions.count == x.rows, "\(positions.count) positions of \(x.rows) rows")
+    reserve(Int(positions.max() ?? 0) + 1)
+    let cosines = table.baseAddress!
+    ck_rotate(
+      x.rows, x.columns / headWidth, headWidth, positions, cosines, cosines + length * frequencies.count,
+      direction.rawValue, x.base, x.stride)
   }
 
   /// Makes the tables at least `count` positions long, doubling them.

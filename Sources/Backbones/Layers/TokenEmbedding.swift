@@ -30,7 +30,7 @@ struct TokenEmbedding {
   /// Adds the tables' gradients; d, the gradient of x, is overwritten.
   func backward(_ d: Matrix, _ batch: PackedBatch) {
     if let gradient = positions?.gradient {
-      ck_scatter_add_rows(d.rows, d.columns, batch.positions, d.base, d.stride, gradient)
+      ck_scatter_add_rows(d.rows, d.columns, batch.rows.positions, d.base, d.stride, gradient)
     }
     if let gradient = tokens.gradient {
       if scale != 1 { ck_scale(d.count, scale, d.base) }

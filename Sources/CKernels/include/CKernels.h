@@ -98,23 +98,25 @@ void ck_cross_entropy_loss(long rows, long classes, const float *logits, const i
 
 // Attention (Attention.c)
 
-/// Rows of causal scores become probabilities: row i keeps the last `window` of the columns [0, first + i], the rest
-/// become 0; first + i is its own position. logsumexp[i] of the scaled scores is kept for the backward pass.
-void ck_causal_softmax(long rows, long columns, long first, long window, float scale, float *scores, long stride,
-                       float *logsumexp);
+/// Rows of scores become probabilities. Row i's own column is first + i; it keeps the columns up to its own, or the first
+/// `visible` ones if these are more, and of them the last `window`; the rest become 0. `visible` is 0 or `window` keeps
+/// all. logsumexp[i] of the scaled scores is kept for the backward pass.
+void ck_masked_softmax(long rows, long columns, long first, long window, long visible, float scale, float *scores,
+                       long stride, float *logsumexp);
 /// The same probabilities again from kept logsumexp.
-void ck_causal_softmax_again(long rows, long columns, long first, long window, float scale, float *scores, long stride,
-                             const float *logsumexp);
+void ck_masked_softmax_again(long rows, long columns, long first, long window, long visible, float scale,
+                             float *scores, long stride, const float *logsumexp);
 /// delta[i] = sum over the head's columns of dy[i, :] y[i, :].
 void ck_row_products(long rows, long columns, const float *dy, long dyStride, const float *y, long yStride,
                      float *delta);
 /// dp = scale p (dp - delta[i]), in place.
 void ck_softmax_backward(long rows, long columns, float scale, const float *p, float *dp, long stride,
                          const float *delta);
-/// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(scale q Kᵀ) V, the scores
-/// capped as by ck_soft_cap if cap is above 0. `scores` has room for `length` floats.
-void ck_attend_one(long length, long width, float scale, float cap, const float *q, const float *k, const float *v,
-                   long stride, float *scores, float *y);
+/// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(scale q Kᵀ + bias) V, the
+/// scores capped as by ck_soft_cap if cap is above 0, key t biased with bias[t] unless it is null. `scores` has room for
+/// `length` floats.
+void ck_attend_one(long length, long width, float scale, float cap, const float *_Nullable bias, const float *q,
+                   const float *k, const float *v, long stride, float *scores, float *y);
 
 // Root-mean-square norm (RMSNorm.c)
 
@@ -133,10 +135,10 @@ void ck_rms_norm_weight_gradient(long rows, long width, const float *dy, const f
 
 // Rotary positions (Rotary.c)
 
-/// Turns the pairs (j, j + width / 2) of every head of row i by the angles whose cosines and sines are row i of the
-/// tables, (rows, width / 2); direction is 1, or -1 to turn back.
-void ck_rotate(long rows, long heads, long width, const float *cosines, const float *sines, float direction, float *x,
-               long stride);
+/// Turns the pairs (j, j + width / 2) of every head of row i by the angles whose cosines and sines are row positions[i]
+/// of the tables, (positions, width / 2); direction is 1, or -1 to turn back.
+void ck_rotate(long rows, long heads, long width, const int32_t *positions, const float *cosines, const float *sines,
+               float direction, float *x, long stride);
 
 // Gated feed-forward (GatedActivations.c)
 
@@ -168,11 +170,6 @@ void ck_add_distance_sums(long rows, long columns, const float *scores, long str
 void ck_spread_distances(long count, long heads, const int32_t *bucket, const float *table, float *y, long stride);
 /// table[bucket[d], h] += y[h, d].
 void ck_collect_distances(long count, long heads, const int32_t *bucket, const float *y, long stride, float *table);
-/// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(q Kᵀ + bias) V, key t with
-/// bias[t]. `scores` has room for `length` floats.
-void ck_attend_one_biased(long length, long width, const float *bias, const float *q, const float *k, const float *v,
-                          long stride, float *scores, float *y);
-
 // Mixtures of experts (Mixtures.c)
 //
 // An expert i's up-projection is b[i] (outputs, rank). Gates come in groups, one a block of `block` rank dimensions; a

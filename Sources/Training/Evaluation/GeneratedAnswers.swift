@@ -37,7 +37,7 @@ final class GeneratedAnswers: AnswerSource {
     return questions.indices.map {
       TestAnswer(
         text: tokenizer.decode(tokens[$0], skipSpecialTokens: true), lossSum: losses[$0].isFinite ? losses[$0] : nil,
-        labelCount: batch.labelStarts[$0 + 1] - batch.labelStarts[$0])
+        labelCount: batch.labels(of: $0).count)
     }
   }
 }

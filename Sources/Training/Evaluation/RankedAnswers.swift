@@ -56,8 +56,8 @@ final class RankedAnswers: AnswerSource {
     for places in Scorer.batches(lengths: lengths, limit: Scorer.tokensPerBatch) {
       batch.removeAll()
       for (example, route) in examples[places] { batch.append(example, for: architecture, task: route) }
-      for (sequence, loss) in objective.losses(of: batch).enumerated() {
-        losses.append((loss, batch.labelStarts[sequence + 1] - batch.labelStarts[sequence]))
+      for (example, loss) in objective.losses(of: batch).enumerated() {
+        losses.append((loss, batch.labels(of: example).count))
       }
     }
     return losses

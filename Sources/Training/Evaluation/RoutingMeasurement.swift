@@ -25,9 +25,7 @@ public enum RoutingMeasurement {
       for place in places {
         batch.appendEveryPosition(examples[place], for: architecture, task: tasks[place], head: .tokens)
       }
-      let pass = Pass(
-        starts: batch.starts, tasks: batch.tasks, ordinals: batch.ordinals, randomKey: nil, keepsActivations: false,
-        saved: saved, scratch: scratch)
+      let pass = Pass(batch.rows, randomKey: nil, keepsActivations: false, saved: saved, scratch: scratch)
       _ = model.backbone.forward(batch, pass)
       saved.reset()
       scratch.reset()

@@ -59,9 +59,8 @@ public final class Scorer {
       batch.removeAll()
       for place in others { batch.append(examples[place], for: architecture, task: inputs.tasks[place]) }
       let losses = objective.losses(of: batch)
-      for (sequence, place) in others.enumerated() {
-        let count = batch.labelStarts[sequence + 1] - batch.labelStarts[sequence]
-        numbers += [Double(place), losses[sequence], Double(count), .nan]
+      for (example, place) in others.enumerated() {
+        numbers += [Double(place), losses[example], Double(batch.labels(of: example).count), .nan]
       }
     }
     guard let gathered = try ranks.world.gather(numbers) else { return nil }

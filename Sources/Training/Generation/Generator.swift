@@ -103,7 +103,7 @@ public final class Generator {
     for prompt in prompts {
       batch.appendPrompt(prompt.tokens, for: backbone.architecture, task: prompt.task)
     }
-    let pass = makePass(starts: batch.starts, tasks: batch.tasks)
+    let pass = makePass(batch.rows)
     project(backbone.prefill(batch, cache: cache, slots: slots, pass), pass, body)
   }
 
@@ -111,7 +111,12 @@ public final class Generator {
   func withLogits(
     after tokens: [Int32], tasks: [Int], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
   ) {
-    let pass = makePass(starts: Array(0...tokens.count), tasks: tasks)
+    var rows = Rows()
+    for (example, (slot, task)) in zip(slots, tasks).enumerated() {
+      rows.append(
+        positions: CollectionOfOne(Int32(cache.lengths[slot])), .init(example: example, route: task, ordinal: 0))
+    }
+    let pass = makePass(rows)
     project(backbone.step(tokens: tokens, cache: cache, slots: slots, pass), pass, body)
   }
 
@@ -125,9 +130,7 @@ public final class Generator {
     scratch.reset()
   }
 
-  private func makePass(starts: [Int], tasks: [Int]) -> Pass {
-    Pass(
-      starts: starts, tasks: tasks, ordinals: Array(repeating: 0, count: tasks.count), randomKey: nil,
-      keepsActivations: false, saved: saved, scratch: scratch)
+  private func makePass(_ rows: Rows) -> Pass {
+    Pass(rows, randomKey: nil, keepsActivations: false, saved: saved, scratch: scratch)
   }
 }

@@ -48,7 +48,7 @@ public final class Objective {
   ///
   /// - Parameters:
   ///   - randomKey: Key of dropout and noise.
-  ///   - tasks: Which task's losses each sequence counts among; nil: those of the task that routes it.
+  ///   - tasks: Which task's losses each example counts among; nil: those of the task that routes it.
   public func addGradient(
     of batch: PackedBatch, randomKey: RandomKey, countedAs tasks: [Int]? = nil, to sums: inout LossSums
   ) {
@@ -58,7 +58,7 @@ public final class Objective {
     let dHidden = saved.matrix(hidden.rows, hidden.columns)
     phases.measure(.logits) { measureLosses(hidden, batch, pass, dHidden: dHidden) }
     phases.measure(.backward) { model.backbone.backward(dHidden, batch, pass) }
-    add(batch, countedAs: tasks ?? batch.tasks, to: &sums)
+    add(batch, countedAs: tasks ?? batch.rows.segments.map(\.route), to: &sums)
     reset()
   }
 
@@ -72,27 +72,27 @@ public final class Objective {
     reset()
   }
 
-  /// Each sequence's summed loss, without noise and without gradients.
+  /// Each example's summed loss, without noise and without gradients.
   public func losses(of batch: PackedBatch) -> [Double] {
-    guard batch.labelCount > 0 else { return Array(repeating: 0, count: batch.sequenceCount) }
+    guard batch.labelCount > 0 else { return Array(repeating: 0, count: batch.exampleCount) }
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
     measureLosses(model.backbone.forward(batch, pass), batch, pass, dHidden: nil)
     reset()
-    return (0..<batch.sequenceCount).map { losses[batch.labelStarts[$0]..<batch.labelStarts[$0 + 1]].reduce(0, +) }
+    return (0..<batch.exampleCount).map { losses[batch.labels(of: $0)].reduce(0, +) }
   }
 
-  /// The logits at the label rows of a batch whose sequences all have one head, passed to `body` before the memory is
+  /// The logits at the label rows of a batch whose examples all have one head, passed to `body` before the memory is
   /// reused. Shape: (labels, outputs).
   public func withLogits<Result>(of batch: PackedBatch, _ body: (Matrix) throws -> Result) rethrows -> Result {
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
     let hidden = model.backbone.forward(batch, pass), head = head(batch.heads.first ?? .tokens)
     let logits = saved.matrix(hidden.rows, head.outputCount)
-    head.logits(hidden, into: logits, pass.withRows(starts: batch.labelStarts))
+    head.logits(hidden, into: logits, pass.over(batch.labelRows))
     defer { reset() }
     return try body(logits)
   }
 
-  /// The logits of each sequence's label row, and its loss; for a batch of sequences that are classified.
+  /// The logits of each example's label row, and its loss; for a batch of examples that are classified.
   public func classify(_ batch: PackedBatch) -> [(logits: [Float], loss: Double)] {
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
     let hidden = model.backbone.forward(batch, pass)
@@ -113,17 +113,16 @@ public final class Objective {
     return head
   }
 
-  /// Calls `body` for each head and the label rows of neighbouring sequences that it reads, with the pass over them.
+  /// Calls `body` for each head and the label rows of neighbouring examples that it reads, with the pass over them.
   private func forEachHead(
     _ batch: PackedBatch, _ pass: Pass, _ body: (_ head: any OutputHead, _ rows: Range<Int>, _ pass: Pass) -> Void
   ) {
-    let labelPass = pass.withRows(starts: batch.labelStarts)
     var first = 0
-    while first < batch.sequenceCount {
+    while first < batch.exampleCount {
       let choice = batch.heads[first]
-      let end = batch.heads[first...].firstIndex { $0 != choice } ?? batch.sequenceCount
-      let rows = batch.labelStarts[first]..<batch.labelStarts[end]
-      if !rows.isEmpty { body(head(choice), rows, labelPass.sequences(first..<end)) }
+      let end = batch.heads[first...].firstIndex { $0 != choice } ?? batch.exampleCount
+      let rows = batch.labels(of: first).lowerBound..<batch.labels(of: end - 1).upperBound
+      if !rows.isEmpty { body(head(choice), rows, pass.over(batch.labelRows.segments(first..<end))) }
       first = end
     }
   }
@@ -141,17 +140,15 @@ public final class Objective {
   }
 
   private func add(_ batch: PackedBatch, countedAs tasks: [Int], to sums: inout LossSums) {
-    for sequence in 0..<batch.sequenceCount {
-      let rows = batch.labelStarts[sequence]..<batch.labelStarts[sequence + 1]
-      sums.losses[tasks[sequence]] += losses[rows].reduce(0, +)
-      sums.counts[tasks[sequence]] += Double(rows.count)
+    for example in 0..<batch.exampleCount {
+      let rows = batch.labels(of: example)
+      sums.losses[tasks[example]] += losses[rows].reduce(0, +)
+      sums.counts[tasks[example]] += Double(rows.count)
     }
   }
 
   private func makePass(_ batch: PackedBatch, randomKey: RandomKey?, keepsActivations: Bool) -> Pass {
-    Pass(
-      starts: batch.starts, tasks: batch.tasks, ordinals: batch.ordinals, randomKey: randomKey,
-      keepsActivations: keepsActivations, saved: saved, scratch: scratch)
+    Pass(batch.rows, randomKey: randomKey, keepsActivations: keepsActivations, saved: saved, scratch: scratch)
   }
 
   private func reset() {

@@ -35,17 +35,17 @@ extension PackedBatch {
       let labels =
         example.labels.isEmpty
         ? Array(repeating: TokenizedExample.noLabel, count: example.inputIds.count)[...] : example.labels
-      appendCausal(tokens: example.inputIds, labels: labels, task: task, ordinal: ordinal)
+      appendCausal(tokens: example.inputIds, labels: labels, route: task, ordinal: ordinal)
     case .encoderDecoder(let special):
-      appendPair(source: example.inputIds, labels: example.labels, special, task: task, ordinal: ordinal)
+      appendPair(source: example.inputIds, labels: example.labels, special, route: task, ordinal: ordinal)
     case .encoderOnly:
       if example.labels.isEmpty {
         appendClassified(
-          tokens: example.inputIds, types: example.tokenTypes, label: example.label, head: head, task: task,
+          tokens: example.inputIds, types: example.tokenTypes, label: example.label, head: head, route: task,
           ordinal: ordinal)
       } else {
         appendMasked(
-          tokens: example.inputIds, types: example.tokenTypes, labels: example.labels, task: task, ordinal: ordinal)
+          tokens: example.inputIds, types: example.tokenTypes, labels: example.labels, route: task, ordinal: ordinal)
       }
     }
   }
@@ -56,19 +56,19 @@ extension PackedBatch {
     _ example: TokenizedExample, for architecture: Architecture, task: Int, head: HeadChoice = .classifier
   ) {
     switch architecture {
-    case .decoderOnly: appendEveryPosition(tokens: example.inputIds, task: task)
+    case .decoderOnly: appendEveryPosition(tokens: example.inputIds, route: task)
     case .encoderDecoder(let special):
       appendPair(
-        source: example.inputIds, labels: example.labels, special, task: task, ordinal: 0, everyPosition: true)
+        source: example.inputIds, labels: example.labels, special, route: task, ordinal: 0, everyPosition: true)
     case .encoderOnly:
       if head == .tokens || !example.labels.isEmpty {
         appendMasked(
           tokens: example.inputIds, types: example.tokenTypes,
-          labels: Array(repeating: 0, count: example.inputIds.count), task: task, ordinal: 0,
+          labels: Array(repeating: 0, count: example.inputIds.count), route: task, ordinal: 0,
           everyPosition: true)
       } else {
         appendClassified(
-          tokens: example.inputIds, types: example.tokenTypes, label: 0, head: head, task: task, ordinal: 0)
+          tokens: example.inputIds, types: example.tokenTypes, label: 0, head: head, route: task, ordinal: 0)
       }
     }
   }
@@ -76,8 +76,8 @@ extension PackedBatch {
   /// Adds a prompt to generate from.
   public mutating func appendPrompt(_ tokens: some Collection<Int32>, for architecture: Architecture, task: Int) {
     switch architecture {
-    case .decoderOnly: appendPrompt(tokens: tokens, task: task)
-    case .encoderDecoder(let special): appendPrompt(source: tokens, special, task: task)
+    case .decoderOnly: appendPrompt(tokens: tokens, route: task)
+    case .encoderDecoder(let special): appendPrompt(source: tokens, special, route: task)
     case .encoderOnly: preconditionFailure("an encoder does not generate")
     }
   }

@@ -1,0 +1,105 @@
+/// Rows of one stream, laid end to end in segments: where each segment lies, whose it is, and what it sees.
+public struct Rows: Sendable {
+  /// Neighbouring rows of one example.
+  public struct Segment: Sendable, Equatable {
+    /// Which example of its batch it belongs to.
+    public let example: Int
+    /// The adapter's task that the example is routed by.
+    public let route: Int
+    /// The example's running number in the run: what its random numbers are keyed by.
+    public let ordinal: UInt64
+    /// The keys that its queries see; nil: those of its own rows.
+    public let keys: KeyRanges?
+
+    public init(example: Int, route: Int, ordinal: UInt64, keys: KeyRanges? = nil) {
+      (self.example, self.route, self.ordinal, self.keys) = (example, route, ordinal, keys)
+    }
+  }
+
+  /// Where each segment starts; one more than there are segments.
+  public private(set) var starts: [Int] = [0]
+  /// Each row's position in its example, from 0.
+  public private(set) var positions: [Int32] = []
+  public private(set) var segments: [Segment] = []
+
+  public init() {}
+
+  public var count: Int { positions.count }
+
+  /// The rows of one segment.
+  public func range(of segment: Int) -> Range<Int> { starts[segment]..<starts[segment + 1] }
+
+  /// The rows of the longest segment.
+  var longestSegment: Int { segments.indices.reduce(0) { max($0, range(of: $1).count) } }
+
+  /// Adds a segment with a row for each position.
+  public mutating func append(positions newPositions: some Sequence<Int32>, _ segment: Segment) {
+    positions.append(contentsOf: newPositions)
+    segments.append(segment)
+    starts.append(positions.count)
+  }
+
+  /// Takes all segments away and keeps the memory.
+  mutating func removeAll() {
+    starts.removeAll(keepingCapacity: true)
+    starts.append(0)
+    positions.removeAll(keepingCapacity: true)
+    segments.removeAll(keepingCapacity: true)
+  }
+
+  /// Some of the segments alone, whose rows start at 0; what they see is left out.
+  public func segments(_ range: Range<Int>) -> Rows {
+    var part = Rows()
+    for segment in range {
+      let own = segments[segment]
+      part.append(
+        positions: positions[self.range(of: segment)],
+        Segment(example: own.example, route: own.route, ordinal: own.ordinal))
+    }
+    return part
+  }
+
+  // MARK: What segments see
+
+  /// The keys that each segment's queries see among these rows.
+  var ownKeys: [KeyRanges] {
+    segments.indices.map { segments[$0].keys ?? KeyRanges([range(of: $0)]) }
+  }
+
+  /// For each segment all rows of its example in another stream.
+  func keys(in source: Rows) -> [KeyRanges] {
+    var ranges: [Int: [Range<Int>]] = [:]
+    for (place, segment) in source.segments.enumerated() {
+      ranges[segment.example, default: []].append(source.range(of: place))
+    }
+    return segments.map { KeyRanges(ranges[$0.example] ?? []) }
+  }
+}
+
+/// Rows whose keys the queries of a segment see: ranges that count as one sequence, each behind the one before.
+///
+/// Where attention is causal, the last keys are those of the segment's own rows, and a query sees what lies before and
+/// its own. A prefix can be visible to all queries, wherever they stand (GLM's context).
+public struct KeyRanges: Sendable, Equatable {
+  public let ranges: [Range<Int>]
+  /// How many of the first keys every query sees.
+  public let visible: Int
+
+  public init(_ ranges: [Range<Int>], visible: Int = 0) {
+    (self.ranges, self.visible) = (ranges.filter { !$0.isEmpty }, visible)
+  }
+
+  public var count: Int { ranges.reduce(0) { $0 + $1.count } }
+
+  /// The rows behind some of the keys, and where each of these ranges lies among them.
+  func pieces(_ keys: Range<Int>) -> [(rows: Range<Int>, columns: Range<Int>)] {
+    var start = 0
+    return ranges.compactMap { range in
+      defer { start += range.count }
+      let part = keys.clamped(to: start..<start + range.count)
+      guard !part.isEmpty else { return nil }
+      let row = range.lowerBound + part.lowerBound - start, column = part.lowerBound - keys.lowerBound
+      return (row..<row + part.count, column..<column + part.count)
+    }
+  }
+}

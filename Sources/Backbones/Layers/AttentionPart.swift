@@ -1,0 +1,270 @@
+import Tensors
+
+/// Attention as a part of a block: the maps to queries, keys and values, what happens to these before they meet, and
+/// the map of the result.
+///
+///     q = rotary(norm(Wq x))        k = rotary(norm(Wk s))        v = Wv s        y = Wo attention(q, k, v)
+///
+/// s is x or, in cross-attention, the states of another stream. Norms are a head's (Qwen 3); norms and rotary positions
+/// may be missing.
+final class AttentionPart: Sublayer {
+  enum Projection {
+    /// One map to queries, keys and values side by side, as GPT-2's c_attn.
+    case joined(Linear)
+    case separate(queries: Linear, keys: Linear, values: Linear)
+  }
+
+  let core: Attention
+  private let output: Linear
+  private let projection: Projection
+  private let queryNorm, keyNorm: RMSNorm?
+  private let rotary: RotaryEmbedding?
+  /// Whether keys and values are made of another stream's states.
+  private let readsSource: Bool
+  /// The block's place in its stack, and in caches.
+  private let layer: Int
+  private var activations: Activations?
+
+  /// A norm's input, and what else its backward pass reads.
+  private typealias Normed = (x: Matrix, statistics: NormStatistics)
+
+  /// Queries, keys and values as they meet, and what their norms read.
+  private struct Meeting {
+    let inputs: Attention.Inputs
+    let queryState, keyState: Normed?
+  }
+
+  /// What the backward pass reads: what met, the result, and its rows that went on.
+  private struct Activations {
+    let meeting: Meeting
+    let attended, logSumExp, context: Matrix
+  }
+
+  init(
+    _ core: Attention, projection: Projection, output: Linear, queryNorm: RMSNorm? = nil, keyNorm: RMSNorm? = nil,
+    rotary: RotaryEmbedding? = nil, readsSource: Bool = false, layer: Int
+  ) {
+    (self.core, self.projection, self.output) = (core, projection, output)
+    (self.queryNorm, self.keyNorm, self.rotary) = (queryNorm, keyNorm, rotary)
+    (self.readsSource, self.layer) = (readsSource, layer)
+    if readsSource, case .joined = projection { preconditionFailure("one map cannot read two streams") }
+  }
+
+  /// The maps before attention.
+  private var inputLinears: [Linear] {
+    switch projection {
+    case .joined(let linear): [linear]
+    case .separate(let queries, let keys, let values): [queries, keys, values]
+    }
+  }
+
+  var linears: [Linear] { inputLinears + [output] }
+
+  /// Whether anything trains before attention.
+  private var inputIsTrained: Bool {
+    inputLinears.contains { $0.isTrained } || queryNorm?.isTrained ?? false || keyNorm?.isTrained ?? false
+  }
+
+  var isTrained: Bool { inputIsTrained || output.isTrained }
+
+  /// The bias's gradient, or that of the other stream's states.
+  func passesGradient(_ context: StackContext) -> Bool {
+    readsSource ? context.dStates != nil : context.dBias != nil
+  }
+
+  /// By which queries tell positions: their own stream's alone.
+  private func bias(_ context: StackContext) -> DistanceBias? { readsSource ? nil : context.bias }
+
+  // MARK: Forward
+
+  func forward(_ x: Matrix, into y: Matrix, _ context: StackContext) {
+    let pass = context.pass, attended = pass.kept(x.rows, core.width)
+    if let decoding = context.decoding, decoding.isStep {
+      step(x, into: attended, decoding, context)
+      return output.forward(attended, into: y, pass)
+    }
+    let read = readsSource ? context.requiredSource.states : x
+    let meeting = prepare(x, read, context)
+    if let decoding = context.decoding { store(meeting.inputs, decoding, context) }
+    let logSumExp = core.forward(
+      meeting.inputs, keys: readsSource ? context.requiredSource.keys : context.keys, bias: bias(context),
+      into: attended, pass)
+    let selected = context.selection.map { selection in
+      let rows = pass.kept(y.rows, core.width)
+      selection.gather(attended, into: rows)
+      return rows
+    }
+    output.forward(selected ?? attended, into: y, context.outputPass)
+    if pass.keepsActivations {
+      activations = Activations(
+        meeting: meeting, attended: attended, logSumExp: logSumExp, context: selected ?? attended)
+    }
+  }
+
+  /// Memory for queries of some rows and keys and values of others; side by side where one map makes them.
+  private func memory(
+    _ queryRows: Int, _ keyRows: Int, _ make: (Int, Int) -> Matrix
+  ) -> (all: Matrix?, parts: Attention.Inputs) {
+    let (width, keyWidth) = (core.width, core.keyWidth)
+    guard case .joined = projection else {
+      return (nil, .init(q: make(queryRows, width), k: make(keyRows, keyWidth), v: make(keyRows, keyWidth)))
+    }
+    let all = make(queryRows, width + 2 * keyWidth)
+    return (
+      all,
+      .init(
+        q: all.columns(0..<width), k: all.columns(width..<width + keyWidth),
+        v: all.columns(width + keyWidth..<all.columns))
+    )
+  }
+
+  /// Queries of x, and keys and values of `read`, as they meet.
+  private func prepare(_ x: Matrix, _ read: Matrix, _ context: StackContext) -> Meeting {
+    let pass = context.pass, readPass = readsSource ? context.requiredSource.pass : pass
+    let (all, raw) = memory(x.rows, read.rows, pass.kept)
+    switch projection {
+    case .joined(let linear): linear.forward(x, into: all!, pass)
+    case .separate(let queries, let keys, let values):
+      queries.forward(x, into: raw.q, pass)
+      keys.forward(read, into: raw.k, readPass)
+      values.forward(read, into: raw.v, readPass)
+    }
+    let (q, queryState) = normalize(raw.q, queryNorm, pass), (k, keyState) = normalize(raw.k, keyNorm, pass)
+    rotary?.rotate(q, .forth, pass.rows.positions)
+    rotary?.rotate(k, .forth, readPass.rows.positions)
+    return Meeting(inputs: .init(q: q, k: k, v: raw.v), queryState: queryState, keyState: keyState)
+  }
+
+  /// Normalises every head, if there is a norm.
+  private func normalize(_ x: Matrix, _ norm: RMSNorm?, _ pass: Pass) -> (Matrix, Normed?) {
+    guard let norm else { return (x, nil) }
+    let y = pass.kept(x.rows, x.columns), heads = x.reshaped(columns: core.headWidth)
+    return (y, (heads, norm.forward(heads, into: y.reshaped(columns: core.headWidth), pass)))
+  }
+
+  // MARK: Backward
+
+  func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix?, _ context: StackContext) {
+    guard let saved = activations else { preconditionFailure("backward without a forward that keeps activations") }
+    activations = nil
+    let pass = context.pass
+    // y = Wo context
+    guard dx != nil || inputIsTrained || passesGradient(context) else {
+      return output.backward(dy, x: saved.context, into: nil, context.outputPass)
+    }
+    let dContext = pass.scratch.matrix(dy.rows, core.width)
+    output.backward(dy, x: saved.context, into: dContext, context.outputPass)
+    var dAttended = dContext
+    if let selection = context.selection {
+      dAttended = pass.scratch.matrix(saved.attended.rows, core.width)
+      selection.scatter(dContext, into: dAttended)
+    }
+    // attended = attention(q, k, v)
+    let met = saved.meeting.inputs, (all, d) = memory(met.q.rows, met.k.rows, pass.scratch.matrix)
+    core.backward(
+      dAttended, y: saved.attended, logSumExp: saved.logSumExp, met,
+      keys: readsSource ? context.requiredSource.keys : context.keys, bias: bias(context), into: d,
+      dBias: readsSource ? nil : context.dBias, pass)
+    backwardPreparation(d, joined: all, saved.meeting, input: input, into: dx, context)
+  }
+
+  /// The gradients of what made queries, keys and values.
+  private func backwardPreparation(
+    _ d: Attention.Inputs, joined: Matrix?, _ meeting: Meeting, input: () -> Matrix, into dx: Matrix?,
+    _ context: StackContext
+  ) {
+    let pass = context.pass
+    // q = rotary(norm(Wq x)), k = rotary(norm(Wk s))
+    rotary?.rotate(d.q, .back, pass.rows.positions)
+    rotary?.rotate(d.k, .back, (readsSource ? context.requiredSource.pass : pass).rows.positions)
+    let dq = backwardNorm(d.q, queryNorm, meeting.queryState, pass)
+    let dk = backwardNorm(d.k, keyNorm, meeting.keyState, pass)
+    let readers = readsSource ? Array(inputLinears.prefix(1)) : inputLinears
+    let x = readers.contains { $0.needsInput } ? input() : nil
+    switch projection {
+    case .joined(let linear): linear.backward(joined!, x: x, into: dx, pass)
+    case .separate(let queries, let keys, let values):
+      queries.backward(dq, x: x, into: dx, pass)
+      let pairs = [(keys, dk), (values, d.v)]
+      if readsSource {
+        let source = context.requiredSource
+        backward(pairs, x: source.states, addingTo: context.dStates, source.pass)
+      } else {
+        backward(pairs, x: x, addingTo: dx, pass)
+      }
+    }
+  }
+
+  /// Adds the gradient of what keys and values are made of to `total`, if it is asked for.
+  private func backward(
+    _ pairs: [(linear: Linear, dy: Matrix)], x: Matrix?, addingTo total: Matrix?, _ pass: Pass
+  ) {
+    let part = total.map { pass.scratch.matrix($0.rows, $0.columns) }
+    for (linear, dy) in pairs {
+      linear.backward(dy, x: x, into: part, pass)
+      if let total, let part { total.add(part) }
+    }
+  }
+
+  private func backwardNorm(_ dy: Matrix, _ norm: RMSNorm?, _ state: Normed?, _ pass: Pass) -> Matrix {
+    guard let norm, let state else { return dy }
+    let dx = pass.scratch.matrix(dy.rows, dy.columns)
+    dx.fill(0)
+    norm.backward(
+      dy.reshaped(columns: core.headWidth), x: state.x, state.statistics,
+      addingTo: dx.reshaped(columns: core.headWidth))
+    return dx
+  }
+
+  // MARK: Decoding
+
+  /// Where the keys and values that a slot reads lie.
+  private func cached(_ cache: KeyValueCache, _ slot: Int) -> (cache: KeyValueCache, slot: Int) {
+    guard readsSource else { return (cache, slot) }
+    guard let source = cache.source else { preconditionFailure("a cache without room for another stream's states") }
+    return (source, cache.sourceSlots[slot])
+  }
+
+  /// Keeps the keys and values of prompts.
+  private func store(_ met: Attention.Inputs, _ decoding: StackContext.Decoding, _ context: StackContext) {
+    let rows = (readsSource ? context.requiredSource.pass : context.pass).rows
+    for (place, segment) in rows.segments.enumerated() {
+      let range = rows.range(of: place), target = cached(decoding.cache, decoding.slots[segment.example])
+      target.cache.append(layer: layer, slot: target.slot, keys: met.k.rows(range), values: met.v.rows(range))
+    }
+  }
+
+  /// Attention of one new position a slot; its own stream's key and value go into the cache first.
+  private func step(
+    _ x: Matrix, into attended: Matrix, _ decoding: StackContext.Decoding, _ context: StackContext
+  ) {
+    let q: Matrix
+    if readsSource {
+      guard case .separate(let queries, _, _) = projection else { preconditionFailure("one map reads two streams") }
+      q = context.pass.scratch.matrix(x.rows, core.width)
+      queries.forward(x, into: q, context.pass)
+    } else {
+      let met = prepare(x, x, context).inputs
+      for (row, slot) in decoding.slots.enumerated() {
+        decoding.cache.append(
+          layer: layer, slot: slot, keys: met.k.rows(row..<row + 1), values: met.v.rows(row..<row + 1))
+      }
+      q = met.q
+    }
+    let places = decoding.slots.map { cached(decoding.cache, $0) }
+    core.step(
+      q, bias: bias(context), into: attended, cache: places[0].cache, layer: layer, slots: places.map(\.slot),
+      lengths: places.map { $0.cache.lengths[$0.slot] + (readsSource ? 0 : 1) }, scratch: context.pass.scratch)
+  }
+
+  // MARK: Counting
+
+  func rowCount(of linear: Linear, _ counts: RowCounts) -> Int {
+    if linear === output { return counts.output }
+    return readsSource && linear !== inputLinears[0] ? counts.source : counts.input
+  }
+
+  func scoreOperations(_ counts: RowCounts) -> Double {
+    core.scoreOperations(queryCount: counts.input, keyCount: readsSource ? counts.source : counts.input)
+  }
+}

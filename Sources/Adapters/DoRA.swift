@@ -29,7 +29,7 @@ final class DoRAAdapter: LinearAdapter {
     at site: Linear, a: ParameterPair, b: ParameterPair, magnitude: ParameterPair, scale: Float, dropout: Dropout
   ) {
     (self.a, self.b, self.magnitude, self.scale, self.dropout) = (a, b, magnitude, scale, dropout)
-    squares = site.matrix.outputSquares()
+    squares = site.outputSquares()
   }
 
   let needsInput = true
@@ -41,14 +41,14 @@ final class DoRAAdapter: LinearAdapter {
     setNorms(inverseNorms, base, pass)
     let dropped = dropout.apply(x, pass)
     z.set(dropped.N, a.values.T)
-    base.matrix.multiply(dropped, into: u, beta: 0)
+    base.multiply(dropped, into: u)
     precondition(y.isContiguous, "\(base.path): DoRA writes whole rows")
     if dropout.isActive(pass) {
       // y = x W + b - x̃ W + c ∘ u
       base.applyBase(x, into: y)
       ck_axpy(y.count, -1, u.base, y.base)
     } else if let bias = base.bias {
-      ck_fill_rows(y.rows, y.columns, bias.values, y.base, y.stride)
+      y.setRows(to: bias.vector)
     } else {
       y.fill(0)
     }
@@ -83,23 +83,23 @@ final class DoRAAdapter: LinearAdapter {
   private func backwardBase(
     _ dy: Matrix, _ x: Matrix, _ du: Matrix, _ dz: Matrix, into dx: Matrix?, _ base: Linear, _ pass: Pass
   ) {
-    if let gradient = base.bias?.gradient { ck_add_column_sums(dy.rows, dy.columns, dy.base, dy.stride, gradient) }
+    if let gradient = base.bias?.gradient { dy.addColumnSums(to: gradient) }
     guard dropout.isActive(pass) else {
-      if let gradient = base.weight.gradientMatrix { base.matrix.addGradient(x: x, dy: du, to: gradient) }
+      base.addWeightGradient(x: x, du)
       guard let dx else { return }
-      base.matrix.multiplyTransposed(du, into: dx, beta: 0)
+      base.multiplyTransposed(du, into: dx)
       return dx.accumulate(dz.N, a.values.N)
     }
     // y = x W + b + x̃-part, where d(x̃ W) = du - dy
     ck_axpy(du.count, -1, dy.base, du.base)
-    if let gradient = base.weight.gradientMatrix {
-      base.matrix.addGradient(x: x, dy: dy, to: gradient)
-      base.matrix.addGradient(x: dropout.apply(x, pass), dy: du, to: gradient)
+    if base.weight.isTrained {
+      base.addWeightGradient(x: x, dy)
+      base.addWeightGradient(x: dropout.apply(x, pass), du)
     }
     guard let dx else { return }
-    base.matrix.multiplyTransposed(dy, into: dx, beta: 0)
+    base.multiplyTransposed(dy, into: dx)
     let dropped = pass.scratch.matrix(dx.rows, dx.columns)
-    base.matrix.multiplyTransposed(du, into: dropped, beta: 0)
+    base.multiplyTransposed(du, into: dropped)
     dropped.accumulate(dz.N, a.values.N)
     dropout.applyInPlace(dropped, pass)
     dx.add(dropped)
@@ -126,9 +126,9 @@ final class DoRAAdapter: LinearAdapter {
 
   /// 1 / ‖(W + s Aᵀ Bᵀ)_o‖ without forming the sum: ‖W_o‖² + 2 s B_o (A W)_o + s² B_o (A Aᵀ) B_oᵀ.
   private func setInverseNorms(_ result: Matrix, _ base: Linear, _ pass: Pass) {
-    let rank = a.values.rows, squares = base.weight.isTrained ? base.matrix.outputSquares() : squares
+    let rank = a.values.rows, squares = base.weight.isTrained ? base.outputSquares() : squares
     let aw = pass.scratch.matrix(rank, result.columns), aa = pass.scratch.matrix(rank, rank)
-    base.matrix.multiply(a.values, into: aw, beta: 0)
+    base.multiply(a.values, into: aw)
     aa.set(a.values.N, a.values.T)
     let baa = pass.scratch.matrix(result.columns, rank)
     baa.set(b.values.N, aa.N)

@@ -28,7 +28,7 @@ public struct LoRA: AdapterMethod {
     return factors + [
       SiteParameter(
         suffix: "lora_magnitude_vector", shape: [site.outputs],
-        initialization: .values(site.matrix.outputSquares().map { $0.squareRoot() }))
+        initialization: .values(site.outputSquares().map { $0.squareRoot() }))
     ]
   }
 

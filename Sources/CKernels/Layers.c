@@ -84,15 +84,6 @@ VECTORIZED void ck_relu_backward(long count, const float *x, float *dy) {
   for (long i = 0; i < count; i++) dy[i] = x[i] > 0 ? dy[i] : 0;
 }
 
-VECTORIZED void ck_embed(long rows, long width, const int32_t *tokens, const int32_t *positions,
-                         const float *tokenTable, const float *positionTable, float *y) {
-  for (long i = 0; i < rows; i++) {
-    const float *token = tokenTable + (long)tokens[i] * width;
-    const float *position = positionTable + (long)positions[i] * width;
-    for (long j = 0; j < width; j++) y[i * width + j] = token[j] + position[j];
-  }
-}
-
 VECTORIZED void ck_embed_scaled(long rows, long width, const int32_t *tokens, const float *table, float scale,
                                 float *y) {
   for (long i = 0; i < rows; i++) {

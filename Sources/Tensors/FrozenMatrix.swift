@@ -1,13 +1,14 @@
 import CKernels
 
-/// The weight of a linear map, hiding where and in which precision it lives.
+/// A matrix of the backbone, hiding where and in which precision its numbers live.
 ///
 ///     y = x W        W (inputs, outputs) in the mathematics
 ///
-/// GPT-2 stores W as it is (Conv1D); most other families store Wᵀ (PyTorch's Linear). The numbers may be a shared map
-/// of a file, a shared-memory window or, when everything is trained, the trainable buffer; this type never copies them.
-public struct FrozenMatrix {
-  /// How the numbers lie in memory.
+/// The numbers may be a shared map of a file, a shared-memory window or, once they train, the trainable buffer; they are
+/// never copied but when they move there. Whoever multiplies by them, looks rows up or folds something into them asks
+/// this type.
+public final class FrozenMatrix {
+  /// How a map's numbers lie in memory.
   public enum Layout: Sendable {
     /// (inputs, outputs): GPT-2's Conv1D.
     case inputsByOutputs
@@ -15,50 +16,104 @@ public struct FrozenMatrix {
     case outputsByInputs
   }
 
-  public let inputs: Int
-  public let outputs: Int
-  public let layout: Layout
-  /// The stored numbers, fp32.
-  public let stored: Matrix
+  public let rows: Int
+  public let columns: Int
+  /// The numbers, fp32.
+  private var stored: Matrix
 
-  /// - Parameter stored: (inputs, outputs) or (outputs, inputs), as `layout` says.
-  public init(_ stored: Matrix, layout: Layout) {
+  /// A matrix on numbers that somebody else keeps.
+  public init(_ stored: Matrix) {
     self.stored = stored
-    self.layout = layout
-    inputs = layout == .inputsByOutputs ? stored.rows : stored.columns
-    outputs = layout == .inputsByOutputs ? stored.columns : stored.rows
+    (rows, columns) = (stored.rows, stored.columns)
   }
+
+  /// Another matrix on the same numbers, which can move apart.
+  public func another() -> FrozenMatrix { FrozenMatrix(stored) }
+
+  /// From now on the numbers live in `memory`, which receives a copy of today's.
+  public func move(to memory: Matrix) {
+    memory.copy(from: stored)
+    stored = memory
+  }
+
+  /// The numbers in row order, for files and folding.
+  public func array() -> [Float] { stored.array() }
+
+  // MARK: As the weight of a map
 
   /// y = x W + beta y.
   ///
   /// Shapes: x (tokens, inputs), y (tokens, outputs).
-  public func multiply(_ x: Matrix, into y: Matrix, beta: Float = 1) {
+  public func multiply(_ x: Matrix, _ layout: Layout, into y: Matrix, beta: Float = 1) {
     y.accumulate(x.N, layout == .inputsByOutputs ? stored.N : stored.T, beta: beta)
   }
 
   /// dx = dy Wᵀ + beta dx.
   ///
   /// Shapes: dy (tokens, outputs), dx (tokens, inputs).
-  public func multiplyTransposed(_ dy: Matrix, into dx: Matrix, beta: Float = 1) {
+  public func multiplyTransposed(_ dy: Matrix, _ layout: Layout, into dx: Matrix, beta: Float = 1) {
     dx.accumulate(dy.N, layout == .inputsByOutputs ? stored.T : stored.N, beta: beta)
   }
 
   /// The sum of squares of the weights into each output.
-  public func outputSquares() -> [Float] {
-    var squares = [Float](repeating: 0, count: outputs)
-    switch layout {
-    case .inputsByOutputs:
-      ck_add_column_products(inputs, outputs, stored.base, stored.stride, stored.base, stored.stride, &squares)
-    case .outputsByInputs: ck_add_row_squares(outputs, inputs, stored.base, stored.stride, &squares)
+  public func outputSquares(_ layout: Layout) -> [Float] {
+    var squares = [Float](repeating: 0, count: layout == .inputsByOutputs ? columns : rows)
+    squares.withUnsafeMutableBufferPointer { buffer in
+      let total = Matrix(base: buffer.baseAddress!, rows: 1, columns: buffer.count)
+      switch layout {
+      case .inputsByOutputs: stored.addColumnProducts(stored, to: total)
+      case .outputsByInputs: total.addRowSquares(of: stored)
+      }
     }
     return squares
   }
 
-  /// gradient += xᵀ dy, in the layout of the stored numbers.
-  public func addGradient(x: Matrix, dy: Matrix, to gradient: Matrix) {
+  // MARK: As a table
+
+  /// y = scale times the rows at `indices`.
+  public func lookUp(_ indices: [Int32], scale: Float = 1, into y: Matrix) {
+    requireRows(of: y, indices)
+    ck_embed_scaled(y.rows, columns, indices, stored.base, scale, y.base)
+  }
+
+  /// y += the rows at `indices`.
+  public func addRows(at indices: [Int32], to y: Matrix) {
+    requireRows(of: y, indices)
+    ck_add_table_rows(y.rows, columns, indices, stored.base, y.base)
+  }
+
+  /// Sets the columns of y to the rows at `indices`. Shape: y (columns, indices).
+  public func lookUpTransposed(_ indices: ArraySlice<Int32>, into y: Matrix) {
+    precondition(y.rows == columns && y.columns == indices.count, "\(indices.count) rows of \(columns) into \(y.shape)")
+    indices.withUnsafeBufferPointer {
+      ck_spread_distances(y.columns, columns, $0.baseAddress!, stored.base, y.base, y.stride)
+    }
+  }
+
+  private func requireRows(of y: Matrix, _ indices: [Int32]) {
+    precondition(
+      indices.count == y.rows && y.columns == columns && y.isContiguous, "\(indices.count) rows of \(columns) into \(y.shape)")
+  }
+}
+
+extension Matrix {
+  /// The gradient of a map's weight, in the layout of its numbers: self += xᵀ dy.
+  ///
+  /// Shapes: x (tokens, inputs), dy (tokens, outputs).
+  public func addWeightGradient(x: Matrix, dy: Matrix, _ layout: FrozenMatrix.Layout) {
     switch layout {
-    case .inputsByOutputs: gradient.accumulate(x.T, dy.N)
-    case .outputsByInputs: gradient.accumulate(dy.T, x.N)
+    case .inputsByOutputs: accumulate(x.T, dy.N)
+    case .outputsByInputs: accumulate(dy.T, x.N)
+    }
+  }
+
+  /// The gradient of a table of which columns were looked up: its row at each index += the column of d.
+  ///
+  /// Shape: d (columns, indices).
+  public func addTransposedRows(_ d: Matrix, at indices: ArraySlice<Int32>) {
+    precondition(d.rows == columns && d.columns == indices.count && isContiguous, "\(d.shape) into rows of \(columns)")
+    indices.withUnsafeBufferPointer {
+      ck_collect_distances(d.columns, columns, $0.baseAddress!, d.base, d.stride, base)
     }
   }
 }

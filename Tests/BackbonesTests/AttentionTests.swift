@@ -140,7 +140,7 @@ struct AttentionTests {
     #expect(largestDifference(found.v.array(), expected.v) < 1e-4, "values")
     guard let dBias = trial.dBias else { return }
     for (head, slopes) in expected.bias.enumerated() {
-      let found = slopes.keys.map { dBias.center(head: head)[$0] }
+      let found = slopes.keys.map { dBias.values[head, dBias.reach + $0] }
       // Up to 430 slopes of a few tenths added up.
       #expect(largestDifference(found, Array(slopes.values)) < 1e-4, "bias of head \(head)")
     }

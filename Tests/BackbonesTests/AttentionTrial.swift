@@ -68,7 +68,7 @@ struct AttentionTrial {
       guard kind.isBiased else { return nil }
       let bias = DistanceBias(headCount: attention.headCount, reach: reach, workspace)
       for head in 0..<attention.headCount {
-        for distance in -reach...reach { bias.center(head: head)[distance] = value(head, distance) }
+        for distance in -reach...reach { bias.values[head, reach + distance] = value(head, distance) }
       }
       return bias
     }

@@ -99,7 +99,8 @@ struct LayerKernelTests {
     let tokens: [Int32] = [4, 0, 4, 2, 4], positions: [Int32] = [0, 1, 2, 0, 1]
     let tokenTable = numbers(5 * width), positionTable = numbers(3 * width, 1)
     var y = [Float](repeating: .nan, count: 5 * width)
-    ck_embed(5, width, tokens, positions, tokenTable, positionTable, &y)
+    ck_embed_scaled(5, width, tokens, tokenTable, 1, &y)
+    ck_add_table_rows(5, width, positions, positionTable, &y)
     for i in 0..<5 {
       for j in 0..<width {
         let expected = tokenTable[Int(tokens[i]) * width + j] + positionTable[Int(positions[i]) * width + j]

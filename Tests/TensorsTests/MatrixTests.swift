@@ -55,16 +55,25 @@ struct MatrixTests {
     let wide = isTransposed ? workspace.matrix(outputs, inputs + 2) : workspace.matrix(inputs, outputs + 2)
     let weights = numbers(wide.count)
     for index in weights.indices { wide.base[index] = weights[index] }
-    let frozen = FrozenMatrix(wide.columns(1..<wide.columns - 1), layout: layout)
-    #expect(frozen.inputs == inputs && frozen.outputs == outputs)
+    let stored = wide.columns(1..<wide.columns - 1), frozen = FrozenMatrix(stored)
     let expected = (0..<outputs).map { o in
       (0..<inputs).reduce(0) { sum, i in
-        let weight = Double(isTransposed ? frozen.stored[o, i] : frozen.stored[i, o])
+        let weight = Double(isTransposed ? stored[o, i] : stored[i, o])
         return sum + weight * weight
       }
     }
-    #expect(largestDifference(frozen.outputSquares(), expected) < 5e-6)  // five squares below 9
+    #expect(largestDifference(frozen.outputSquares(layout), expected) < 5e-6)  // five squares below 9
     withExtendedLifetime(workspace) {}
+  }
+
+  @Test func numbersThatMoveAreCopiedOnce() {
+    let workspace = Workspace(minimumChunk: 64), first = workspace.matrix(2, 3), second = workspace.matrix(2, 3)
+    first.fill(1)
+    let frozen = FrozenMatrix(first), other = frozen.another()
+    frozen.move(to: second)
+    second[1, 2] = 5
+    #expect(frozen.array() == [1, 1, 1, 1, 1, 5])
+    #expect(other.array() == [1, 1, 1, 1, 1, 1] && first.array() == other.array())
   }
 
   @Test func emptyViewsAreAllowed() {

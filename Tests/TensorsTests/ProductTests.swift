@@ -64,21 +64,20 @@ struct ProductTests {
     let (tokens, inputs, outputs) = (5, 7, 4)
     let isInputsFirst = layout == .inputsByOutputs
     let w = isInputsFirst ? matrix(inputs, outputs, 1) : matrix(outputs, inputs, 1)
-    let frozen = FrozenMatrix(w, layout: layout)
-    #expect(frozen.inputs == inputs && frozen.outputs == outputs)
+    let frozen = FrozenMatrix(w)
     let x = matrix(tokens, inputs, 2), dy = matrix(tokens, outputs, 3)
     let y = matrix(tokens, outputs, 4), dx = matrix(tokens, inputs, 5), gradient = matrix(w.rows, w.columns, 6)
 
     let expectedY = loop(x, false, w, !isInputsFirst, alpha: 1, beta: 0.5, y)
-    frozen.multiply(x, into: y, beta: 0.5)
+    frozen.multiply(x, layout, into: y, beta: 0.5)
     #expect(largestDifference(y.array(), expectedY) < 2e-5)
     let expectedX = loop(dy, false, w, isInputsFirst, alpha: 1, beta: 1, dx)
-    frozen.multiplyTransposed(dy, into: dx)
+    frozen.multiplyTransposed(dy, layout, into: dx)
     #expect(largestDifference(dx.array(), expectedX) < 2e-5)
     let expectedGradient =
       isInputsFirst
       ? loop(x, true, dy, false, alpha: 1, beta: 1, gradient) : loop(dy, true, x, false, alpha: 1, beta: 1, gradient)
-    frozen.addGradient(x: x, dy: dy, to: gradient)
+    gradient.addWeightGradient(x: x, dy: dy, layout)
     #expect(largestDifference(gradient.array(), expectedGradient) < 2e-5)
   }
 }

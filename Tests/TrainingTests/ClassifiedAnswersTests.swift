@@ -64,7 +64,7 @@ struct ClassifiedAnswersTests {
     let model = try model(), answers = ClassifiedAnswers(Objective(model), labels: [])
     var reference = ReferenceEncoder(Self.shape, [:])
     for parameter in model.backbone.parameters {
-      reference.values[parameter.name] = (0..<parameter.count).map { Double(parameter.values[$0]) }
+      reference.values[parameter.name] = parameter.matrix.array().map(Double.init)
     }
     model.addValues(to: &reference)
     reference.taskHeads = ["rte", "stsb"].map { "base_model.model.classifier." + $0 }

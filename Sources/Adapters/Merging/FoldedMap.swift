@@ -56,7 +56,7 @@ extension SavedAdapter {
 extension Linear {
   /// Wᵀ in 64 bits. Shape: (outputs, inputs).
   fileprivate var transposedWeight: DoubleMatrix {
-    let numbers = matrix.stored
+    let numbers = weight.matrix
     let stored = DoubleMatrix(rows: numbers.rows, columns: numbers.columns, values: numbers.array())
     return layout == .outputsByInputs ? stored : stored.transposed
   }

@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// Rows of a stack's input that alone go on past its last attention, and the pass over them.
@@ -13,11 +12,11 @@ struct RowSelection {
   }
 
   /// Sets y to the selected rows of x.
-  func gather(_ x: Matrix, into y: Matrix) { ck_gather_rows(y.rows, y.columns, indices, x.base, x.stride, y.base) }
+  func gather(_ x: Matrix, into y: Matrix) { y.setRows(of: x, at: indices) }
 
   /// Sets `full` to the selected rows at their places, the others zero.
   func scatter(_ d: Matrix, into full: Matrix) {
     full.fill(0)
-    ck_scatter_add_rows(d.rows, d.columns, indices, d.base, d.stride, full.base)
+    full.addRows(d, at: indices)
   }
 }

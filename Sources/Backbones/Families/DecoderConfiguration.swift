@@ -1,3 +1,5 @@
+import Tensors
+
 /// The shape of a decoder of Llama's kind: rotary positions, root-mean-square norms, gated feed-forward parts.
 ///
 /// The families read their config.json into it; see ``llama(_:)`` and its fellows.

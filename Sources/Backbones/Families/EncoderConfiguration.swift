@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The shape of an encoder-only model, under the names of its config.json, and which heads its folder has.
 public struct EncoderConfiguration: Sendable, Equatable {

@@ -1,3 +1,5 @@
+import Tensors
+
 extension DecoderConfiguration {
   /// Llama (Touvron et al. 2023), to Llama 3.2: grouped queries, SwiGLU.
   static func llama(_ reader: ConfigurationReader) throws -> any BackboneConfiguration {

@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// T5 (Raffel et al. 2020): an encoder and a decoder that meet in cross-attention, positions as biases by distance,
@@ -46,7 +45,7 @@ public final class T5: GenerativeBackbone {
 
   private func embed(_ tokens: [Int32], _ pass: Pass) -> Matrix {
     let x = pass.saved.matrix(tokens.count, configuration.width)
-    ck_embed_scaled(x.rows, x.columns, tokens, table.values, 1, x.base)
+    table.matrix.lookUp(tokens, into: x)
     return x
   }
 
@@ -65,7 +64,7 @@ public final class T5: GenerativeBackbone {
     let hidden = decoder.forward(
       embed(batch.tokens, pass), context(decoder, source: (states, sourcePass), decoding: decoding, pass),
       selection: RowSelection(batch, pass))
-    ck_scale(hidden.count, outputScale, hidden.base)
+    hidden.scale(by: outputScale)
     pass.scratch.release(to: mark)
     return hidden
   }
@@ -77,7 +76,7 @@ public final class T5: GenerativeBackbone {
     // hidden = scale decoder(E[target], states)
     let d = pass.scratch.matrix(dHidden.rows, dHidden.columns)
     d.copy(from: dHidden)
-    ck_scale(d.count, outputScale, d.base)
+    d.scale(by: outputScale)
     var decoding = context(decoder, source: (states, sourcePass), pass)
     if encoder.isTrained || table.isTrained {
       decoding.dStates = pass.scratch.matrix(states.rows, states.columns)
@@ -100,8 +99,7 @@ public final class T5: GenerativeBackbone {
       context.dBias?.values.fill(0)
     }
     let dx = stack.backward(d, context, selection: selection, needsInputGradient: table.isTrained)
-    guard let dx, let gradient = table.gradient else { return }
-    ck_scatter_add_rows(dx.rows, dx.columns, tokens, dx.base, dx.stride, gradient)
+    if let dx { table.gradient?.addRows(dx, at: tokens) }
   }
 
   // MARK: Decoding
@@ -132,7 +130,7 @@ public final class T5: GenerativeBackbone {
     }
     let hidden = decoder.forward(
       embed(tokens, pass), context(decoder, decoding: .init(cache: cache, slots: slots, isStep: true), pass))
-    ck_scale(hidden.count, outputScale, hidden.base)
+    hidden.scale(by: outputScale)
     return hidden
   }
 

@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// A classifier on the first position of a sequence: one class of several, or one number.
@@ -27,7 +26,7 @@ public final class ClassificationHead: OutputHead {
 
   private func pool(_ h: Matrix, into pooled: Matrix, _ pass: Pass) {
     dense.forward(h, into: pooled, pass)
-    ck_tanh_forward(pooled.count, pooled.base)
+    pooled.applyTanh()
   }
 
   public func loss(
@@ -43,7 +42,7 @@ public final class ClassificationHead: OutputHead {
       let dPooled = pass.scratch.matrix(h.rows, dense.outputs)
       projection.backward(logits, x: pooled, into: dPooled, pass)
       // pooled = tanh(D h + d)
-      ck_tanh_backward(pooled.count, pooled.base, dPooled.base)
+      dPooled.multiplyByTanhSlope(at: pooled)
       dense.backward(dPooled, x: h, into: dh, pass)
     }
     pass.scratch.release(to: mark)
@@ -51,13 +50,11 @@ public final class ClassificationHead: OutputHead {
 
   /// The logits become the losses' gradient.
   private func setLosses(_ logits: Matrix, _ truth: Truth, _ losses: UnsafeMutableBufferPointer<Double>) {
-    let losses = losses.baseAddress!
-    guard isRegression else {
-      return truth.classes.withUnsafeBufferPointer {
-        ck_cross_entropy(logits.rows, outputCount, logits.base, $0.baseAddress!, losses)
-      }
+    if isRegression {
+      logits.applySquaredErrorGradient(truth.numbers, losses: losses)
+    } else {
+      logits.applyCrossEntropyGradient(truth.classes, losses: losses)
     }
-    truth.numbers.withUnsafeBufferPointer { ck_squared_error(logits.rows, logits.base, $0.baseAddress!, losses) }
   }
 }
 

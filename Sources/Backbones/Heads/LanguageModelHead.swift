@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// The output projection of a language model, run on the rows that need it, a few at a time.
@@ -25,18 +24,16 @@ public struct LanguageModelHead: OutputHead {
   /// The same head on an array of its own with the numbers of `table`; nil: it has its own already.
   func untied(from table: Parameter, named name: String) -> LanguageModelHead? {
     guard weight === table else { return nil }
-    let own = Parameter(name: name, shape: table.shape, values: table.values)
+    let own = Parameter(name: name, sharing: table)
     return LanguageModelHead(weight: own, bias: bias, softCap: softCap)
   }
-
-  private var projection: FrozenMatrix { FrozenMatrix(weight.matrix, layout: .outputsByInputs) }
 
   public func logits(_ h: Matrix, into logits: Matrix, _ pass: Pass) { project(h, into: logits) }
 
   private func project(_ h: Matrix, into logits: Matrix) {
-    if let bias { ck_fill_rows(logits.rows, logits.columns, bias.values, logits.base, logits.stride) }
-    projection.multiply(h, into: logits, beta: bias == nil ? 0 : 1)
-    if let softCap { ck_soft_cap(logits.count, 1, softCap, logits.base) }
+    if let bias { logits.setRows(to: bias.vector) }
+    weight.matrix.multiply(h, .outputsByInputs, into: logits, beta: bias == nil ? 0 : 1)
+    if let softCap { logits.applySoftCap(softCap) }
   }
 
   /// The cross-entropy of each row, in nats.
@@ -46,28 +43,21 @@ public struct LanguageModelHead: OutputHead {
     let scratch = pass.scratch
     let mark = scratch.mark()
     let buffer = scratch.matrix(min(Self.chunkRows, h.rows), outputCount)
-    truth.classes.withUnsafeBufferPointer { labels in
-      for start in stride(from: 0, to: h.rows, by: Self.chunkRows) {
-        let range = start..<min(start + Self.chunkRows, h.rows)
-        let rows = h.rows(range), logits = buffer.rows(0..<range.count)
-        project(rows, into: logits)
-        let label = labels.baseAddress! + start, loss = losses.baseAddress! + start
-        guard let dh else {
-          ck_cross_entropy_loss(range.count, outputCount, logits.base, label, loss)
-          continue
-        }
-        if let softCap {
-          ck_cross_entropy_soft_capped(range.count, outputCount, softCap, logits.base, label, loss)
-        } else {
-          ck_cross_entropy(range.count, outputCount, logits.base, label, loss)
-        }
-        // logits = cap(h Eᵀ), and the cap's slope is in the gradient already
-        if let gradient = bias?.gradient {
-          ck_add_column_sums(logits.rows, logits.columns, logits.base, logits.stride, gradient)
-        }
-        if let gradient = weight.gradientMatrix { projection.addGradient(x: rows, dy: logits, to: gradient) }
-        projection.multiplyTransposed(logits, into: dh.rows(range), beta: 0)
+    for start in stride(from: 0, to: h.rows, by: Self.chunkRows) {
+      let range = start..<min(start + Self.chunkRows, h.rows)
+      let rows = h.rows(range), logits = buffer.rows(0..<range.count)
+      let labels = truth.classes.dropFirst(start).prefix(range.count)
+      let loss = UnsafeMutableBufferPointer(rebasing: losses[range])
+      project(rows, into: logits)
+      guard let dh else {
+        logits.crossEntropies(labels, into: loss)
+        continue
       }
+      logits.applyCrossEntropyGradient(labels, softCap: softCap, losses: loss)
+      // logits = cap(h Eᵀ + b), and the cap's slope is in the gradient already
+      if let gradient = bias?.gradient { logits.addColumnSums(to: gradient) }
+      weight.gradient?.addWeightGradient(x: rows, dy: logits, .outputsByInputs)
+      weight.matrix.multiplyTransposed(logits, .outputsByInputs, into: dh.rows(range), beta: 0)
     }
     scratch.release(to: mark)
   }

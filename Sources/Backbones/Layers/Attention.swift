@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// Scaled dot-product attention of each segment's queries on the keys that it sees, a segment and a head at a time.
@@ -79,9 +78,7 @@ public struct Attention {
     eachBlock(keys, pass, bufferCount: 1) { block, head, buffers in
       let scores = buffers(0), q = queries(inputs.q, block, head), out = queries(y, block, head)
       let scale = setScores(scores, q, inputs.k, bias, block, head)
-      ck_masked_softmax(
-        scores.rows, scores.columns, block.first, window ?? .max, block.visible, scale, scores.base, scores.stride,
-        start(in: logSumExp, block, head))
+      scores.applySoftmax(block.mask, scale: scale, logSumExp: sums(logSumExp, block, head))
       // Y = P V
       for (index, piece) in block.pieces.enumerated() {
         let v = self.keys(inputs.v, piece.rows, head)
@@ -98,11 +95,10 @@ public struct Attention {
     for piece in block.pieces { scores.columns(piece.columns).set(q.N, keys(k, piece.rows, head).T) }
     if let bias {
       precondition(scale == 1 && softCap == nil, "biased scores are neither scaled nor capped")
-      ck_add_distances(
-        scores.rows, scores.columns, bias.center(head: head) - block.first, scores.base, scores.stride)
+      scores.addDistances(bias.row(head: head, first: block.first))
     }
     guard let softCap else { return scale }
-    ck_soft_cap(scores.count, scale, softCap, scores.base)
+    scores.applySoftCap(softCap, scale: scale)
     return 1
   }
 
@@ -119,7 +115,7 @@ public struct Attention {
     gradient.k.fill(0)
     gradient.v.fill(0)
     for (segment, seen) in keys.enumerated() where seen.count == 0 { gradient.q.rows(pass.rows(of: segment)).fill(0) }
-    let delta = pass.scratch.floats(Self.blockRows)
+    let delta = pass.scratch.matrix(1, Self.blockRows)
     eachBlock(keys, pass, bufferCount: softCap == nil ? 2 : 3) { block, head, buffers in
       let q = queries(inputs.q, block, head), dq = queries(gradient.q, block, head)
       let dyBlock = queries(dy, block, head), yBlock = queries(y, block, head)
@@ -127,22 +123,19 @@ public struct Attention {
       let scale = setScores(p, q, inputs.k, bias, block, head)
       let capped = softCap.map { _ in buffers(2) }
       capped?.copy(from: p)
-      ck_masked_softmax_again(
-        p.rows, p.columns, block.first, window ?? .max, block.visible, scale, p.base, p.stride,
-        start(in: logSumExp, block, head))
+      p.applySoftmax(again: block.mask, scale: scale, logSumExp: sums(logSumExp, block, head))
       // Y = P V
       for piece in block.pieces {
         self.keys(gradient.v, piece.rows, head).accumulate(p.columns(piece.columns).T, dyBlock.N)
         dp.columns(piece.columns).set(dyBlock.N, self.keys(inputs.v, piece.rows, head).T)
       }
       // P = softmax(S): dS = P (dP - rowsum(dP P)), and rowsum(dP P) = rowsum(dY Y)
-      ck_row_products(p.rows, headWidth, dyBlock.base, dyBlock.stride, yBlock.base, yBlock.stride, delta)
-      ck_softmax_backward(p.rows, p.columns, self.scale, p.base, dp.base, p.stride, delta)
+      let delta = delta.columns(0..<p.rows)
+      delta.setRowProducts(dyBlock, yBlock)
+      dp.applySoftmaxGradient(p, scale: self.scale, delta: delta)
       // S = cap(scale Q Kᵀ) + B
-      if let dBias {
-        ck_add_distance_sums(dp.rows, dp.columns, dp.base, dp.stride, dBias.center(head: head) - block.first)
-      }
-      if let softCap, let capped { ck_soft_cap_backward(dp.count, softCap, capped.base, dp.base) }
+      if let dBias { dp.addDistanceSums(to: dBias.row(head: head, first: block.first)) }
+      if let softCap, let capped { dp.multiplyBySoftCapSlope(softCap, at: capped) }
       for (index, piece) in block.pieces.enumerated() {
         let d = dp.columns(piece.columns)
         dq.accumulate(d.N, self.keys(inputs.k, piece.rows, head).N, beta: index == 0 ? 0 : 1)
@@ -159,16 +152,16 @@ public struct Attention {
     scratch: Workspace
   ) {
     let mark = scratch.mark()
-    let scores = scratch.floats(lengths.max() ?? 0)
+    let scores = scratch.matrix(1, lengths.max() ?? 0)
     for (row, (slot, length)) in zip(slots, lengths).enumerated() {
       let seen = max(0, length - (window ?? length))..<length
       let keys = cache.keys(layer, slot).rows(seen), values = cache.values(layer, slot).rows(seen)
       for head in 0..<headCount {
-        let column = head * headWidth, keyColumn = keyColumns(head).lowerBound
-        ck_attend_one(
-          seen.count, headWidth, scale, softCap ?? 0, bias.map { $0.center(head: head) + seen.lowerBound + 1 - length },
-          q.base + row * q.stride + column, keys.base + keyColumn, values.base + keyColumn, keys.stride, scores,
-          y.base + row * y.stride + column)
+        let columns = head * headWidth..<(head + 1) * headWidth
+        y.rows(row..<row + 1).columns(columns).setAttention(
+          q.rows(row..<row + 1).columns(columns), keys: keys.columns(keyColumns(head)),
+          values: values.columns(keyColumns(head)), scale: scale, softCap: softCap,
+          bias: bias?.row(head: head, first: 0), scores: scores)
       }
     }
     scratch.release(to: mark)
@@ -193,10 +186,10 @@ extension Attention {
     /// The keys' rows, and their columns in the block's scores.
     let pieces: [(rows: Range<Int>, columns: Range<Int>)]
     let columnCount: Int
+    let mask: ScoreMask
+
     /// The column of the first query's own key.
-    let first: Int
-    /// Columns that every query sees.
-    let visible: Int
+    var first: Int { mask.first }
   }
 
   private func keyColumns(_ head: Int) -> Range<Int> {
@@ -212,9 +205,9 @@ extension Attention {
   /// A head's part of some keys or values.
   private func keys(_ x: Matrix, _ rows: Range<Int>, _ head: Int) -> Matrix { x.rows(rows).columns(keyColumns(head)) }
 
-  /// The place of the block's first row in a matrix (heads, rows).
-  private func start(in logSumExp: Matrix, _ block: Block, _ head: Int) -> UnsafeMutablePointer<Float> {
-    logSumExp.base + head * logSumExp.stride + block.queries.lowerBound
+  /// A head's numbers of the block's rows in a matrix (heads, rows).
+  private func sums(_ logSumExp: Matrix, _ block: Block, _ head: Int) -> Matrix {
+    logSumExp.rows(head..<head + 1).columns(block.queries)
   }
 
   /// A segment's rows in blocks; none where it sees no key.
@@ -233,8 +226,9 @@ extension Attention {
         }
       return Block(
         queries: rows.lowerBound + place..<rows.lowerBound + end, pieces: keys.pieces(seen), columnCount: seen.count,
-        first: (mask == .full ? place : before + place) - seen.lowerBound,
-        visible: mask == .full ? seen.count : keys.visible)
+        mask: ScoreMask(
+          first: (mask == .full ? place : before + place) - seen.lowerBound,
+          visible: mask == .full ? seen.count : keys.visible, window: window))
     }
   }
 

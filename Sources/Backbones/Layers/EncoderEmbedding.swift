@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// What an encoder's tokens start with.
@@ -28,8 +27,9 @@ struct EncoderEmbedding {
 
   /// Sets `sums`, what the norm reads, and x, both (tokens, width).
   func forward(_ batch: PackedBatch, sums: Matrix, into x: Matrix, _ pass: Pass) -> NormStatistics {
-    ck_embed(sums.rows, width, batch.tokens, places(batch), tokens.values, positions.values, sums.base)
-    ck_add_table_rows(sums.rows, width, batch.tokenTypes, segments.values, sums.base)
+    tokens.matrix.lookUp(batch.tokens, into: sums)
+    positions.matrix.addRows(at: places(batch), to: sums)
+    segments.matrix.addRows(at: batch.tokenTypes, to: sums)
     return norm.forward(sums, into: x, pass)
   }
 
@@ -39,8 +39,7 @@ struct EncoderEmbedding {
     dSums.fill(0)
     norm.backward(d, x: sums, statistics, addingTo: dSums)
     for (table, rows) in [(tokens, batch.tokens), (positions, places(batch)), (segments, batch.tokenTypes)] {
-      guard let gradient = table.gradient else { continue }
-      ck_scatter_add_rows(d.rows, width, rows, dSums.base, dSums.stride, gradient)
+      table.gradient?.addRows(dSums, at: rows)
     }
     pass.scratch.release(to: mark)
   }

@@ -1,32 +1,4 @@
-import CKernels
 import Tensors
-
-/// The nonlinearity between two maps.
-public enum PlainActivation: Sendable {
-  /// GELU in its tanh form: GPT-2.
-  case geluTanh
-  /// GELU by the error function: BERT.
-  case gelu
-  /// max(x, 0): T5.
-  case relu
-
-  func forward(_ x: Matrix, into y: Matrix) {
-    switch self {
-    case .geluTanh: ck_gelu_tanh_forward(x.count, x.base, y.base)
-    case .gelu: ck_gelu_forward(x.count, x.base, y.base)
-    case .relu: ck_relu_forward(x.count, x.base, y.base)
-    }
-  }
-
-  /// Multiplies dy by the slope at x.
-  func backward(_ x: Matrix, _ dy: Matrix) {
-    switch self {
-    case .geluTanh: ck_gelu_tanh_backward(x.count, x.base, dy.base)
-    case .gelu: ck_gelu_backward(x.count, x.base, dy.base)
-    case .relu: ck_relu_backward(x.count, x.base, dy.base)
-    }
-  }
-}
 
 /// Two maps with a nonlinearity between them: the part of a block that treats every position alone.
 ///

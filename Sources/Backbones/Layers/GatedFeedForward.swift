@@ -1,13 +1,4 @@
-import CKernels
 import Tensors
-
-/// The nonlinearity of a gate.
-public enum GateActivation: Sendable {
-  /// x sigmoid(x): SwiGLU.
-  case silu
-  /// GELU in its tanh form: GeGLU.
-  case geluTanh
-}
 
 /// A feed-forward whose one half gates the other (Shazeer 2020).
 ///
@@ -36,10 +27,7 @@ final class GatedFeedForward: Sublayer {
   /// act(gate) ∘ up.
   private func product(_ g: Matrix, _ u: Matrix, _ pass: Pass) -> Matrix {
     let y = pass.scratch.matrix(g.rows, g.columns)
-    switch activation {
-    case .silu: ck_gated_silu_forward(g.count, g.base, u.base, y.base)
-    case .geluTanh: ck_gated_gelu_tanh_forward(g.count, g.base, u.base, y.base)
-    }
+    activation.forward(gate: g, up: u, into: y)
     return y
   }
 
@@ -52,10 +40,7 @@ final class GatedFeedForward: Sublayer {
     let dActive = pass.scratch.matrix(g.rows, g.columns), dGate = pass.scratch.matrix(g.rows, g.columns)
     down.backward(dy, x: active, into: dActive, pass)
     // active = act(gate) ∘ up
-    switch activation {
-    case .silu: ck_gated_silu_backward(g.count, g.base, u.base, dActive.base, dGate.base)
-    case .geluTanh: ck_gated_gelu_tanh_backward(g.count, g.base, u.base, dActive.base, dGate.base)
-    }
+    activation.backward(gate: g, up: u, dActive, dGate: dGate)
     let dUp = dActive
     // gate = gate(x), up = up(x)
     let x = gate.needsInput || up.needsInput ? input() : nil

@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// Layer normalisation (Ba et al. 2016).
@@ -18,22 +17,20 @@ public struct LayerNorm: Norm {
   public var isTrained: Bool { gamma.isTrained || beta.isTrained }
 
   public func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) -> NormStatistics {
-    let kept = pass.kept(2, x.rows)
-    let (mean, rstd) = (kept.base, kept.base + x.rows)
-    ck_layer_norm_forward(x.rows, x.columns, x.base, gamma.values, beta.values, epsilon, y.base, mean, rstd)
+    let kept = pass.kept(2, x.rows), mean = kept.rows(0..<1), rstd = kept.rows(1..<2)
+    y.setLayerNorm(of: x, gamma: gamma.vector, beta: beta.vector, epsilon: epsilon, mean: mean, rstd: rstd)
     return NormStatistics(mean: mean, rstd: rstd)
   }
 
   public func again(_ x: Matrix, _ statistics: NormStatistics, into y: Matrix) {
-    ck_layer_norm_again(
-      x.rows, x.columns, x.base, gamma.values, beta.values, statistics.mean!, statistics.rstd, y.base)
+    y.setLayerNorm(of: x, gamma: gamma.vector, beta: beta.vector, mean: statistics.mean!, rstd: statistics.rstd)
   }
 
   public func backward(_ dy: Matrix, x: Matrix, _ statistics: NormStatistics, addingTo dx: Matrix) {
-    let mean = statistics.mean!
-    if let dgamma = gamma.gradient, let dbeta = beta.gradient {
-      ck_layer_norm_parameter_gradients(x.rows, x.columns, dy.base, x.base, mean, statistics.rstd, dgamma, dbeta)
+    let mean = statistics.mean!, rstd = statistics.rstd
+    if let dGamma = gamma.gradient, let dBeta = beta.gradient {
+      dy.addLayerNormGradients(x: x, mean: mean, rstd: rstd, gamma: dGamma, beta: dBeta)
     }
-    ck_layer_norm_backward(x.rows, x.columns, dy.base, x.base, gamma.values, mean, statistics.rstd, dx.base)
+    dx.addLayerNormGradient(dy, x: x, gamma: gamma.vector, mean: mean, rstd: rstd)
   }
 }

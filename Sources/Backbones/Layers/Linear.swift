@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// What an adapter method does at one linear map. It drives the frozen map, so it may change input, output or both.
@@ -26,7 +25,9 @@ public final class Linear {
   public let path: String
   public let weight: Parameter
   public let bias: Parameter?
+  /// How the weight lies.
   public let layout: FrozenMatrix.Layout
+  public let inputs, outputs: Int
   public var adapter: (any LinearAdapter)?
 
   public init(path: String, weight: Parameter, bias: Parameter?, layout: FrozenMatrix.Layout) {
@@ -34,12 +35,9 @@ public final class Linear {
     self.weight = weight
     self.bias = bias
     self.layout = layout
+    let (rows, columns) = (weight.matrix.rows, weight.matrix.columns)
+    (inputs, outputs) = layout == .inputsByOutputs ? (rows, columns) : (columns, rows)
   }
-
-  /// W, wherever it lives now.
-  public var matrix: FrozenMatrix { FrozenMatrix(weight.matrix, layout: layout) }
-  public var inputs: Int { matrix.inputs }
-  public var outputs: Int { matrix.outputs }
 
   /// Whether ``backward(_:x:into:_:)`` reads the input.
   public var needsInput: Bool { weight.isTrained || adapter?.needsInput ?? false }
@@ -67,16 +65,30 @@ public final class Linear {
 
   /// y = x W + b, without the adapter.
   public func applyBase(_ x: Matrix, into y: Matrix) {
-    guard let bias else { return matrix.multiply(x, into: y, beta: 0) }
-    ck_fill_rows(y.rows, y.columns, bias.values, y.base, y.stride)
-    matrix.multiply(x, into: y)
+    guard let bias else { return multiply(x, into: y) }
+    y.setRows(to: bias.vector)
+    weight.matrix.multiply(x, layout, into: y)
   }
+
+  /// y = x W, without bias and adapter.
+  public func multiply(_ x: Matrix, into y: Matrix) { weight.matrix.multiply(x, layout, into: y, beta: 0) }
+
+  /// dx = dy Wᵀ, without the adapter.
+  public func multiplyTransposed(_ dy: Matrix, into dx: Matrix) {
+    weight.matrix.multiplyTransposed(dy, layout, into: dx, beta: 0)
+  }
+
+  /// Adds the gradient of W, if it trains, from that of x W.
+  public func addWeightGradient(x: Matrix, _ dy: Matrix) { weight.gradient?.addWeightGradient(x: x, dy: dy, layout) }
+
+  /// The sum of squares of the weights into each output.
+  public func outputSquares() -> [Float] { weight.matrix.outputSquares(layout) }
 
   /// Backward of ``applyBase(_:into:)``.
   public func backwardBase(_ dy: Matrix, x: Matrix?, into dx: Matrix?) {
     // y = x W + b
-    if let gradient = weight.gradientMatrix, let x { matrix.addGradient(x: x, dy: dy, to: gradient) }
-    if let gradient = bias?.gradient { ck_add_column_sums(dy.rows, dy.columns, dy.base, dy.stride, gradient) }
-    if let dx { matrix.multiplyTransposed(dy, into: dx, beta: 0) }
+    if let x { addWeightGradient(x: x, dy) }
+    if let gradient = bias?.gradient { dy.addColumnSums(to: gradient) }
+    if let dx { multiplyTransposed(dy, into: dx) }
   }
 }

@@ -17,8 +17,8 @@ protocol Norm {
 
 /// One number of each kind a row.
 public struct NormStatistics {
-  /// The mean; nil where the norm has none.
-  let mean: UnsafeMutablePointer<Float>?
-  /// 1 / (the row's size).
-  let rstd: UnsafeMutablePointer<Float>
+  /// The mean, (1, rows); nil where the norm has none.
+  let mean: Matrix?
+  /// 1 / (the row's size), (1, rows).
+  let rstd: Matrix
 }

@@ -5,15 +5,28 @@ public final class Parameter {
   /// The name in the model's file, such as `transformer.h.0.ln_1.weight`.
   public let name: String
   public let shape: [Int]
-  /// The numbers in use: never written through while the parameter is frozen.
-  public private(set) var values: UnsafeMutablePointer<Float>
-  /// Where the gradient is added up; nil while the parameter is frozen.
-  public private(set) var gradient: UnsafeMutablePointer<Float>?
+  /// The numbers as rows of the first axis; an array of one axis is one row.
+  public let matrix: FrozenMatrix
+  /// Where the gradient is added up, in the shape of ``matrix``; nil while the parameter is frozen.
+  public private(set) var gradient: Matrix?
+  /// The numbers of an array of one axis, always fp32.
+  private var row: Matrix?
 
+  /// - Parameter values: Where the numbers lie; never written through while the parameter is frozen.
   public init(name: String, shape: [Int], values: UnsafeMutablePointer<Float>) {
-    self.name = name
-    self.shape = shape
-    self.values = values
+    let numbers = Self.matrix(values, shape: shape)
+    (self.name, self.shape, matrix) = (name, shape, FrozenMatrix(numbers))
+    row = shape.count == 1 ? numbers : nil
+  }
+
+  /// Another parameter on the numbers of `original`, which can be trained apart.
+  init(name: String, sharing original: Parameter) {
+    (self.name, shape, matrix, row) = (name, original.shape, original.matrix.another(), original.row)
+  }
+
+  private static func matrix(_ values: UnsafeMutablePointer<Float>, shape: [Int]) -> Matrix {
+    let count = shape.reduce(1, *), rows = shape.count == 1 ? 1 : shape[0]
+    return Matrix(base: values, rows: rows, columns: count / max(rows, 1))
   }
 
   public var count: Int { shape.reduce(1, *) }
@@ -22,19 +35,18 @@ public final class Parameter {
   /// The path of the module that holds it: the name without its last component.
   public var modulePath: String { name.split(separator: ".").dropLast().joined(separator: ".") }
 
+  /// The numbers of a bias or a norm's weights: one row.
+  public var vector: Matrix {
+    guard let row else { preconditionFailure("\(name) of shape \(shape) is not a vector") }
+    return row
+  }
+
   /// From now on the numbers live in `values`, which receives a copy of today's, and their gradient in `gradient`.
   public func train(values: UnsafeMutableBufferPointer<Float>, gradient: UnsafeMutableBufferPointer<Float>) {
     precondition(values.count == count && gradient.count == count, "\(name) has \(count) numbers, not \(values.count)")
-    values.baseAddress!.update(from: self.values, count: count)
-    self.values = values.baseAddress!
-    self.gradient = gradient.baseAddress!
-  }
-
-  /// The values as a matrix of the parameter's first axis by the rest.
-  public var matrix: Matrix { Matrix(base: values, rows: shape[0], columns: count / max(shape[0], 1)) }
-
-  /// The gradient in the same shape, while trained.
-  public var gradientMatrix: Matrix? {
-    gradient.map { Matrix(base: $0, rows: shape[0], columns: count / max(shape[0], 1)) }
+    let numbers = Self.matrix(values.baseAddress!, shape: shape)
+    matrix.move(to: numbers)
+    if row != nil { row = numbers }
+    self.gradient = Self.matrix(gradient.baseAddress!, shape: shape)
   }
 }

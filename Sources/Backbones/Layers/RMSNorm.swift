@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// Root-mean-square normalisation (Zhang and Sennrich 2019).
@@ -19,19 +18,17 @@ public struct RMSNorm: Norm {
   public var isTrained: Bool { weight.isTrained }
 
   public func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) -> NormStatistics {
-    let rstd = pass.kept(1, x.rows).base
-    ck_rms_norm_forward(x.rows, x.columns, x.base, weight.values, offset, epsilon, y.base, rstd)
+    let rstd = pass.kept(1, x.rows)
+    y.setRMSNorm(of: x, weight: weight.vector, offset: offset, epsilon: epsilon, rstd: rstd)
     return NormStatistics(mean: nil, rstd: rstd)
   }
 
   public func again(_ x: Matrix, _ statistics: NormStatistics, into y: Matrix) {
-    ck_rms_norm_again(x.rows, x.columns, x.base, weight.values, offset, statistics.rstd, y.base)
+    y.setRMSNorm(of: x, weight: weight.vector, offset: offset, rstd: statistics.rstd)
   }
 
   public func backward(_ dy: Matrix, x: Matrix, _ statistics: NormStatistics, addingTo dx: Matrix) {
-    if let gradient = weight.gradient {
-      ck_rms_norm_weight_gradient(x.rows, x.columns, dy.base, x.base, statistics.rstd, gradient)
-    }
-    ck_rms_norm_backward(x.rows, x.columns, dy.base, x.base, weight.values, offset, statistics.rstd, dx.base)
+    if let gradient = weight.gradient { dy.addRMSNormGradient(x: x, rstd: statistics.rstd, weight: gradient) }
+    dx.addRMSNormGradient(dy, x: x, weight: weight.vector, offset: offset, rstd: statistics.rstd)
   }
 }

@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 import Tensors
 
@@ -13,8 +12,8 @@ struct DistanceBias {
     self.reach = reach
   }
 
-  /// The number of distance 0.
-  func center(head: Int) -> UnsafeMutablePointer<Float> { values.base + head * values.stride + reach }
+  /// A head's numbers, for scores whose first row's query has the key at column `first` at its own place.
+  func row(head: Int, first: Int) -> DistanceRow { DistanceRow(values.rows(head..<head + 1), origin: reach - first) }
 }
 
 /// T5's positions (Raffel et al. 2020, section 2.1): a learnt number for each head and bucket of distances, added to
@@ -40,27 +39,22 @@ final class RelativePositionBias {
   /// The biases of all distances up to `reach`, in `memory`.
   func values(reach: Int, _ memory: Workspace) -> DistanceBias {
     let result = DistanceBias(headCount: headCount, reach: reach, memory)
-    withBuckets(reach: reach) {
-      ck_spread_distances(2 * reach + 1, headCount, $0, table.values, result.values.base, result.values.stride)
-    }
+    table.matrix.lookUpTransposed(buckets(reach: reach), into: result.values)
     return result
   }
 
   /// Adds the table's gradient, if trained.
   func addGradient(_ d: DistanceBias) {
-    guard let gradient = table.gradient else { return }
-    withBuckets(reach: d.reach) {
-      ck_collect_distances(2 * d.reach + 1, headCount, $0, d.values.base, d.values.stride, gradient)
-    }
+    table.gradient?.addTransposedRows(d.values, at: buckets(reach: d.reach))
   }
 
-  private func withBuckets(reach: Int, _ body: (UnsafePointer<Int32>) -> Void) {
+  private func buckets(reach: Int) -> ArraySlice<Int32> {
     if buckets.count < 2 * reach + 1 {
       // Generation asks for one distance more each time.
       let most = max(reach, buckets.count)
       buckets = (-most...most).map { Int32(bucket(distance: $0)) }
     }
-    buckets.withUnsafeBufferPointer { body($0.baseAddress! + (buckets.count / 2 - reach)) }
+    return buckets[buckets.count / 2 - reach...buckets.count / 2 + reach]
   }
 
   /// The bucket of a key `distance` places behind its query.

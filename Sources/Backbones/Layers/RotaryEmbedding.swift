@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 import Tensors
 
@@ -11,7 +10,7 @@ import Tensors
 /// checkpoints' own training formed them.
 public final class RotaryEmbedding {
   /// Which way to turn: `back` undoes `forth` and is its backward pass.
-  public enum Direction: Float { case forth = 1, back = -1 }
+  public enum Direction: Sendable { case forth, back }
 
   private let headWidth: Int
   private let frequencies: [Float]
@@ -29,12 +28,11 @@ public final class RotaryEmbedding {
 
   /// Turns every head of x, (rows, heads · width), by its row's position.
   public func rotate(_ x: Matrix, _ direction: Direction, _ positions: [Int32]) {
-    precondition(positions.count == x.rows, "\(positions.count) positions of \(x.rows) rows")
     reserve(Int(positions.max() ?? 0) + 1)
-    let cosines = table.baseAddress!
-    ck_rotate(
-      x.rows, x.columns / headWidth, headWidth, positions, cosines, cosines + length * frequencies.count,
-      direction.rawValue, x.base, x.stride)
+    let angles = Matrix(base: table.baseAddress!, rows: 2 * length, columns: frequencies.count)
+    x.rotatePairs(
+      headWidth: headWidth, positions: positions, cosines: angles.rows(0..<length),
+      sines: angles.rows(length..<2 * length), isBack: direction == .back)
   }
 
   /// Makes the tables at least `count` positions long, doubling them.

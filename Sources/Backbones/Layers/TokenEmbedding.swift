@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// The rows that tokens, and in GPT-2 their positions, start with.
@@ -21,20 +20,16 @@ struct TokenEmbedding {
 
   /// Sets x, (tokens, width).
   func forward(_ ids: [Int32], positions places: [Int32], into x: Matrix) {
-    guard let positions else {
-      return ck_embed_scaled(x.rows, x.columns, ids, tokens.values, scale, x.base)
-    }
-    ck_embed(x.rows, x.columns, ids, places, tokens.values, positions.values, x.base)
+    tokens.matrix.lookUp(ids, scale: scale, into: x)
+    positions?.matrix.addRows(at: places, to: x)
   }
 
   /// Adds the tables' gradients; d, the gradient of x, is overwritten.
   func backward(_ d: Matrix, _ batch: PackedBatch) {
-    if let gradient = positions?.gradient {
-      ck_scatter_add_rows(d.rows, d.columns, batch.rows.positions, d.base, d.stride, gradient)
-    }
+    positions?.gradient?.addRows(d, at: batch.rows.positions)
     if let gradient = tokens.gradient {
-      if scale != 1 { ck_scale(d.count, scale, d.base) }
-      ck_scatter_add_rows(d.rows, d.columns, batch.tokens, d.base, d.stride, gradient)
+      if scale != 1 { d.scale(by: scale) }
+      gradient.addRows(d, at: batch.tokens)
     }
   }
 }

@@ -79,9 +79,6 @@ void ck_squared_error(long rows, float *prediction, const float *target, double 
 void ck_relu_forward(long count, const float *x, float *y);
 /// dy = 0 where x is not above 0.
 void ck_relu_backward(long count, const float *x, float *dy);
-/// y[i, :] = token table row + position table row.
-void ck_embed(long rows, long width, const int32_t *tokens, const int32_t *positions, const float *tokenTable,
-              const float *positionTable, float *y);
 /// y[i, :] = scale times the token table's row.
 void ck_embed_scaled(long rows, long width, const int32_t *tokens, const float *table, float scale, float *y);
 /// table[index[i], :] += dy[i, :], in row order.

@@ -1,0 +1,110 @@
+import CKernels
+
+/// The columns that rows of attention scores keep.
+public struct ScoreMask {
+  /// The first row's own column; row i's is i behind it.
+  public let first: Int
+  /// Columns that every row keeps, from the first on; 0 with a window.
+  public let visible: Int
+  /// How many of the columns up to its own a row keeps; nil: all.
+  public let window: Int?
+
+  public init(first: Int, visible: Int, window: Int?) {
+    (self.first, self.visible, self.window) = (first, visible, window)
+  }
+}
+
+/// A vector of biases by distance, of which a matrix's element (i, j) has the one at origin + j - i.
+public struct DistanceRow {
+  let values: Matrix
+  let origin: Int
+
+  public init(_ values: Matrix, origin: Int) { (self.values, self.origin) = (values, origin) }
+
+  /// Where element (0, 0)'s lies, checked for a matrix of a shape.
+  fileprivate func pointer(rows: Int, columns: Int) -> UnsafeMutablePointer<Float> {
+    precondition(
+      values.rows == 1 && origin - rows + 1 >= 0 && origin + columns <= values.columns,
+      "distances of (\(rows), \(columns)) at \(origin) of \(values.shape)")
+    return values.base + origin
+  }
+}
+
+/// Attention on blocks of scores, (queries, keys).
+extension Matrix {
+  /// Scores become probabilities: the softmax of scale times the columns that `mask` keeps, the others 0.
+  ///
+  /// - Parameter logSumExp: Receives that of each row's scaled scores. Shape: (1, queries).
+  public func applySoftmax(_ mask: ScoreMask, scale: Float, logSumExp: Matrix) {
+    requireVector(logSumExp, rows)
+    ck_masked_softmax(
+      rows, columns, mask.first, mask.window ?? .max, mask.visible, scale, base, stride, logSumExp.base)
+  }
+
+  /// Scores become the same probabilities again, from kept log-sum-exps.
+  public func applySoftmax(again mask: ScoreMask, scale: Float, logSumExp: Matrix) {
+    requireVector(logSumExp, rows)
+    ck_masked_softmax_again(
+      rows, columns, mask.first, mask.window ?? .max, mask.visible, scale, base, stride, logSumExp.base)
+  }
+
+  /// A gradient by probabilities P becomes that by the scores: scale P ∘ (self - delta).
+  ///
+  /// - Parameter delta: Σ P ∘ self of each row. Shape: (1, queries).
+  public func applySoftmaxGradient(_ p: Matrix, scale: Float, delta: Matrix) {
+    requireShape(p)
+    precondition(stride == p.stride, "probabilities of stride \(p.stride) beside \(stride)")
+    requireVector(delta, rows)
+    ck_softmax_backward(rows, columns, scale, p.base, base, stride, delta.base)
+  }
+
+  /// Sets a vector to the products of the rows of two matrices. Shape: (1, rows).
+  public func setRowProducts(_ a: Matrix, _ b: Matrix) {
+    a.requireShape(b)
+    requireVector(self, a.rows)
+    ck_row_products(a.rows, a.columns, a.base, a.stride, b.base, b.stride, base)
+  }
+
+  /// Adds to each element the bias of its distance.
+  public func addDistances(_ biases: DistanceRow) {
+    ck_add_distances(rows, columns, biases.pointer(rows: rows, columns: columns), base, stride)
+  }
+
+  /// Adds to each distance the elements that have it.
+  public func addDistanceSums(to biases: DistanceRow) {
+    ck_add_distance_sums(rows, columns, base, stride, biases.pointer(rows: rows, columns: columns))
+  }
+
+  /// Sets a vector to the attention of one query on some keys and values: softmax(cap(scale q Kᵀ) + bias) V.
+  ///
+  /// Shapes: q and self (1, width), keys and values (keys, width) of one stride.
+  ///
+  /// - Parameters:
+  ///   - softCap: nil: none.
+  ///   - bias: Of which the last key has the one at the origin; nil: none.
+  ///   - scores: Memory for a number a key.
+  public func setAttention(
+    _ q: Matrix, keys: Matrix, values: Matrix, scale: Float, softCap: Float?, bias: DistanceRow?, scores: Matrix
+  ) {
+    requireVector(q, columns)
+    values.requireShape(keys)
+    precondition(keys.columns == columns && keys.stride == values.stride, "\(keys.shape) for a query \(q.shape)")
+    precondition(scores.count >= keys.rows, "\(scores.count) scores of \(keys.rows) keys")
+    ck_attend_one(
+      keys.rows, columns, scale, softCap ?? 0, bias.map { $0.pointer(rows: keys.rows, columns: 1) + 1 - keys.rows },
+      q.base, keys.base, values.base, keys.stride, scores.base, base)
+  }
+
+  /// Turns the pairs (j, j + w / 2) of every head, w wide, of each row by the angles of its position.
+  ///
+  /// - Parameters:
+  ///   - cosines: (positions, w / 2), as sines.
+  ///   - isBack: Whether to turn back.
+  public func rotatePairs(headWidth: Int, positions: [Int32], cosines: Matrix, sines: Matrix, isBack: Bool) {
+    precondition(positions.count == rows, "\(positions.count) positions of \(rows) rows")
+    cosines.requireShape(sines)
+    precondition(cosines.columns * 2 == headWidth && cosines.isContiguous, "angles \(cosines.shape), heads \(headWidth)")
+    ck_rotate(
+      rows, columns / headWidth, headWidth, positions, cosines.base, sines.base, isBack ? -1 : 1, base, stride)
+  }
+}

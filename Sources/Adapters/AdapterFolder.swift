@@ -119,6 +119,19 @@ public enum AdapterFolder {
     try write(configuration, storesInputsFirst: inputsFirst, into: folder)
   }
 
+  /// Writes adapter_config.json and adapter_model.safetensors into an existing folder, and reads the numbers again.
+  ///
+  /// - Throws: An error of a file.
+  static func write(
+    _ tensors: [SafetensorsWriter.ArrayTensor], _ configuration: AdapterConfiguration, storesInputsFirst: Bool,
+    into folder: URL
+  ) throws {
+    let file = folder.appending(path: weightsName)
+    try SafetensorsWriter.write(to: file, arrays: tensors)
+    try SafetensorsWriter.verify(file, arrays: tensors)
+    try write(configuration, storesInputsFirst: storesInputsFirst, into: folder)
+  }
+
   /// Writes adapter_config.json into an existing folder.
   ///
   /// - Throws: An error of the file.

@@ -62,12 +62,9 @@ extension AdapterConfiguration {
     }
     return result
   }
-}
 
-extension AdapterConfiguration {
   /// What a line of data may name as its task: the tasks that a task-routed adapter tells apart, else those with heads.
   public var lineTasks: [String] { routing == .task ? knownTasks : taskHeads.map(\.task) }
-
 }
 
 extension AdapterModel {

@@ -29,6 +29,36 @@ extension FoldableMethod {
   func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Double]? { nil }
 }
 
+/// W'ᵀ = Wᵀ + s B A; with DoRA the rows of that, V, get the lengths m: W'ᵀ_o = m_o V_o / ‖V_o‖.
+extension LoRA: FoldableMethod {
+  func fold(_ site: SavedSite, into weight: DoubleMatrix) throws -> DoubleMatrix {
+    let rank = try adapterRank(at: site.path)
+    _ = try site.tensor("lora_A.weight", shape: [rank, weight.columns])
+    _ = try site.tensor("lora_B.weight", shape: [weight.rows, rank])
+    let factors = try LowRankFactors(self, at: site)
+    let moved = [weight, factors.b * factors.a].sum([1, factors.scale])
+    guard configuration.useDoRA else { return moved }
+    let magnitudes = try site.tensor("lora_magnitude_vector", shape: [weight.rows]).values
+    return moved.scalingRows(by: zip(magnitudes, moved.rowNorms).map { Double($0) / $1 })
+  }
+}
+
+/// y = l ∘ (x W + b) = x (W diag(l)) + l ∘ b;        y = (l ∘ x) W + b = x (diag(l) W) + b.
+extension IA3: FoldableMethod {
+  func fold(_ site: SavedSite, into weight: DoubleMatrix) throws -> DoubleMatrix {
+    guard feedforward.contains(site.path) else {
+      let l = try site.tensor("ia3_l", shape: [weight.rows, 1]).values
+      return weight.scalingRows(by: l.map(Double.init))
+    }
+    return weight.scalingColumns(by: try site.tensor("ia3_l", shape: [1, weight.columns]).values.map(Double.init))
+  }
+
+  func fold(_ site: SavedSite, intoBias bias: [Float]) throws -> [Double]? {
+    guard !feedforward.contains(site.path) else { return nil }
+    return zip(try site.tensor("ia3_l", shape: [bias.count, 1]).values, bias).map { Double($0) * Double($1) }
+  }
+}
+
 extension SavedAdapter {
   /// The adapted maps of a backbone with the adapter in their own numbers, computed in 64 bits; ``FoldedMap/weight``
   /// rounds them once, to the type that it is given.

@@ -74,6 +74,14 @@ public struct SavedAdapter: Sendable {
     sites.flatMap { $0.tensors.values } + wholeTensors + heads.flatMap { $0.tensors.map(\.tensor) }
   }
 
+  /// Writes it as PEFT's folder, which must exist.
+  ///
+  /// - Throws: An error of a file.
+  public func write(into folder: URL) throws {
+    try AdapterFolder.write(
+      tensors.map { ($0.name, $0.shape, $0.values) }, configuration, storesInputsFirst: storesInputsFirst, into: folder)
+  }
+
   /// The adapter's method, for the maps that the folder holds.
   public func method() throws -> (any AdapterMethod)? {
     try configuration.peftType.method?.init(configuration, sites: sites.map(\.path))

@@ -21,7 +21,7 @@ extension AdapterConfiguration {
     for key in AdapterKey.all where type.reads(key) { try reader.read(key, into: &self) }
     taskNames = type.method?.routing == .task ? try reader.names("task_names") : []
     if type.reads(.taskCount), taskCount == 0 {
-      throw AdapterError.invalidOption("n_tasks", reason: "is missing", source: source)
+      throw AdapterError.invalidOption(AdapterKey.taskCount.name, reason: "is missing", source: source)
     }
     guard taskNames.isEmpty || taskNames.count == taskCount && Set(taskNames).count == taskCount else {
       throw AdapterError.invalidOption(

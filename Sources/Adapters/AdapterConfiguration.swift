@@ -113,6 +113,11 @@ public struct AdapterConfiguration: Sendable, Equatable {
   /// Whether its task routers draw noise while training.
   public var drawsRouterNoise: Bool { peftType.method?.drawsRouterNoise(self) ?? false }
 
+  /// Which of ``modulesToSave`` a saved tensor belongs to; nil: none.
+  func moduleToSave(of tensor: String) -> String? {
+    modulesToSave.first { ("." + tensor).contains("." + $0 + ".") }
+  }
+
   /// The configuration with null targets replaced by PEFT's defaults for the family.
   public func withDefaults(family: String) -> AdapterConfiguration {
     var result = self

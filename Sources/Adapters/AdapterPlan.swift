@@ -43,7 +43,10 @@ struct AdapterPlan {
   }
 
   /// PEFT's name of a parameter at a module.
-  static func name(_ path: String, _ suffix: String) -> String { "base_model.model.\(path).\(suffix)" }
+  static func name(_ path: String, _ suffix: String) -> String { prefix + path + "." + suffix }
+
+  /// What PEFT puts in front of a model's own names.
+  static let prefix = "base_model.model."
 
   private mutating func addSites(_ configuration: AdapterConfiguration, _ backbone: any Backbone) throws {
     let linears = backbone.linears, paths = linears.map(\.path)
@@ -72,14 +75,14 @@ struct AdapterPlan {
     }
     if let feedforward = configuration.feedforwardModules {
       for part in feedforward.parts {
-        try require("feedforward_modules", part, try !feedforward.matches(part: part, paths).isEmpty)
+        try require(AdapterKey.feedforwardModules.name, part, try !feedforward.matches(part: part, paths).isEmpty)
       }
     }
     for entry in configuration.rankPattern {
-      try require("rank_pattern", entry.pattern, try paths.contains { try entry.fits($0) })
+      try require(AdapterKey.rankPattern.name, entry.pattern, try paths.contains { try entry.fits($0) })
     }
     for entry in configuration.alphaPattern {
-      try require("alpha_pattern", entry.pattern, try paths.contains { try entry.fits($0) })
+      try require(AdapterKey.alphaPattern.name, entry.pattern, try paths.contains { try entry.fits($0) })
     }
   }
 
@@ -95,7 +98,7 @@ struct AdapterPlan {
         throw AdapterError.noModuleToSave(name, examples: Array(Self.modules(backbone.parameters).prefix(5)))
       }
       let fresh = found.filter { parameter in !trained.contains { $0.parameter === parameter } }
-      trained += fresh.map { ("base_model.model." + $0.name, $0) }
+      trained += fresh.map { (Self.prefix + $0.name, $0) }
       matches.append(
         .init(
           pattern: name + " (whole)", modules: Self.modules(fresh),

@@ -40,9 +40,9 @@ public struct MoLoRASD: AdapterMethod {
 // MARK: - What is saved
 
 extension MoLoRASD {
-  /// The experts share A and have a B each: r (P + m Q).
+  /// MoDE's, whose routers do not count.
   public static func multiplyAdds(_ configuration: AdapterConfiguration, inputs: Int, outputs: Int) -> Int {
-    configuration.adapterRank * (inputs + configuration.expertCount * outputs)
+    MoDE.multiplyAdds(configuration, inputs: inputs, outputs: outputs)
   }
 
   public static let suffixes = MoDE.suffixes

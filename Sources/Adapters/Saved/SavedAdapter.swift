@@ -51,7 +51,7 @@ public struct SavedAdapter: Sendable {
         headTensors[name] = tensor
       } else if let (path, suffix) = Self.place(of: name, suffixes) {
         ofSites[path, default: [:]][suffix] = tensor
-      } else if configuration.modulesToSave.contains(where: { ("." + name).contains("." + $0 + ".") }) {
+      } else if configuration.moduleToSave(of: name) != nil {
         whole.append(tensor)
       } else {
         strangers.append(name)
@@ -59,7 +59,7 @@ public struct SavedAdapter: Sendable {
     }
     guard strangers.isEmpty else { throw AdapterError.surplusTensors(strangers, file: file) }
     guard !ofSites.isEmpty else {
-      throw AdapterError.missingTensors(suffixes.prefix(1).map { SavedSite.prefix + "….\($0)" }, file: file)
+      throw AdapterError.missingTensors(suffixes.prefix(1).map { AdapterPlan.name("…", $0) }, file: file)
     }
     let paths = ofSites.keys.sorted { $0.compare($1, options: .numeric) == .orderedAscending }
     sites = paths.map { SavedSite(path: $0, tensors: ofSites[$0] ?? [:], file: file) }
@@ -95,17 +95,15 @@ public struct SavedAdapter: Sendable {
 
   /// The module and the suffix that a method's tensor is named by; nil for tensors of other kinds.
   private static func place(of name: String, _ suffixes: [String]) -> (path: String, suffix: String)? {
-    guard name.hasPrefix(SavedSite.prefix), let suffix = suffixes.first(where: { name.hasSuffix("." + $0) }) else {
+    guard name.hasPrefix(AdapterPlan.prefix), let suffix = suffixes.first(where: { name.hasSuffix("." + $0) }) else {
       return nil
     }
-    return (String(name.dropFirst(SavedSite.prefix.count).dropLast(suffix.count + 1)), suffix)
+    return (String(name.dropFirst(AdapterPlan.prefix.count).dropLast(suffix.count + 1)), suffix)
   }
 }
 
 /// What a method saved at one linear map.
 public struct SavedSite: Sendable {
-  static let prefix = "base_model.model."
-
   /// The module's path, such as `transformer.h.0.attn.c_attn`.
   public let path: String
   let tensors: [String: SavedTensor]
@@ -120,7 +118,7 @@ public struct SavedSite: Sendable {
   /// - Throws: ``AdapterError/missingTensors(_:file:)`` or ``SavedAdapterError/wrongShape(name:found:expected:file:)``.
   func tensor(_ suffix: String, shape: [Int?]) throws -> SavedTensor {
     guard let tensor = tensors[suffix] else {
-      throw AdapterError.missingTensors([Self.prefix + path + "." + suffix], file: file)
+      throw AdapterError.missingTensors([AdapterPlan.name(path, suffix)], file: file)
     }
     guard tensor.shape.count == shape.count, zip(tensor.shape, shape).allSatisfy({ $1 == nil || $0 == $1 }) else {
       throw SavedAdapterError.wrongShape(name: tensor.name, found: tensor.shape, expected: shape, file: file)

@@ -17,18 +17,21 @@ public struct Composition: Sendable {
     switch request.type {
     case .lora: (tensors, maps, configuration) = try LowRankComposition(request).compose()
     case .ia3: (tensors, maps) = try VectorComposition(request: request).compose()
-    default: (tensors, maps) = try ElementwiseComposition(request: request).compose()
+    case .moLoRA, .moLoRASD, .moDE: (tensors, maps) = try ElementwiseComposition(request: request).compose()
+    case .poly, .taskLoRA, .cPoly, .full:
+      preconditionFailure("adapters of peft_type \(request.type.rawValue) have no sum")
     }
     configuration.baseModel =
       request.options.baseModel ?? request.terms.compactMap(\.adapter.configuration.baseModel).first
-    let whole = request.options.leavesOutWholeModules ? nil : try WholeModules(request.terms, idle: request.idle)
-    (configuration.modulesToSave, configuration.taskHeads) = (whole?.modulesToSave ?? [], whole?.taskHeads ?? [])
+    let whole = try WholeModules(request)
+    (configuration.modulesToSave, configuration.taskHeads) = (whole.modulesToSave, whole.taskHeads)
     // PEFT chooses the model's class by it, which must have a place for the head.
-    if whole != nil, let owner = (request.terms + request.idle).map(\.adapter.configuration).first(where: \.holdsHead) {
+    let all = (request.terms + request.idle).map(\.adapter.configuration)
+    if !request.options.leavesOutWholeModules, let owner = all.first(where: \.holdsHead) {
       configuration.taskType = owner.taskType
     }
-    tensors += whole?.tensors ?? []
-    wholeModules = request.wholeModules
+    tensors += whole.tensors
+    wholeModules = whole.reports
     if let tensor = tensors.first(where: { !$0.values.allSatisfy(\.isFinite) }) {
       throw ArithmeticError.tooLarge(path: tensor.name)
     }

@@ -42,38 +42,3 @@ struct LowRankFactors: Sendable {
     ]
   }
 }
-
-/// Factors of a sum, and how much they count.
-struct WeightedFactors: Sendable {
-  let factors: LowRankFactors
-  /// w, with the sign that the operator gives it.
-  let weight: Double
-
-  /// w s, the factor of B A in the exact sum.
-  var total: Double { weight * factors.scale }
-}
-
-/// The factors that a rule makes of several.
-struct CombinedFactors: Sendable {
-  let factors: LowRankFactors
-  /// The share of Σσ² that a truncated sum keeps; nil for sums of other kinds.
-  var keptEnergy: Double?
-}
-
-/// A rule that makes one low-rank update of several at a map.
-protocol FactorRule: Sendable {
-  /// - Throws: ``ArithmeticError`` where the numbers do not allow it.
-  func combine(_ terms: [WeightedFactors], at path: String) throws -> CombinedFactors
-}
-
-extension [DoubleMatrix] {
-  /// The sum of matrices of one shape with their factors.
-  func sum(_ factors: [Double]) -> DoubleMatrix {
-    var values = [Double](repeating: 0, count: self[0].values.count)
-    for (matrix, factor) in zip(self, factors) {
-      precondition(matrix.values.count == values.count, "a sum of matrices of different shapes")
-      for index in values.indices { values[index] += factor * matrix.values[index] }
-    }
-    return DoubleMatrix(rows: self[0].rows, columns: self[0].columns, values: values)
-  }
-}

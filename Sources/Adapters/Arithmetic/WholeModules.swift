@@ -9,21 +9,23 @@ struct WholeModules {
   private(set) var tensors: [SavedTensor] = []
   private(set) var modulesToSave: [String] = []
   private(set) var taskHeads: [TaskHead] = []
+  /// What became of each module, in the order in which the adapters hold them.
+  private(set) var reports: [WholeModuleReport] = []
+
+  /// A tensor, whose it is, and how much it counts.
+  private typealias Holder = (term: WeightedAdapter, weight: Double, tensor: SavedTensor)
 
   /// - Throws: ``ArithmeticError`` for modules of different shapes, or weights of different signs.
-  init(_ terms: [WeightedAdapter], idle: [WeightedAdapter] = []) throws {
-    let all = terms + idle
-    for term in all {
+  init(_ request: ArithmeticRequest) throws {
+    let all = request.terms + request.idle
+    for term in all where !request.options.leavesOutWholeModules {
       let configuration = term.adapter.configuration
       modulesToSave += configuration.modulesToSave.filter { !modulesToSave.contains($0) }
       for head in configuration.taskHeads { try add(head, of: term, among: all) }
     }
-    var names: [String] = []
-    for name in all.flatMap(\.adapter.allWholeTensors).map(\.name) where !names.contains(name) { names.append(name) }
-    let alike = idle.map { WeightedAdapter(name: $0.name, adapter: $0.adapter, weight: 1) }
-    tensors = try names.map { name in
-      let isHeld = terms.contains { $0.adapter.allWholeTensors.contains { $0.name == name } }
-      return try Self.mean(name, isHeld ? terms : alike)
+    var names: Set<String> = []
+    for (tensor, module) in all.flatMap(\.adapter.wholeModules) where names.insert(tensor.name).inserted {
+      try add(tensor.name, of: module, request)
     }
   }
 
@@ -37,36 +39,62 @@ struct WholeModules {
     if known.labels.isEmpty { taskHeads[place] = head }
   }
 
-  private static func mean(_ name: String, _ terms: [WeightedAdapter]) throws -> SavedTensor {
-    let holders = terms.compactMap { term in
-      term.adapter.allWholeTensors.first { $0.name == name }.map { (term: term, tensor: $0) }
+  /// Adds a tensor, made of those of the adapters that give it, and what becomes of its module.
+  private mutating func add(_ name: String, of module: String, _ request: ArithmeticRequest) throws {
+    func holders(_ terms: [WeightedAdapter], weight: Double? = nil) -> [Holder] {
+      terms.compactMap { term in
+        let tensor = term.adapter.wholeModules.first { $0.tensor.name == name }?.tensor
+        return tensor.map { (term, weight ?? term.weight, $0) }
+      }
     }
-    let (owner, first) = holders[0]
-    for (term, tensor) in holders where tensor.shape != first.shape {
-      throw ArithmeticError.differentWholeModules(tensor: name, .init(owner, first.shape, term, tensor.shape))
+    let counting = holders(request.terms), idle = holders(request.idle, weight: 1)
+    if request.options.leavesOutWholeModules {
+      report(module, .leftOut, counting + idle, shares: [])
+    } else {
+      let givers = counting.isEmpty ? idle : counting
+      let shares = try Self.shares(of: givers)
+      tensors.append(Self.mean(givers, shares))
+      report(module, givers.count > 1 ? .averaged : .takenOver, givers, shares: shares)
     }
-    guard holders.count > 1 else { return first }
-    guard let shares = holders.map(\.term.weight).shares else {
-      throw ArithmeticError.wholeModulesHaveNoMean(tensor: name)
-    }
-    let values = first.values.indices.map { index in
-      Float(zip(shares, holders).reduce(0.0) { $0 + $1.0 * Double($1.1.tensor.values[index]) })
-    }
-    return SavedTensor(name: name, shape: first.shape, values: values)
   }
-}
 
-extension [Double] {
-  /// Weights made to sum to 1; nil where their signs differ or all are 0.
-  var shares: [Double]? {
-    let total = reduce(0, +)
-    return total != 0 && allSatisfy { $0 * total >= 0 } ? map { $0 / total } : nil
+  /// A module of several tensors is reported once.
+  private mutating func report(
+    _ module: String, _ treatment: WholeModuleReport.Treatment, _ holders: [Holder], shares: [Double]
+  ) {
+    let report = WholeModuleReport(
+      module: module, treatment: treatment, adapters: holders.map(\.term.name), shares: shares)
+    if !reports.contains(report) { reports.append(report) }
+  }
+
+  /// How much each giver counts, 1 in sum.
+  private static func shares(of givers: [Holder]) throws -> [Double] {
+    let (owner, _, first) = givers[0]
+    for (term, _, tensor) in givers where tensor.shape != first.shape {
+      throw ArithmeticError.differentWholeModules(tensor: first.name, .init(owner, first.shape, term, tensor.shape))
+    }
+    guard givers.count > 1 else { return [1] }
+    guard let shares = givers.map(\.weight).shares else {
+      throw ArithmeticError.wholeModulesHaveNoMean(tensor: first.name)
+    }
+    return shares
+  }
+
+  /// A single adapter's tensor stays as it is.
+  private static func mean(_ givers: [Holder], _ shares: [Double]) -> SavedTensor {
+    let first = givers[0].tensor
+    guard givers.count > 1 else { return first }
+    let values = weightedSum(givers.map { $0.tensor.values.map(Double.init) }, shares).map { Float($0) }
+    return SavedTensor(name: first.name, shape: first.shape, values: values)
   }
 }
 
 extension SavedAdapter {
-  /// The tensors of modules and heads that are trained whole.
-  fileprivate var allWholeTensors: [SavedTensor] { wholeTensors + heads.flatMap { $0.tensors.map(\.tensor) } }
+  /// The tensors of modules and heads that are trained whole, and the modules that they belong to.
+  fileprivate var wholeModules: [(tensor: SavedTensor, module: String)] {
+    wholeTensors.map { ($0, configuration.moduleToSave(of: $0.name) ?? $0.name) }
+      + heads.flatMap { saved in saved.tensors.map { ($0.tensor, saved.head.path) } }
+  }
 }
 
 extension TaskHead {

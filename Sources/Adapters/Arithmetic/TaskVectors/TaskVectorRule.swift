@@ -32,15 +32,6 @@ struct TaskVectorRule {
       case nil: vector
       }
     }
-    return election?.mean(pruned, weights) ?? Self.sum(pruned, weights)
-  }
-
-  /// Σ wᵢ vᵢ.
-  static func sum(_ vectors: [[Double]], _ weights: [Double]) -> [Double] {
-    var sum = [Double](repeating: 0, count: vectors[0].count)
-    for (vector, weight) in zip(vectors, weights) {
-      for index in sum.indices { sum[index] += weight * vector[index] }
-    }
-    return sum
+    return election?.mean(pruned, weights) ?? weightedSum(pruned, weights)
   }
 }

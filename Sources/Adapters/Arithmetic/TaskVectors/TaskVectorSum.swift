@@ -110,11 +110,11 @@ public struct TaskVectorSum {
       let values = trained.map { $0.doubles(range) }, vectors = values.map { Self.difference($0, start) }
       // A sum that is zero leaves even the sign of a zero.
       let result = isPlain
-        ? TaskVectorRule.sum(values, weights)
+        ? weightedSum(values, weights)
         : zip(start, rule.update(vectors, tensor: tensor.name, part: part)).map { $1 == 0 ? $0 : $0 + $1 }
       let rounded = try rounded(result, tensor)
       report.add(
-        result: Self.difference(rounded.map(Double.init), start), exact: TaskVectorRule.sum(vectors, weights),
+        result: Self.difference(rounded.map(Double.init), start), exact: weightedSum(vectors, weights),
         vectors: vectors, weights: weights)
       bytes += tensor.dataType.encode(rounded) ?? []
     }
@@ -128,7 +128,7 @@ public struct TaskVectorSum {
     }
     let values = try holders.map { try models[$0].numbers(tensor.name) }
     return try Self.parts(of: tensor).reduce(into: []) { bytes, range in
-      let mean = try rounded(TaskVectorRule.sum(values.map { $0.doubles(range) }, shares), tensor)
+      let mean = try rounded(weightedSum(values.map { $0.doubles(range) }, shares), tensor)
       bytes += tensor.dataType.encode(mean) ?? []
     }
   }

@@ -1,5 +1,30 @@
 import Tensors
 
+/// start + Σ wᵢ vᵢ of vectors of one length, added up in their order.
+func weightedSum(_ vectors: [[Double]], _ weights: [Double], from start: Double = 0) -> [Double] {
+  var sum = [Double](repeating: start, count: vectors[0].count)
+  for (vector, weight) in zip(vectors, weights) {
+    precondition(vector.count == sum.count, "a sum of vectors of \(sum.count) and \(vector.count) numbers")
+    for index in sum.indices { sum[index] += weight * vector[index] }
+  }
+  return sum
+}
+
+extension [DoubleMatrix] {
+  /// The sum of matrices of one shape with their factors.
+  func sum(_ factors: [Double]) -> DoubleMatrix {
+    DoubleMatrix(rows: self[0].rows, columns: self[0].columns, values: weightedSum(map(\.values), factors))
+  }
+}
+
+extension [Double] {
+  /// Weights made to sum to 1; nil where their signs differ or all are 0.
+  var shares: [Double]? {
+    let total = reduce(0, +)
+    return total != 0 && allSatisfy { $0 * total >= 0 } ? map { $0 / total } : nil
+  }
+}
+
 /// Distances from the exact sum.
 enum DistanceFromSum {
   /// How far a result is from the weighted sum of products, without forming any.
@@ -15,11 +40,11 @@ enum DistanceFromSum {
   }
 
   /// The same for vectors l, whose updates are proportional to l - 1.
-  static func relative(_ result: [Double], _ terms: [(vector: [Double], weight: Double)]) -> Double {
-    let exact = result.indices.map { index in terms.reduce(0) { $0 + $1.weight * ($1.vector[index] - 1) } }
+  static func relative(_ result: [Double], _ vectors: [[Double]], _ weights: [Double]) -> Double {
+    let updates = vectors.map { $0.map { $0 - 1 } }, exact = weightedSum(updates, weights)
     return relative(
       difference: norm(zip(result, exact).map { $0 - 1 - $1 }), sum: norm(exact),
-      parts: terms.map { abs($0.weight) * norm($0.vector.map { $0 - 1 }) })
+      parts: zip(weights, updates).map { abs($0) * norm($1) })
   }
 
   /// A difference relative to a sum or, where that vanishes, to the sizes of its parts.

@@ -55,11 +55,14 @@ final class DoRAAdapter: LinearAdapter {
     u.accumulate(z.N, b.values.T, alpha: scale)
     ck_add_scaled_columns(y.rows, y.columns, factors(inverseNorms, pass).base, u.base, u.stride, y.base, y.stride)
     pass.scratch.release(to: mark)
-    activations = Activations(z: z, u: u, inverseNorms: inverseNorms)
+    if pass.keepsActivations { activations = Activations(z: z, u: u, inverseNorms: inverseNorms) }
   }
 
   func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass) {
-    guard let x, let saved = activations else { preconditionFailure("\(base.path): backward without its forward") }
+    guard let x, let saved = activations else {
+      preconditionFailure("backward without a forward that keeps activations")
+    }
+    activations = nil
     let mark = pass.scratch.mark()
     // y = … + (m ∘ inverseNorms) ∘ u
     let sums = pass.scratch.matrix(1, dy.columns)

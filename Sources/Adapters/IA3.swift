@@ -64,7 +64,8 @@ final class OutputScaling: LinearAdapter {
   }
 
   func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass) {
-    guard let u = unscaled else { preconditionFailure("\(base.path): backward without its forward") }
+    guard let u = unscaled else { preconditionFailure("backward without a forward that keeps activations") }
+    unscaled = nil
     // y = l ∘ u
     ck_add_column_products(dy.rows, dy.columns, dy.base, dy.stride, u.base, u.stride, gradient)
     let mark = pass.scratch.mark()

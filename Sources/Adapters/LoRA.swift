@@ -85,11 +85,12 @@ final class LoRAAdapter: LinearAdapter {
     z.set(dropout.apply(x, pass).N, a.values.T)
     pass.scratch.release(to: mark)
     y.accumulate(z.N, b.values.T, alpha: scale)
-    self.z = z
+    if pass.keepsActivations { self.z = z }
   }
 
   func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass) {
-    guard let x, let z else { preconditionFailure("\(base.path): backward without its forward") }
+    guard let x, let z else { preconditionFailure("backward without a forward that keeps activations") }
+    self.z = nil
     let mark = pass.scratch.mark()
     // y = x W + b + s z Bᵀ
     base.backwardBase(dy, x: x, into: dx)

@@ -7,7 +7,7 @@ import Testing
 /// What is true of every method alike.
 struct EveryMethodTests {
   /// Methods in the forms that differ in their code.
-  enum Form: CaseIterable {
+  enum Form: String, CaseIterable, Codable {
     case lora, ia3, taskLoRA, moLoRA, moLoRASD, moDE, moDEInBlocks, poly, mhr, cPoly, cPolyShared
 
     var configuration: AdapterConfiguration {

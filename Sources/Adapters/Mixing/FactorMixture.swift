@@ -40,11 +40,12 @@ final class FactorMixture: LinearAdapter {
       y.rows(group.rows).accumulate(z.rows(group.rows).N, bt.N, alpha: scale)
       pass.scratch.release(to: mark)
     }
-    self.z = z
+    if pass.keepsActivations { self.z = z }
   }
 
   func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass) {
-    guard let x, let z else { preconditionFailure("\(base.path): backward without its forward") }
+    guard let x, let z else { preconditionFailure("backward without a forward that keeps activations") }
+    self.z = nil
     // y = x W + b + s z B_t
     base.backwardBase(dy, x: x, into: dx)
     for group in groups(pass) {

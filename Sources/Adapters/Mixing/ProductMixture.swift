@@ -49,11 +49,12 @@ final class ProductMixture: LinearAdapter, TokenRouted {
     gates.open(gateColumns(of: down, experts), experts, pass)
     y.accumulate(mixed(down, experts, pass).N, sideBySide(experts, pass).T, alpha: scale)
     pass.scratch.release(to: mark)
-    self.down = down
+    if pass.keepsActivations { self.down = down }
   }
 
   func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass) {
-    guard let x, let down else { preconditionFailure("\(base.path): backward without its forward") }
+    guard let x, let down else { preconditionFailure("backward without a forward that keeps activations") }
+    self.down = nil
     let experts = gates.experts(in: pass)
     let mark = pass.scratch.mark()
     // y = x W + b + s h Bᵀ

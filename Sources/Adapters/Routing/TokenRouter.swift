@@ -34,9 +34,8 @@ public final class TokenRouter: Gates {
   func width(_ experts: [Int32]) -> Int { blocks * expertCount }
 
   func open(_ gates: Matrix, _ experts: [Int32], _ pass: Pass) {
-    let logSumExp = losses != nil && pass.keepsActivations ? pass.saved.matrix(gates.rows, blocks) : nil
+    logSumExp = losses != nil && pass.keepsActivations ? pass.saved.matrix(gates.rows, blocks) : nil
     ck_softmax_groups(gates.rows, blocks, expertCount, gates.base, gates.stride, logSumExp?.base)
-    self.logSumExp = logSumExp
     statistics?.add(gates)
   }
 
@@ -45,6 +44,7 @@ public final class TokenRouter: Gates {
     ck_softmax_groups_backward(
       gates.rows, blocks, expertCount, gates.base, gates.stride, gradient.base, gradient.stride)
     if let losses, let logSumExp { losses.addLogitSize(to: gradient, gates: gates, logSumExp: logSumExp) }
+    logSumExp = nil
   }
 }
 

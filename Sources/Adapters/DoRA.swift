@@ -1,5 +1,4 @@
 import Backbones
-import CKernels
 import Tensors
 
 /// DoRA (Liu et al. 2024, eq. 5): LoRA moves the direction of W's columns, a vector their length.
@@ -46,14 +45,14 @@ final class DoRAAdapter: LinearAdapter {
     if dropout.isActive(pass) {
       // y = x W + b - x̃ W + c ∘ u
       base.applyBase(x, into: y)
-      ck_axpy(y.count, -1, u.base, y.base)
+      y.add(u, times: -1)
     } else if let bias = base.bias {
       y.setRows(to: bias.vector)
     } else {
       y.fill(0)
     }
     u.accumulate(z.N, b.values.T, alpha: scale)
-    ck_add_scaled_columns(y.rows, y.columns, factors(inverseNorms, pass).base, u.base, u.stride, y.base, y.stride)
+    y.addColumns(of: u, scaledBy: factors(inverseNorms, pass))
     pass.scratch.release(to: mark)
     if pass.keepsActivations { activations = Activations(z: z, u: u, inverseNorms: inverseNorms) }
   }
@@ -67,11 +66,10 @@ final class DoRAAdapter: LinearAdapter {
     // y = … + (m ∘ inverseNorms) ∘ u
     let sums = pass.scratch.matrix(1, dy.columns)
     sums.fill(0)
-    ck_add_column_products(dy.rows, dy.columns, dy.base, dy.stride, saved.u.base, saved.u.stride, sums.base)
-    ck_add_column_products(
-      1, dy.columns, sums.base, dy.columns, saved.inverseNorms.base, dy.columns, magnitude.gradient.base)
+    dy.addColumnProducts(saved.u, to: sums)
+    sums.addColumnProducts(saved.inverseNorms, to: magnitude.gradient.reshaped(columns: dy.columns))
     let c = factors(saved.inverseNorms, pass), du = pass.scratch.matrix(dy.rows, dy.columns)
-    ck_scaled_columns(dy.rows, dy.columns, c.base, dy.base, dy.stride, du.base, du.stride)
+    du.setColumns(of: dy, scaledBy: c)
     // u = x̃ W + s z Bᵀ
     b.gradient.accumulate(du.T, saved.z.N, alpha: scale)
     let dz = pass.scratch.matrix(saved.z.rows, saved.z.columns)
@@ -94,7 +92,7 @@ final class DoRAAdapter: LinearAdapter {
       return dx.accumulate(dz.N, a.values.N)
     }
     // y = x W + b + x̃-part, where d(x̃ W) = du - dy
-    ck_axpy(du.count, -1, dy.base, du.base)
+    du.add(dy, times: -1)
     if base.weight.isTrained {
       base.addWeightGradient(x: x, dy)
       base.addWeightGradient(x: dropout.apply(x, pass), du)
@@ -111,8 +109,7 @@ final class DoRAAdapter: LinearAdapter {
   /// c = m / norm, (1, outputs).
   private func factors(_ inverseNorms: Matrix, _ pass: Pass) -> Matrix {
     let c = pass.scratch.matrix(1, inverseNorms.columns)
-    ck_scaled_columns(
-      1, c.columns, magnitude.values.base, inverseNorms.base, c.columns, c.base, c.columns)
+    c.setColumns(of: inverseNorms, scaledBy: magnitude.values.reshaped(columns: c.columns))
     return c
   }
 
@@ -135,7 +132,6 @@ final class DoRAAdapter: LinearAdapter {
     aa.set(a.values.N, a.values.T)
     let baa = pass.scratch.matrix(result.columns, rank)
     baa.set(b.values.N, aa.N)
-    ck_inverse_norms(
-      result.columns, rank, scale, squares, aw.base, b.values.base, baa.base, result.base)
+    result.setInverseNorms(squares: squares, aw: aw, b: b.values, baa: baa, scale: scale)
   }
 }

@@ -1,5 +1,4 @@
 import Backbones
-import CKernels
 import Tensors
 
 /// (IA)³ (Liu et al. 2022): one learnt vector a map, starting at ones.
@@ -34,7 +33,8 @@ public struct IA3: AdapterMethod {
   }
 
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
-    let (l, dl) = (parameters[0].values.base, parameters[0].gradient.base)
+    let (values, gradient) = parameters[0]
+    let (l, dl) = (values.reshaped(columns: values.count), gradient.reshaped(columns: values.count))
     return feedforward.contains(site.path)
       ? InputScaling(scale: l, gradient: dl) : OutputScaling(scale: l, gradient: dl)
   }
@@ -42,11 +42,11 @@ public struct IA3: AdapterMethod {
 
 /// (IA)³ on a map's output.
 final class OutputScaling: LinearAdapter {
-  private let scale, gradient: UnsafeMutablePointer<Float>
+  private let scale, gradient: Matrix
   /// The map's output before scaling, of the pass under way.
   private var unscaled: Matrix?
 
-  init(scale: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>) {
+  init(scale: Matrix, gradient: Matrix) {
     (self.scale, self.gradient) = (scale, gradient)
   }
 
@@ -55,11 +55,11 @@ final class OutputScaling: LinearAdapter {
   func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
     guard pass.keepsActivations else {
       base.applyBase(x, into: y)
-      return ck_scale_columns(y.rows, y.columns, scale, y.base, y.stride)
+      return y.scaleColumns(by: scale)
     }
     let u = pass.saved.matrix(y.rows, y.columns)
     base.applyBase(x, into: u)
-    ck_scaled_columns(y.rows, y.columns, scale, u.base, u.stride, y.base, y.stride)
+    y.setColumns(of: u, scaledBy: scale)
     unscaled = u
   }
 
@@ -67,10 +67,10 @@ final class OutputScaling: LinearAdapter {
     guard let u = unscaled else { preconditionFailure("backward without a forward that keeps activations") }
     unscaled = nil
     // y = l ∘ u
-    ck_add_column_products(dy.rows, dy.columns, dy.base, dy.stride, u.base, u.stride, gradient)
+    dy.addColumnProducts(u, to: gradient)
     let mark = pass.scratch.mark()
     let du = pass.scratch.matrix(dy.rows, dy.columns)
-    ck_scaled_columns(dy.rows, dy.columns, scale, dy.base, dy.stride, du.base, du.stride)
+    du.setColumns(of: dy, scaledBy: scale)
     // u = x W + b
     base.backwardBase(du, x: x, into: dx)
     pass.scratch.release(to: mark)
@@ -79,9 +79,9 @@ final class OutputScaling: LinearAdapter {
 
 /// (IA)³ on a map's input.
 final class InputScaling: LinearAdapter {
-  private let scale, gradient: UnsafeMutablePointer<Float>
+  private let scale, gradient: Matrix
 
-  init(scale: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>) {
+  init(scale: Matrix, gradient: Matrix) {
     (self.scale, self.gradient) = (scale, gradient)
   }
 
@@ -100,14 +100,14 @@ final class InputScaling: LinearAdapter {
     let dv = dx ?? pass.scratch.matrix(x.rows, x.columns)
     base.backwardBase(dy, x: base.weight.isTrained ? scaled(x, pass) : nil, into: dv)
     // v = l ∘ x
-    ck_add_column_products(x.rows, x.columns, dv.base, dv.stride, x.base, x.stride, gradient)
-    if let dx { ck_scale_columns(dx.rows, dx.columns, scale, dx.base, dx.stride) }
+    dv.addColumnProducts(x, to: gradient)
+    if let dx { dx.scaleColumns(by: scale) }
     pass.scratch.release(to: mark)
   }
 
   private func scaled(_ x: Matrix, _ pass: Pass) -> Matrix {
     let v = pass.scratch.matrix(x.rows, x.columns)
-    ck_scaled_columns(x.rows, x.columns, scale, x.base, x.stride, v.base, v.stride)
+    v.setColumns(of: x, scaledBy: scale)
     return v
   }
 }

@@ -1,5 +1,4 @@
 import Backbones
-import CKernels
 import Tensors
 
 /// The rule "mix factors, then multiply": a sequence's skills are averaged factor by factor into one low-rank product.
@@ -99,10 +98,10 @@ final class FactorMixture: LinearAdapter {
     bt.fill(0)
     eachBlock { index, aBlock, bBlock, aPlace, bPlace in
       let weight = Float(weights[index])
-      ck_axpy(aBlock.count, weight, a.values.base + aBlock.lowerBound, at.base + aPlace)
+      at.elements.part(aPlace, aBlock.count).add(a.values.elements.part(aBlock.lowerBound, aBlock.count), times: weight)
       for row in 0..<adapterRank {
-        let width = bBlock.count / adapterRank
-        ck_axpy(width, weight, b.values.base + bBlock.lowerBound + row * width, bt.base + row * outputs + bPlace)
+        let width = bBlock.count / adapterRank, start = bBlock.lowerBound + row * width
+        bt.elements.part(row * outputs + bPlace, width).add(b.values.elements.part(start, width), times: weight)
       }
     }
     return (at, bt)
@@ -112,14 +111,14 @@ final class FactorMixture: LinearAdapter {
   private func addGradient(_ dat: Matrix, _ dbt: Matrix, _ weights: [Double]) -> [Double] {
     var dWeights = [Double](repeating: 0, count: weights.count)
     eachBlock { index, aBlock, bBlock, aPlace, bPlace in
-      let weight = Float(weights[index])
-      ck_axpy(aBlock.count, weight, dat.base + aPlace, a.gradient.base + aBlock.lowerBound)
-      var slope = Double(ck_dot(aBlock.count, dat.base + aPlace, a.values.base + aBlock.lowerBound))
+      let weight = Float(weights[index]), aPart = dat.elements.part(aPlace, aBlock.count)
+      a.gradient.elements.part(aBlock.lowerBound, aBlock.count).add(aPart, times: weight)
+      var slope = Double(aPart.dot(a.values.elements.part(aBlock.lowerBound, aBlock.count)))
       for row in 0..<adapterRank {
         let width = bBlock.count / adapterRank, start = bBlock.lowerBound + row * width
-        let part = dbt.base + row * outputs + bPlace
-        ck_axpy(width, weight, part, b.gradient.base + start)
-        slope += Double(ck_dot(width, part, b.values.base + start))
+        let part = dbt.elements.part(row * outputs + bPlace, width)
+        b.gradient.elements.part(start, width).add(part, times: weight)
+        slope += Double(part.dot(b.values.elements.part(start, width)))
       }
       dWeights[index] = slope
     }

@@ -1,5 +1,4 @@
 import Backbones
-import CKernels
 import Tensors
 
 /// The rule "multiply, then mix": each expert is a low-rank product, and the products' outputs are added up by gates.
@@ -67,9 +66,7 @@ final class ProductMixture: LinearAdapter, TokenRouted {
     let dDown = pass.scratch.matrix(down.rows, down.columns)
     let z = rankColumns(of: down, experts), dz = rankColumns(of: dDown, experts)
     let g = gateColumns(of: down, experts), dg = gateColumns(of: dDown, experts)
-    ck_mix_experts_backward(
-      down.rows, experts.count, adapterRank, block, dh.base, z.base, z.stride, zStep, g.base, g.stride, dz.base,
-      dz.stride, dg.base, dg.stride)
+    expertGates(experts).mixBackward(dh, z, g, dz: dz, dGates: dg)
     gates.close(gradient: dg, gates: g, experts, pass)
     // z = dropout(x) Aᵀ, logits = x Rᵀ
     project(back: dDown, x, into: dx, experts, pass)
@@ -79,7 +76,10 @@ final class ProductMixture: LinearAdapter, TokenRouted {
   // MARK: The two products
 
   private func downRows(_ experts: [Int32]) -> Int { sharesDown ? adapterRank : adapterRank * experts.count }
-  private var zStep: Int { sharesDown ? 0 : adapterRank }
+
+  private func expertGates(_ experts: [Int32]) -> ExpertGates {
+    ExpertGates(expertCount: experts.count, adapterRank: adapterRank, block: block, sharesInput: sharesDown)
+  }
 
   private func rankColumns(of down: Matrix, _ experts: [Int32]) -> Matrix { down.columns(0..<downRows(experts)) }
 
@@ -145,8 +145,7 @@ final class ProductMixture: LinearAdapter, TokenRouted {
   private func mixed(_ down: Matrix, _ experts: [Int32], _ pass: Pass) -> Matrix {
     let h = pass.scratch.matrix(down.rows, experts.count * adapterRank)
     let z = rankColumns(of: down, experts), g = gateColumns(of: down, experts)
-    ck_mix_experts(
-      down.rows, experts.count, adapterRank, block, z.base, z.stride, zStep, g.base, g.stride, h.base)
+    expertGates(experts).mix(z, g, into: h)
     return h
   }
 
@@ -154,7 +153,7 @@ final class ProductMixture: LinearAdapter, TokenRouted {
   private func sideBySide(_ experts: [Int32], _ pass: Pass) -> Matrix {
     guard experts.count > 1 else { return only(experts[0], of: b.values) }
     let packed = pass.scratch.matrix(outputs, experts.count * adapterRank)
-    ck_pack_experts(experts.count, experts, outputs, adapterRank, b.values.base, packed.base)
+    packed.setSideBySide(experts, of: b.values, adapterRank: adapterRank)
     return packed
   }
 
@@ -164,7 +163,7 @@ final class ProductMixture: LinearAdapter, TokenRouted {
     }
     let packed = pass.scratch.matrix(outputs, experts.count * adapterRank)
     packed.set(dy.T, h.N, alpha: scale)
-    ck_add_packed_experts(experts.count, experts, outputs, adapterRank, packed.base, b.gradient.base)
+    b.gradient.addSideBySide(experts, packed, adapterRank: adapterRank)
   }
 
   /// One expert's up-projection, (outputs, r).

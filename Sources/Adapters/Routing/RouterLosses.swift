@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// Losses on token routers themselves, added to the mean loss of the labels. Each router (a map's, and of it each block's)
@@ -25,16 +24,16 @@ public struct RouterLosses: Sendable, Equatable {
     private let gateGradient: [Float]
     /// What 2 log Σ exp is multiplied by.
     private let logitScale: Float
-    private let blocks, expertCount: Int
+    private let expertCount: Int
 
     /// - Parameters:
     ///   - chosen: How many tokens gave each expert their largest gate, [block · experts + expert].
     ///   - tokenCount: Tokens that the router sees in the batch.
     ///   - labelCount: By which the summed gradient is divided in the end.
     init(
-      _ losses: RouterLosses, chosen: [Double], tokenCount: Double, labelCount: Double, blocks: Int, expertCount: Int
+      _ losses: RouterLosses, chosen: [Double], tokenCount: Double, labelCount: Double, expertCount: Int
     ) {
-      (self.blocks, self.expertCount) = (blocks, expertCount)
+      self.expertCount = expertCount
       let perToken = tokenCount > 0 ? labelCount / tokenCount : 0
       gateGradient = chosen.map {
         Float(losses.balance * Double(expertCount) * $0 / max(tokenCount, 1) * perToken)
@@ -44,14 +43,12 @@ public struct RouterLosses: Sendable, Equatable {
 
     /// Shape: (tokens, blocks · experts).
     func addBalance(to gradient: Matrix) {
-      ck_add_to_rows(gradient.rows, gradient.columns, gateGradient, gradient.base, gradient.stride)
+      gradient.addToRows(gateGradient)
     }
 
     /// Adds the z loss's gradient to that of the logits.
     func addLogitSize(to gradient: Matrix, gates: Matrix, logSumExp: Matrix) {
-      ck_add_scaled_groups(
-        gradient.rows, blocks, expertCount, 2 * logitScale, logSumExp.base, gates.base, gates.stride, gradient.base,
-        gradient.stride)
+      gradient.addGroups(width: expertCount, of: gates, times: 2 * logitScale, factors: logSumExp)
     }
   }
 }
@@ -88,8 +85,7 @@ extension AdapterModel {
       let size = router.blocks * router.expertCount, tokens = counts[start]
       let chosen = Array(counts[start + 1..<start + 1 + size]), gates = counts[start + 1 + size..<start + 1 + 2 * size]
       router.losses = RouterLosses.AtRouter(
-        losses, chosen: chosen, tokenCount: tokens, labelCount: labelCount, blocks: router.blocks,
-        expertCount: router.expertCount)
+        losses, chosen: chosen, tokenCount: tokens, labelCount: labelCount, expertCount: router.expertCount)
       let products = zip(chosen, gates).reduce(0) { $0 + $1.0 * $1.1 }
       balance += Double(router.expertCount) * products / max(tokens * tokens, 1)
       routerCount += router.blocks

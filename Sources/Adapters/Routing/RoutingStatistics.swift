@@ -1,4 +1,3 @@
-import CKernels
 import Tensors
 
 /// How a token router spread the tokens it saw.
@@ -29,9 +28,8 @@ public final class RoutingStatistics {
   func add(_ gates: Matrix) {
     tokenCount += gates.rows
     entropySums.withUnsafeMutableBufferPointer { entropies in
-      ck_count_routing(
-        gates.rows, blocks, expertCount, gates.base, gates.stride, &chosen, &gateSums,
-        measuresEntropy ? entropies.baseAddress : nil)
+      gates.countRouting(
+        width: expertCount, chosen: &chosen, sums: &gateSums, entropies: measuresEntropy ? entropies : nil)
     }
   }
 

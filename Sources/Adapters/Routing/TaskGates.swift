@@ -1,5 +1,4 @@
 import Backbones
-import CKernels
 import Tensors
 
 /// Which experts a task uses, and how much each counts for one of its sequences.
@@ -32,16 +31,13 @@ final class TaskGates: Gates {
       for (place, weight) in zip(places(of: sequence, experts, pass), allocation.weights(of: sequence, pass)) {
         row[place] = Float(weight)
       }
-      let part = gates.rows(pass.rows(of: sequence))
-      ck_fill_rows(part.rows, part.columns, row, part.base, part.stride)
+      gates.rows(pass.rows(of: sequence)).setRows(to: row)
     }
   }
 
   func close(gradient: Matrix, gates: Matrix, _ experts: [Int32], _ pass: Pass) {
     for sequence in pass.segments.indices {
-      var sums = [Float](repeating: 0, count: experts.count)
-      let part = gradient.rows(pass.rows(of: sequence))
-      ck_add_column_sums(part.rows, part.columns, part.base, part.stride, &sums)
+      let sums = gradient.rows(pass.rows(of: sequence)).columnSums()
       allocation.addGradient(places(of: sequence, experts, pass).map { Double(sums[$0]) }, of: sequence, pass)
     }
   }

@@ -1,5 +1,4 @@
 import Backbones
-import CKernels
 import Tensors
 
 /// A router that every token asks: softmax over the experts, in fp32, without top-k, temperature or noise.
@@ -35,14 +34,13 @@ public final class TokenRouter: Gates {
 
   func open(_ gates: Matrix, _ experts: [Int32], _ pass: Pass) {
     logSumExp = losses != nil && pass.keepsActivations ? pass.saved.matrix(gates.rows, blocks) : nil
-    ck_softmax_groups(gates.rows, blocks, expertCount, gates.base, gates.stride, logSumExp?.base)
+    gates.applyGroupSoftmax(width: expertCount, logSumExp: logSumExp)
     statistics?.add(gates)
   }
 
   func close(gradient: Matrix, gates: Matrix, _ experts: [Int32], _ pass: Pass) {
     if let losses { losses.addBalance(to: gradient) }
-    ck_softmax_groups_backward(
-      gates.rows, blocks, expertCount, gates.base, gates.stride, gradient.base, gradient.stride)
+    gradient.applyGroupSoftmaxGradient(width: expertCount, gates)
     if let losses, let logSumExp { losses.addLogitSize(to: gradient, gates: gates, logSumExp: logSumExp) }
     logSumExp = nil
   }

@@ -8,10 +8,23 @@ extension Matrix {
     ck_fill_rows(rows, columns, row.base, base, stride)
   }
 
-  /// Adds `row` to every row.
-  public func addToRows(_ row: Matrix) {
-    requireVector(row, columns)
-    ck_add_to_rows(rows, columns, row.base, base, stride)
+  /// Sets every row to the numbers of an array.
+  public func setRows(to row: [Float]) {
+    precondition(row.count == columns, "\(row.count) numbers in rows of \(columns)")
+    ck_fill_rows(rows, columns, row, base, stride)
+  }
+
+  /// Adds the numbers of an array to every row.
+  public func addToRows(_ row: [Float]) {
+    precondition(row.count == columns, "\(row.count) numbers in rows of \(columns)")
+    ck_add_to_rows(rows, columns, row, base, stride)
+  }
+
+  /// The sum of the rows.
+  public func columnSums() -> [Float] {
+    var sums = [Float](repeating: 0, count: columns)
+    ck_add_column_sums(rows, columns, base, stride, &sums)
+    return sums
   }
 
   /// total += the sum of the rows.

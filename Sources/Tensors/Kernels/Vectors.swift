@@ -1,0 +1,74 @@
+import CKernels
+
+/// Flat arrays of fp32 numbers: parameters, gradients, logits.
+extension UnsafeBufferPointer<Float> {
+  /// In double precision; NaN or infinite when any number is.
+  public var sumOfSquares: Double { baseAddress.map { ck_sum_of_squares(count, $0) } ?? 0 }
+
+  /// The place of the largest number, the first of equals.
+  public var largestIndex: Int {
+    precondition(!isEmpty, "the largest of no numbers")
+    return ck_argmax(count, baseAddress!)
+  }
+}
+
+extension UnsafeMutableBufferPointer<Float> {
+  /// `count` numbers from `start` on.
+  public func part(_ start: Int, _ count: Int) -> UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(rebasing: self[start..<start + count])
+  }
+
+  /// self += factor x.
+  public func add(_ x: UnsafeMutableBufferPointer<Float>, times factor: Float) {
+    precondition(x.count == count, "\(x.count) numbers to \(count)")
+    if let baseAddress { ck_axpy(count, factor, x.baseAddress!, baseAddress) }
+  }
+
+  /// Σ self ∘ other.
+  public func dot(_ other: UnsafeMutableBufferPointer<Float>) -> Float {
+    precondition(other.count == count, "\(count) and \(other.count) numbers")
+    return baseAddress.map { ck_dot(count, $0, other.baseAddress!) } ?? 0
+  }
+
+  /// In double precision; NaN or infinite when any number is.
+  public var sumOfSquares: Double { UnsafeBufferPointer(self).sumOfSquares }
+}
+
+/// self[0 ..< count] += x, of unowned memory.
+extension UnsafeMutablePointer<Float> {
+  public func add(_ x: UnsafePointer<Float>, count: Int) { ck_add(count, x, self) }
+}
+
+/// The numbers of one AdamW step that all elements of a range share (PyTorch: decoupled decay, bias correction).
+public struct AdamWStep {
+  public var learningRate, weightDecay, epsilon: Float
+  /// β₂, and 1 - β₁ and 1 - β₂ formed in double precision.
+  public var beta2, firstWeight, secondWeight: Float
+  /// 1 - β₁ᵗ and 1 - β₂ᵗ.
+  public var correction1, correction2: Float
+  /// What each gradient is multiplied by first.
+  public var gradientScale: Float
+
+  public init(
+    learningRate: Float, weightDecay: Float, epsilon: Float, beta2: Float, firstWeight: Float, secondWeight: Float,
+    correction1: Float, correction2: Float, gradientScale: Float
+  ) {
+    (self.learningRate, self.weightDecay, self.epsilon) = (learningRate, weightDecay, epsilon)
+    (self.beta2, self.firstWeight, self.secondWeight) = (beta2, firstWeight, secondWeight)
+    (self.correction1, self.correction2, self.gradientScale) = (correction1, correction2, gradientScale)
+  }
+
+  /// Updates some numbers and their moments.
+  public func update(
+    _ values: UnsafeMutableBufferPointer<Float>, gradients: UnsafeMutableBufferPointer<Float>,
+    first: UnsafeMutableBufferPointer<Float>, second: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(
+      gradients.count == values.count && first.count == values.count && second.count == values.count,
+      "\(gradients.count) gradients, \(first.count) and \(second.count) moments of \(values.count) numbers")
+    guard let base = values.baseAddress else { return }
+    ck_adamw(
+      values.count, learningRate, firstWeight, beta2, secondWeight, epsilon, weightDecay, correction1, correction2,
+      gradientScale, gradients.baseAddress!, first.baseAddress!, second.baseAddress!, base)
+  }
+}

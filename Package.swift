@@ -20,8 +20,8 @@ let package = Package(
       name: "Checkpoints",
       dependencies: ["MessagePassing", "Tensors", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "Tokenizers"),
-    .target(name: "Backbones", dependencies: ["CKernels", "Checkpoints", "MessagePassing", "Tensors"]),
-    .target(name: "Adapters", dependencies: ["Backbones", "CKernels", "Checkpoints", "Tensors"]),
+    .target(name: "Backbones", dependencies: ["Checkpoints", "MessagePassing", "Tensors"]),
+    .target(name: "Adapters", dependencies: ["Backbones", "Checkpoints", "Tensors"]),
     .target(
       name: "Tasks",
       dependencies: [

@@ -25,7 +25,7 @@ let package = Package(
     .target(
       name: "Tasks",
       dependencies: [
-        "Tokenizers", .product(name: "Crypto", package: "swift-crypto"), "SwiftCSV",
+        "Tensors", "Tokenizers", .product(name: "Crypto", package: "swift-crypto"), "SwiftCSV",
       ]),
     .target(
       name: "Training",
@@ -52,7 +52,7 @@ let package = Package(
     .testTarget(
       name: "AdaptersTests",
       dependencies: ["Adapters", "Backbones", "Checkpoints", "ModelTestSupport", "Tensors", "TestSupport", "Training"]),
-    .testTarget(name: "TasksTests", dependencies: ["Tasks", "TestSupport"]),
+    .testTarget(name: "TasksTests", dependencies: ["Tasks", "Tensors", "TestSupport"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: [

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The random choices of one generated example, each a function of the set's seed, the example's index and its place.
 struct ExampleDraws {
   private let generator: CounterGenerator
@@ -26,7 +28,7 @@ struct ExampleDraws {
   mutating func word(for split: DataSplit) -> String {
     while true {
       let word = anyWord()
-      let isForTesting = (GeneratedTasks.hash(word) >> 32) % 8 == 0
+      let isForTesting = (FNV1a.hash(word.utf8) >> 32) % 8 == 0
       if isForTesting == (split == .test) { return word }
     }
   }

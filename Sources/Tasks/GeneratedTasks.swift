@@ -1,3 +1,5 @@
+import Tensors
+
 /// Small text tasks made by rule rather than read from files, for a model of a million parameters.
 ///
 /// A prompt is laid out in columns, so that a letter's position alone tells what it is: what to do in
@@ -76,10 +78,5 @@ public enum GeneratedTasks {
   }
 
   /// A set's own random numbers: FNV-1a of its name and split.
-  private static func seed(_ name: String, _ split: DataSplit) -> UInt64 { hash("\(name)/\(split.rawValue)") }
-
-  /// FNV-1a of a text's bytes.
-  static func hash(_ text: String) -> UInt64 {
-    text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-  }
+  private static func seed(_ name: String, _ split: DataSplit) -> UInt64 { FNV1a.hash("\(name)/\(split.rawValue)".utf8) }
 }

@@ -108,6 +108,30 @@ private func plan(
   #expect(ones == SIMD4(0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd))
 }
 
+@Test func randomWordsAreThoseOfTenRoundsWrittenOut() {
+  func expected(_ counter: SIMD4<UInt32>, _ seed: UInt64) -> SIMD4<UInt32> {
+    var x = counter, key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+    for _ in 0..<10 {
+      let first = x[0].multipliedFullWidth(by: 0xD251_1F53), second = x[2].multipliedFullWidth(by: 0xCD9E_8D57)
+      x = SIMD4(second.high ^ x[1] ^ key[0], second.low, first.high ^ x[3] ^ key[1], first.low)
+      key &+= SIMD2(0x9E37_79B9, 0xBB67_AE85)
+    }
+    return x
+  }
+  var counter = SIMD4<UInt32>(1, 2, 3, 4)
+  for turn in 0..<1000 {
+    let seed = UInt64(turn) &* 0x9E37_79B9_7F4A_7C15, words = CounterGenerator(seed: seed).words(counter)
+    #expect(words == expected(counter, seed))
+    counter = words
+  }
+}
+
+@Test func aShuffleIsTheSameForEver() {
+  var values = Array(0..<12)
+  CounterGenerator(seed: 7).shuffle(&values, stream: 3, turn: 5)
+  #expect(values == [10, 0, 4, 9, 11, 3, 1, 2, 5, 6, 7, 8])
+}
+
 @Test func mixtureFaultsSayWhatToDo() {
   func text(_ body: () throws -> Void) -> String {
     do { try body() } catch { return "\(error)" }

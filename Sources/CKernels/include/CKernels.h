@@ -202,7 +202,7 @@ void ck_inverse_norms(long outputs, long rank, float scale, const float *squares
 
 // Random numbers from a counter: Philox4x32-10 (Salmon et al., SC 2011) (Random.c)
 
-/// Four words for one counter (c0..c3) and key (k0, k1), for tests against published vectors.
+/// Four words for one counter (c0..c3) and key (k0, k1).
 void ck_philox(const uint32_t *counter, const uint32_t *key, uint32_t *out);
 /// Uniform numbers in [0, 1): element i depends on (key, stream, i) alone.
 void ck_uniform(long count, uint64_t key, uint64_t stream, float *x);

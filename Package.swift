@@ -16,21 +16,23 @@ let package = Package(
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"])]),
     .target(name: "MessagePassing", dependencies: ["COpenMPI"]),
     .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"]),
+    .target(name: "JSON"),
     .target(
       name: "Checkpoints",
-      dependencies: ["MessagePassing", "Tensors", .product(name: "Crypto", package: "swift-crypto")]),
-    .target(name: "Tokenizers"),
+      dependencies: ["JSON", "MessagePassing", "Tensors", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "Tokenizers", dependencies: ["JSON"]),
     .target(name: "Backbones", dependencies: ["Checkpoints", "MessagePassing", "Tensors"]),
     .target(name: "Adapters", dependencies: ["Backbones", "Checkpoints", "Tensors"]),
     .target(
       name: "Tasks",
       dependencies: [
-        "Tensors", "Tokenizers", .product(name: "Crypto", package: "swift-crypto"), "SwiftCSV",
+        "JSON", "Tensors", "Tokenizers", .product(name: "Crypto", package: "swift-crypto"), "SwiftCSV",
       ]),
     .target(
       name: "Training",
       dependencies: [
-        "Adapters", "Backbones", "CKernels", "Checkpoints", "MessagePassing", "Tasks", "Tensors", "Tokenizers", "Yams",
+        "Adapters", "Backbones", "CKernels", "Checkpoints", "JSON", "MessagePassing", "Tasks", "Tensors", "Tokenizers",
+        "Yams",
       ],
       resources: [.copy("Resources/tiny")]),
     .executableTarget(
@@ -44,8 +46,9 @@ let package = Package(
       path: "Tests/ModelTestSupport"),
     .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
     .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors"]),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
-    .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "TestSupport"]),
+    .testTarget(name: "TokenizersTests", dependencies: ["JSON", "Tokenizers", "TestSupport"]),
     .testTarget(
       name: "BackbonesTests",
       dependencies: ["Adapters", "Backbones", "Checkpoints", "ModelTestSupport", "Tensors", "TestSupport", "Training"]),
@@ -56,8 +59,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Adapters", "Backbones", "Checkpoints", "MessagePassing", "ModelTestSupport", "Tasks", "Tensors", "Training",
-        "TestSupport",
+        "Adapters", "Backbones", "Checkpoints", "JSON", "MessagePassing", "ModelTestSupport", "Tasks", "Tensors",
+        "Training", "TestSupport",
       ]),
     .testTarget(name: "CommandTests", dependencies: ["Checkpoints", "polyad", "TestSupport"]),
   ],

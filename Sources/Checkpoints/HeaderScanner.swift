@@ -1,3 +1,5 @@
+import JSON
+
 /// A strict reader of the JSON that safetensors headers are made of: objects, arrays, strings and whole numbers.
 ///
 /// Written by hand because general decoders drop one of two equal names without a word.
@@ -87,36 +89,16 @@ struct HeaderScanner {
   /// Reads an escape sequence, a surrogate pair as one.
   private mutating func readEscape() throws -> Unicode.Scalar {
     position += 1
-    guard let kind = peek() else { throw malformed("a string does not end") }
-    position += 1
-    switch kind {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(kind)
-    case UInt8(ascii: "b"): return "\u{8}"
-    case UInt8(ascii: "f"): return "\u{c}"
-    case UInt8(ascii: "n"): return "\n"
-    case UInt8(ascii: "r"): return "\r"
-    case UInt8(ascii: "t"): return "\t"
-    case UInt8(ascii: "u"): break
-    default: throw malformed("an unknown escape in a string")
+    guard position < bytes.count else { throw malformed("a string does not end") }
+    do throws(JSONText.EscapeFault) {
+      return try JSONText.scalar(ofEscapeIn: bytes.bindMemory(to: UInt8.self).span, at: &position)
+    } catch {
+      switch error {
+      case .unknown: throw malformed("an unknown escape in a string")
+      case .digits: throw malformed("an escape without its four digits")
+      case .half: throw malformed("half a surrogate pair in a string")
+      }
     }
-    var code = try readFourHexDigits()
-    if (0xd800..<0xdc00).contains(code), peek() == UInt8(ascii: "\\") {
-      position += 2
-      let low = try readFourHexDigits()
-      guard (0xdc00..<0xe000).contains(low) else { throw malformed("half a surrogate pair in a string") }
-      code = 0x10000 + (code - 0xd800) << 10 + (low - 0xdc00)
-    }
-    guard let scalar = Unicode.Scalar(code) else { throw malformed("half a surrogate pair in a string") }
-    return scalar
-  }
-
-  private mutating func readFourHexDigits() throws -> UInt32 {
-    let digits = bytes[position..<min(position + 4, bytes.count)]
-    guard digits.count == 4, digits.first != UInt8(ascii: "+"),
-      let code = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
-    else { throw malformed("an escape without its four digits") }
-    position += 4
-    return code
   }
 
   private mutating func expect(_ character: Character) throws {

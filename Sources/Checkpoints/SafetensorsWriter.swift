@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// Writes safetensors files of fp32 tensors: sorted by name, aligned to 8 bytes, the same bytes for the same tensors.
 public enum SafetensorsWriter {
@@ -104,8 +105,9 @@ public enum SafetensorsWriter {
   private static func header(for outlines: [Outline], metadata: [String: String], file: String) throws -> [UInt8] {
     var members: [String] = []
     if !metadata.isEmpty {
-      let notes = metadata.sorted { utf8Order($0.key, $1.key) }.map { "\(quoted($0.key)):\(quoted($0.value))" }
-      members.append("\(quoted(SafetensorsHeader.metadataKey)):{\(notes.joined(separator: ","))}")
+      let notes = metadata.sorted { utf8Order($0.key, $1.key) }
+        .map { "\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value))" }
+      members.append("\(JSONText.quoted(SafetensorsHeader.metadataKey)):{\(notes.joined(separator: ","))}")
     }
     var offset = 0, names: Set<String> = []
     for outline in outlines {
@@ -120,29 +122,13 @@ public enum SafetensorsWriter {
       let end = offset + outline.byteCount
       let shape = outline.shape.map(String.init).joined(separator: ",")
       members.append(
-        "\(quoted(outline.name)):{\"dtype\":\"\(outline.dataType.rawValue)\",\"shape\":[\(shape)],"
+        "\(JSONText.quoted(outline.name)):{\"dtype\":\"\(outline.dataType.rawValue)\",\"shape\":[\(shape)],"
           + "\"data_offsets\":[\(offset),\(end)]}")
       offset = end
     }
     var json = Array("{\(members.joined(separator: ","))}".utf8)
     json.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - json.count % 8) % 8))
     return withUnsafeBytes(of: UInt64(json.count).littleEndian, Array.init) + json
-  }
-
-  /// A JSON string.
-  private static func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\0"..<" ":
-        let digits = String(scalar.value, radix: 16)
-        result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
   }
 
   private static func reopen(_ url: URL, expectedCount: Int) throws -> SafetensorsFile {

@@ -1,3 +1,4 @@
+import JSON
 import Tensors
 
 /// Small text tasks made by rule rather than read from files, for a model of a million parameters.
@@ -58,7 +59,8 @@ public enum GeneratedTasks {
       // The words of a task differ from each other, so that a set has as many examples as it has lines.
       while instruction != nil, !words.insert(word).inserted { word = draws.word(for: split) }
       let (operation, text) = instruction ?? draws.plainInstruction()
-      lines += line(source: source(text, word), target: operation(word))
+      let line: JSONValue = ["source": .string(source(text, word)), "target": .string(operation(word))]
+      lines += line.text + "\n"
     }
     return lines
   }
@@ -70,11 +72,6 @@ public enum GeneratedTasks {
       return text + String(repeating: " ", count: width - text.count)
     }
     return column(instruction, instructionWidth) + column(word, wordWidth) + "\n"
-  }
-
-  /// Prompts and answers are printable ASCII without quotes or backslashes: the line feed alone needs an escape.
-  private static func line(source: String, target: String) -> String {
-    "{\"source\": \"\(source.dropLast())\\n\", \"target\": \"\(target)\"}\n"
   }
 
   /// A set's own random numbers: FNV-1a of its name and split.

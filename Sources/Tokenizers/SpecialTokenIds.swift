@@ -45,8 +45,7 @@ public struct SpecialTokenIds: Sendable, Equatable {
   /// The JSON file `name` in `folder`, nil if there is none.
   static func file(_ name: String, in folder: URL) throws -> JSONField? {
     let url = folder.appending(path: name)
-    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
-    return JSONField(file: url.path, path: "", value: try JSONReader.value(at: url))
+    return FileManager.default.fileExists(atPath: url.path) ? try JSONField(file: url) : nil
   }
 
   /// A token's name, written as a text or as an object with `content`.
@@ -59,7 +58,7 @@ public struct SpecialTokenIds: Sendable, Equatable {
   /// An id, or the first of a list.
   private static func firstId(_ field: JSONField) throws(TokenizerError) -> Int32? {
     if field.isNull { return nil }
-    if case .list = field.value { return try field.elements().first?.tokenId() }
+    if case .array = field.value { return try field.elements().first?.tokenId() }
     return try field.tokenId()
   }
 }

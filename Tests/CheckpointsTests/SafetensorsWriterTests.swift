@@ -33,7 +33,7 @@ private let sample: [SafetensorsWriter.ArrayTensor] = [
     try SafetensorsWriter.write(to: second, arrays: sample.reversed())
     #expect(try Data(contentsOf: first) == Data(contentsOf: second))
     let text = String(decoding: try Data(contentsOf: first).dropFirst(8), as: UTF8.self)
-    #expect(text.hasPrefix("{\"__metadata__\":{\"format\":\"pt\"},\"a \\\"quoted\\\"\\\\\\u000a\":{\"dtype\":\"F32\""))
+    #expect(text.hasPrefix("{\"__metadata__\":{\"format\":\"pt\"},\"a \\\"quoted\\\"\\\\\\n\":{\"dtype\":\"F32\""))
   }
 }
 

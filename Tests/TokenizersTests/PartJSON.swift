@@ -1,3 +1,5 @@
+import JSON
+
 @testable import Tokenizers
 
 /// A part of a tokenizer.json, read as if it stood there alone.

@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import Training
@@ -56,19 +55,6 @@ import Testing
     #expect(nearest(to: "lora", in: ["IA3", "LORA", "FULL"]) == "LORA")
     #expect(nearest(to: "b", in: ["a", "c"]) == "a")
     #expect(nearest(to: "b", in: []) == nil)
-  }
-
-  @Test func jsonIsValidAndInOrder() throws {
-    let value: JSONValue = [
-      "z": 1, "a": .double(.nan), "text": "a\"\\\n\u{1}é\u{2028}", "list": [1.5, true, nil, .double(1e-7), -3],
-      "empty": [], "object": .object([JSONValue.Member]()),
-    ]
-    #expect(
-      value.text == #"{"z": 1, "a": null, "text": "a\"\\\n\u0001é\u2028", "list": [1.5, true, null, 1e-07, -3], "#
-        + #""empty": [], "object": {}}"#)
-    let decoded = try JSONSerialization.jsonObject(with: Data(value.text.utf8)) as? [String: Any]
-    #expect(decoded?["text"] as? String == "a\"\\\n\u{1}é\u{2028}")
-    #expect(decoded?["a"] is NSNull)
   }
 
   @Test func evaluationsGiveATableWithTheMeanOfWhatThereIs() {

@@ -1,3 +1,6 @@
+import Foundation
+import JSON
+
 /// A place in a tokenizer file: its value, and how to name it in an error.
 struct JSONField {
   let file: String
@@ -19,7 +22,7 @@ struct JSONField {
 
   /// The text here.
   func text() throws(TokenizerError) -> String {
-    guard case .text(let text) = value else { throw problem("must be a text, but is \(value.kind)") }
+    guard case .string(let text) = value else { throw problem("must be a text, but is \(value.kind)") }
     return text
   }
 
@@ -37,20 +40,20 @@ struct JSONField {
 
   /// The count here, not negative.
   func count() throws(TokenizerError) -> Int {
-    guard case .integer(let number) = value, number >= 0 else { throw problem("must be a count, but is \(value.kind)") }
+    guard case .int(let number) = value, number >= 0 else { throw problem("must be a count, but is \(value.kind)") }
     return number
   }
 
   /// The flag here; a missing one is `fallback`, or an error without that.
   func flag(default fallback: Bool? = nil) throws(TokenizerError) -> Bool {
-    if case .boolean(let flag) = value { return flag }
+    if case .bool(let flag) = value { return flag }
     guard isNull, let fallback else { throw problem("must be true or false, but is \(value.kind)") }
     return fallback
   }
 
   /// The token id here.
   func tokenId() throws(TokenizerError) -> Int32 {
-    guard case .integer(let number) = value, Vocabulary.idRange.contains(number) else {
+    guard case .int(let number) = value, Vocabulary.idRange.contains(number) else {
       throw problem("must be a token id in \(Vocabulary.idRange), but is \(value.kind)")
     }
     return Int32(number)
@@ -59,7 +62,7 @@ struct JSONField {
   /// The list's elements; a missing list is empty.
   func elements() throws(TokenizerError) -> [JSONField] {
     if isNull { return [] }
-    guard case .list(let values) = value else { throw problem("must be a list, but is \(value.kind)") }
+    guard case .array(let values) = value else { throw problem("must be a list, but is \(value.kind)") }
     return values.enumerated().map { JSONField(file: file, path: "\(path)[\($0)]", value: $1) }
   }
 
@@ -71,5 +74,41 @@ struct JSONField {
   /// An error that says this part's value cannot be met.
   func unsupported(_ found: String, supported: String) -> TokenizerError {
     .unsupported(file: file, part: path, found: found, supported: supported)
+  }
+}
+
+extension JSONField {
+  /// The whole of the JSON file at `url`.
+  ///
+  /// - Throws: ``TokenizerError``.
+  init(file url: URL) throws {
+    let data: Data
+    do {
+      data = try Data(contentsOf: url)
+    } catch {
+      let exists = FileManager.default.fileExists(atPath: url.path)
+      throw TokenizerError.unreadable(
+        file: url.path, reason: exists ? error.localizedDescription : "there is no such file")
+    }
+    do throws(JSONReader.Fault) {
+      self.init(file: url.path, path: "", value: try JSONReader.value(of: [UInt8](data)))
+    } catch {
+      throw TokenizerError.notJSON(file: url.path, line: error.line, problem: error.problem)
+    }
+  }
+}
+
+extension JSONValue {
+  /// What the value is, for error texts.
+  var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool(let flag): "\(flag)"
+    case .int(let number): "\(number)"
+    case .double(let number): "\(number)"
+    case .string(let text): "\"\(text)\""
+    case .array: "a list"
+    case .object: "an object"
+    }
   }
 }

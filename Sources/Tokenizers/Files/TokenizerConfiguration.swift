@@ -25,7 +25,7 @@ struct TokenizerConfiguration {
   func addedTokens() throws(TokenizerError) -> [AddedToken]? {
     let list = root["added_tokens_decoder"]
     guard case .object(let members) = list.value else { return nil }
-    let tokens = try members.map { member throws(TokenizerError) in try AddedToken(list[member.key], id: member.key) }
+    let tokens = try members.map { member throws(TokenizerError) in try AddedToken(list[member.name], id: member.name) }
     return tokens.sorted { $0.id < $1.id }
   }
 

@@ -18,7 +18,7 @@ extension TokenizerParts {
   /// Reads the tokenizer.json at `url`. Its `truncation` and `padding` are not looked at: lengths are the caller's
   /// business, as with Hugging Face's transformers, which resets both.
   init(tokenizerFile url: URL) throws {
-    let root = JSONField(file: url.path, path: "", value: try JSONReader.value(at: url))
+    let root = try JSONField(file: url)
     guard case .object = root.value else { throw root.problem("must hold an object, but is \(root.value.kind)") }
     guard !root["model"].isNull else { throw root["model"].problem("is missing: this is no tokenizer.json") }
     let tokens = try root["added_tokens"].elements().map { token throws(TokenizerError) in try AddedToken(token) }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 extension TokenizerParts {
   /// Reads a vocabulary from before there was tokenizer.json: BERT's vocab.txt, or the vocab.json of GPT-2 and RoBERTa
@@ -45,8 +46,8 @@ private struct VocabularyFile {
     family = try Self.family(of: url, configuration)
     vocabulary =
       family == .bert
-      ? .object(try Self.lines(of: url).enumerated().map { .init(key: $1, value: .integer($0)) })
-      : try JSONReader.value(at: url)
+      ? .object(try Self.lines(of: url).enumerated().map { .init($1, .int($0)) })
+      : try JSONField(file: url).value
   }
 
   /// The family that tokenizer_config.json names, or without that config.json.
@@ -100,7 +101,7 @@ private struct VocabularyFile {
       "post_processor": ["type": "BertProcessing", "cls": try tokenAndId("cls"), "sep": try tokenAndId("sep")],
       "decoder": ["type": "WordPiece", "prefix": "##", "cleanup": true],
       "model": [
-        "type": "WordPiece", "unk_token": .text(try tokenName("unk")), "continuing_subword_prefix": "##",
+        "type": "WordPiece", "unk_token": .string(try tokenName("unk")), "continuing_subword_prefix": "##",
         "max_input_chars_per_word": 100, "vocab": vocabulary,
       ],
     ]
@@ -115,7 +116,7 @@ private struct VocabularyFile {
       "post_processor": family == .roberta
         ? ["type": "RobertaProcessing", "cls": try tokenAndId("cls"), "sep": try tokenAndId("sep")] : .null,
       "decoder": ["type": "ByteLevel"],
-      "model": ["type": "BPE", "vocab": vocabulary, "merges": .list(merges.map { .text($0) })],
+      "model": ["type": "BPE", "vocab": vocabulary, "merges": .array(merges.map { .string($0) })],
     ]
   }
 
@@ -151,8 +152,8 @@ private struct VocabularyFile {
 
   private func id(of token: String) -> Int32? {
     guard case .object(let members) = vocabulary,
-      let member = members.last(where: { ExactText(text: $0.key) == ExactText(text: token) }),
-      case .integer(let id) = member.value
+      let member = members.last(where: { ExactText(text: $0.name) == ExactText(text: token) }),
+      case .int(let id) = member.value
     else { return nil }
     return Int32(exactly: id)
   }
@@ -164,6 +165,6 @@ private struct VocabularyFile {
       throw TokenizerError.badField(
         file: url.path, path: "the vocabulary", problem: "lacks \"\(name)\", the \(role)_token")
     }
-    return [.text(name), .integer(Int(id))]
+    return [.string(name), .int(Int(id))]
   }
 }

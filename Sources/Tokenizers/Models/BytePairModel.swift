@@ -11,7 +11,7 @@ struct BytePairModel: SubwordModel {
   /// Reads `model`, whose vocabulary is `vocabulary`.
   init(_ field: JSONField, vocabulary: Vocabulary, spellsBytes: Bool) throws(TokenizerError) {
     let dropout = field["dropout"]
-    guard [.null, .integer(0), .real(0)].contains(dropout.value) else {
+    guard [.null, .int(0), .double(0)].contains(dropout.value) else {
       throw dropout.unsupported(dropout.value.kind, supported: "null or 0")
     }
     symbols = try SymbolTable(field, vocabulary: vocabulary, spellsBytes: spellsBytes)

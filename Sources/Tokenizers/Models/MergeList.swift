@@ -1,3 +1,5 @@
+import JSON
+
 /// The merges of a byte-pair model as its file lists them, the earliest first.
 struct MergeList {
   private struct Merge {
@@ -13,11 +15,11 @@ struct MergeList {
   /// Reads `merges`. `prefix` marks tokens within a word; the right token of a merge loses it.
   init(_ field: JSONField, prefix: String) throws(TokenizerError) {
     self.field = field
-    guard case .list(let lines) = field.value else {
+    guard case .array(let lines) = field.value else {
       throw field.problem("must be a list, but is \(field.value.kind)")
     }
     for (rank, line) in lines.enumerated() {
-      if case .text(let text) = line, text.hasPrefix("#version") { continue }
+      if case .string(let text) = line, text.hasPrefix("#version") { continue }
       guard let (left, right) = Self.pair(line) else {
         throw field.problem("[\(rank)] must be two tokens, but is \(line.kind)")
       }
@@ -52,10 +54,10 @@ struct MergeList {
   /// The two tokens of a merge, written `["a", "b"]` or `"a b"`.
   private static func pair(_ line: JSONValue) -> (String, String)? {
     switch line {
-    case .list(let parts):
-      guard parts.count == 2, case .text(let left) = parts[0], case .text(let right) = parts[1] else { return nil }
+    case .array(let parts):
+      guard parts.count == 2, case .string(let left) = parts[0], case .string(let right) = parts[1] else { return nil }
       return (left, right)
-    case .text(let text):
+    case .string(let text):
       let parts = text.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
       guard parts.count == 2 else { return nil }
       return (String(Substring(parts[0])), String(Substring(parts[1])))

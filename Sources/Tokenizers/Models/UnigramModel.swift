@@ -25,7 +25,7 @@ struct UnigramModel: SubwordModel {
   init(_ field: JSONField) throws(TokenizerError) {
     var entries: [Entry] = []
     for element in try field["vocab"].elements() {
-      guard case .list(let pair) = element.value, pair.count == 2, case .text(let token) = pair[0],
+      guard case .array(let pair) = element.value, pair.count == 2, case .string(let token) = pair[0],
         let score = pair[1].number
       else { throw element.problem("must be a token and its score, but is \(element.value.kind)") }
       entries.append(Entry(token: token, score: score))

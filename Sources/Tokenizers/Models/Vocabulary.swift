@@ -32,10 +32,10 @@ struct Vocabulary: Sendable {
     }
     ids.reserveCapacity(members.count)
     for member in members {
-      guard case .integer(let id) = member.value, Self.idRange.contains(id) else {
-        throw field.problem("gives \"\(member.key)\" \(member.value.kind) in place of an id in \(Self.idRange)")
+      guard case .int(let id) = member.value, Self.idRange.contains(id) else {
+        throw field.problem("gives \"\(member.name)\" \(member.value.kind) in place of an id in \(Self.idRange)")
       }
-      ids[ExactText(text: member.key)] = Int32(id)
+      ids[ExactText(text: member.name)] = Int32(id)
     }
     tokens = Array(repeating: nil, count: ids.values.max().map { Int($0) + 1 } ?? 0)
     for (token, id) in ids {

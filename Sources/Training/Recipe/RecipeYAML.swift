@@ -1,3 +1,4 @@
+import JSON
 import Yams
 
 /// Writes a recipe's nodes as YAML: sections as blocks, lists of scalars on one line.
@@ -22,7 +23,7 @@ enum RecipeYAML {
     switch node {
     case .scalar(let scalar):
       switch RecipeScalar(scalar) {
-      case .text(let text): isPlain(text) ? text : JSONValue.string(text).text
+      case .text(let text): isPlain(text) ? text : JSONText.quoted(text)
       default: scalar.string.isEmpty ? "null" : scalar.string
       }
     case .sequence(let sequence): "[\(sequence.map(line).joined(separator: ", "))]"

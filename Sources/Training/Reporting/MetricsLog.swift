@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// `metrics.jsonl` of the run folder: a JSON object per line, each with its `step`.
 public struct MetricsLog: ~Copyable {

@@ -1,3 +1,5 @@
+import JSON
+
 /// A number with what it is called.
 public struct NamedValue: Sendable, Equatable {
   public let name: String

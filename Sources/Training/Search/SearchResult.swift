@@ -1,3 +1,5 @@
+import JSON
+
 /// What a search for λ found.
 public struct SearchResult: Sendable {
   /// A value of λ and its scores.

@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import Foundation
+import JSON
 import Training
 
 /// The work of `polyad compose --search`.

@@ -1,4 +1,5 @@
 import Adapters
+import JSON
 import Training
 
 /// What `compose` says of models that were trained whole.

@@ -1,4 +1,5 @@
 import Adapters
+import JSON
 import Training
 
 /// What `compose` was asked for, as its reports repeat it.

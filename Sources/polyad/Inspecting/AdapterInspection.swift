@@ -1,5 +1,6 @@
 import Adapters
 import Foundation
+import JSON
 import Training
 
 /// What an adapter is beside its tensors: its parameters by formula, and how it routes.

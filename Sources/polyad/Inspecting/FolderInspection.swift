@@ -1,6 +1,7 @@
 import Adapters
 import Checkpoints
 import Foundation
+import JSON
 import Training
 
 /// What a folder holds, as `inspect` tells it.

@@ -1,5 +1,6 @@
 import Adapters
 import Foundation
+import JSON
 import Training
 
 /// The weights of tasks on skills, without noise, as `inspect` shows them.

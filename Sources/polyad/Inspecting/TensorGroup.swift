@@ -1,4 +1,5 @@
 import Checkpoints
+import JSON
 import Training
 
 /// Tensors that play the same part in every layer: their names differ in numbers alone.

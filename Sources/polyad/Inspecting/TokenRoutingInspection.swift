@@ -1,5 +1,6 @@
 import Adapters
 import Foundation
+import JSON
 import Training
 
 /// How token routers spread the tokens of some examples, as `inspect --data` shows it.

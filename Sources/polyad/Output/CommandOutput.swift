@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import JSON
 import Training
 
 /// Where commands write: results on standard output, all else on standard error.

@@ -1,3 +1,4 @@
+import JSON
 import Tasks
 import Tokenizers
 import Training

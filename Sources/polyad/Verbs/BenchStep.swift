@@ -2,6 +2,7 @@ import Adapters
 import ArgumentParser
 import Backbones
 import Foundation
+import JSON
 import MessagePassing
 import Tensors
 import Tokenizers

@@ -2,6 +2,7 @@ import Adapters
 import ArgumentParser
 import Checkpoints
 import Foundation
+import JSON
 import MessagePassing
 import Tasks
 import Training

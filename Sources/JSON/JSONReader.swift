@@ -1,15 +1,13 @@
-import Foundation
-
 /// Reads JSON text (RFC 8259) into a ``JSONValue``.
-struct JSONReader {
+public struct JSONReader {
   /// A fault in the text; `line` counts from 1.
-  struct Fault: Error, Equatable {
-    let line: Int
-    let problem: String
+  public struct Fault: Error, Equatable {
+    public let line: Int
+    public let problem: String
   }
 
   /// Deeper nesting is refused, so that a hostile file cannot exhaust the stack.
-  static let deepestNesting = 256
+  public static let deepestNesting = 256
 
   private let bytes: [UInt8]
   private var position = 0
@@ -19,7 +17,7 @@ struct JSONReader {
   }
 
   /// The value that `bytes` spell, all of them.
-  static func value(of bytes: [UInt8]) throws(Fault) -> JSONValue {
+  public static func value(of bytes: [UInt8]) throws(Fault) -> JSONValue {
     var reader = JSONReader(bytes: bytes)
     guard String(validating: bytes, as: UTF8.self) != nil else {
       throw Fault(line: 1, problem: "the text is not UTF-8")
@@ -30,25 +28,6 @@ struct JSONReader {
     return value
   }
 
-  /// The JSON file at `url`.
-  ///
-  /// - Throws: ``TokenizerError``.
-  static func value(at url: URL) throws -> JSONValue {
-    let data: Data
-    do {
-      data = try Data(contentsOf: url)
-    } catch {
-      let exists = FileManager.default.fileExists(atPath: url.path)
-      throw TokenizerError.unreadable(
-        file: url.path, reason: exists ? error.localizedDescription : "there is no such file")
-    }
-    do throws(Fault) {
-      return try value(of: [UInt8](data))
-    } catch {
-      throw TokenizerError.notJSON(file: url.path, line: error.line, problem: error.problem)
-    }
-  }
-
   // MARK: - Values
 
   private mutating func value(depth: Int) throws(Fault) -> JSONValue {
@@ -57,9 +36,9 @@ struct JSONReader {
     switch next {
     case UInt8(ascii: "{"): return try object(depth: depth)
     case UInt8(ascii: "["): return try list(depth: depth)
-    case UInt8(ascii: "\""): return .text(try text())
-    case UInt8(ascii: "t"): return try word("true", .boolean(true))
-    case UInt8(ascii: "f"): return try word("false", .boolean(false))
+    case UInt8(ascii: "\""): return .string(try text())
+    case UInt8(ascii: "t"): return try word("true", .bool(true))
+    case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
     case nil: throw fault("the text ends too early")
     default: return try number()
@@ -77,7 +56,7 @@ struct JSONReader {
       let key = try text()
       skipSpace()
       guard take(":") else { throw fault("':' was expected after a key") }
-      members.append(.init(key: key, value: try value(depth: depth + 1)))
+      members.append(.init(key, try value(depth: depth + 1)))
       skipSpace()
     } while take(",")
     guard take("}") else { throw fault("',' or '}' was expected in an object") }
@@ -88,21 +67,21 @@ struct JSONReader {
     var values: [JSONValue] = []
     position += 1
     skipSpace()
-    if take("]") { return .list(values) }
+    if take("]") { return .array(values) }
     repeat {
       values.append(try value(depth: depth + 1))
       skipSpace()
     } while take(",")
     guard take("]") else { throw fault("',' or ']' was expected in a list") }
-    return .list(values)
+    return .array(values)
   }
 
   private mutating func number() throws(Fault) -> JSONValue {
     let start = position
     while let byte = next, Self.isNumberByte(byte) { position += 1 }
     let digits = String(decoding: bytes[start..<position], as: UTF8.self)
-    if let number = Int(digits) { return .integer(number) }
-    if let number = Double(digits) { return .real(number) }
+    if let number = Int(digits) { return .int(number) }
+    if let number = Double(digits) { return .double(number) }
     throw fault("a value was expected")
   }
 
@@ -155,37 +134,16 @@ struct JSONReader {
 
   /// The scalar that the escape after a backslash stands for.
   private mutating func escape() throws(Fault) -> Unicode.Scalar {
-    let letter = next
-    position += 1
-    switch letter {
-    case UInt8(ascii: "\""): return "\""
-    case UInt8(ascii: "\\"): return "\\"
-    case UInt8(ascii: "/"): return "/"
-    case UInt8(ascii: "b"): return "\u{8}"
-    case UInt8(ascii: "f"): return "\u{C}"
-    case UInt8(ascii: "n"): return "\n"
-    case UInt8(ascii: "r"): return "\r"
-    case UInt8(ascii: "t"): return "\t"
-    case UInt8(ascii: "u"): break
-    default: throw fault("unknown escape in a text")
+    let bytes = bytes
+    do throws(JSONText.EscapeFault) {
+      return try JSONText.scalar(ofEscapeIn: bytes.span, at: &position)
+    } catch {
+      switch error {
+      case .unknown: throw fault("unknown escape in a text")
+      case .digits: throw fault("\\u needs four hexadecimal digits")
+      case .half: throw fault("half of a surrogate pair")
+      }
     }
-    var value = try hexadecimalDigits()
-    if (0xD800..<0xDC00).contains(value), take("\\"), take("u") {
-      let low = try hexadecimalDigits()
-      guard (0xDC00..<0xE000).contains(low) else { throw fault("half of a surrogate pair") }
-      value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
-    }
-    guard let scalar = Unicode.Scalar(value) else { throw fault("half of a surrogate pair") }
-    return scalar
-  }
-
-  private mutating func hexadecimalDigits() throws(Fault) -> UInt32 {
-    let end = position + 4
-    guard end <= bytes.count, bytes[position] != UInt8(ascii: "+"), bytes[position] != UInt8(ascii: "-"),
-      let value = UInt32(String(decoding: bytes[position..<end], as: UTF8.self), radix: 16)
-    else { throw fault("\\u needs four hexadecimal digits") }
-    position = end
-    return value
   }
 
   // MARK: - Bytes

@@ -126,12 +126,69 @@ import Testing
         == "cannot read the recipe FOLDER/third.yaml: no such file; `base` names it (line 1 of other.yaml)")
   }
 
-  @Test(arguments: ["../other.yaml", "/other.yaml", "folder/other.yaml", "..", "\"\""])
-  func aBaseLiesInTheSameFolder(base: String) throws {
+  /// Files `recipes/other.yaml`, with a file `recipes/model` beside it, and `recipes/variants/main.yaml`, which is read.
+  private func loadVariant(
+    _ main: String, of other: String, named base: String = "../other.yaml", overrides: [String] = [], in folder: URL
+  ) throws -> Recipe {
+    let recipes = folder.appending(path: "recipes"), variants = recipes.appending(path: "variants")
+    try FileManager.default.createDirectory(at: variants, withIntermediateDirectories: true)
+    try write(["other.yaml": other, "model": ""], to: recipes)
+    try write(["main.yaml": "base: \(base)\n\(main)"], to: variants)
+    return try Recipe.load(variants.appending(path: "main.yaml"), overrides: overrides)
+  }
+
+  @Test func pathsOfABaseInAnotherFolderStartFromThere() throws {
+    try withTemporaryFolder { folder in
+      let other = smallRecipe("", adapter: "{init_from: saved}").replacing("builtin:tiny", with: "model")
+      let recipe = try loadVariant("seed: 7", of: other, in: folder)
+      let recipes = folder.resolvingSymlinksInPath().appending(path: "recipes").path
+      #expect(recipe.seed == 7)
+      #expect(recipe.modelNameOrPath == recipes + "/model" && recipe.tokenizerNameOrPath == recipes + "/model")
+      #expect(recipe.adapter.initFrom == recipes + "/saved")
+      #expect(recipe.tasks[0].train?.path == recipes + "/copy.jsonl")
+    }
+  }
+
+  @Test func pathsOfTheRecipeItselfAndOfOverridesStartFromItsOwnFolder() throws {
+    try withTemporaryFolder { folder in
+      let overrides = ["tasks.0.test=test.jsonl", "adapter.init_from=saved", "model_name_or_path=./model"]
+      let recipe = try loadVariant(
+        "tokenizer_name_or_path: ../model", of: smallRecipe(), overrides: overrides, in: folder)
+      let recipes = folder.resolvingSymlinksInPath().appending(path: "recipes").path
+      #expect(recipe.tokenizerNameOrPath == recipes + "/model")
+      #expect(recipe.modelNameOrPath == recipes + "/variants/model")
+      #expect(recipe.adapter.initFrom == recipes + "/variants/saved")
+      #expect(recipe.tasks[0].train?.path == recipes + "/copy.jsonl")
+      #expect(recipe.tasks[0].test?.path == recipes + "/variants/test.jsonl")
+    }
+  }
+
+  @Test func aBaseInAnotherFolderMayHaveTheRecipesName() throws {
+    try withTemporaryFolder { folder in
+      try write(["main.yaml": smallRecipe("seed: 5")], to: folder)
+      #expect(try loadVariant("", of: "", named: "../../main.yaml", in: folder).seed == 5)
+      #expect(try loadVariant("", of: "", named: folder.path + "/main.yaml", in: folder).seed == 5)
+    }
+  }
+
+  @Test func aBaseIsFoundBesideTheRecipeThatALinkLeadsTo() throws {
+    try withTemporaryFolder { folder in
+      _ = try loadVariant("seed: 7", of: smallRecipe(), in: folder)
+      let link = folder.appending(path: "link")
+      let variants = folder.appending(path: "recipes/variants")
+      try FileManager.default.createSymbolicLink(at: link, withDestinationURL: variants)
+      let train = try Recipe.load(link.appending(path: "main.yaml")).tasks[0].train
+      #expect(train?.path.hasSuffix("recipes/copy.jsonl") == true)
+    }
+  }
+
+  @Test func aBaseIsAPath() throws {
     #expect(
-      try fault(["main.yaml": "base: \(base)"])
-        == "`base` is \(base) (line 1); it must be the name of a recipe in the same folder, where its paths mean the "
-        + "same")
+      try fault(["main.yaml": "base: \"\""])
+        == "`base` is \"\" (line 1); it must be the path of a recipe, from this one's folder")
+    #expect(
+      try fault(["main.yaml": "base: none/other.yaml"])
+        == "cannot read the recipe FOLDER/none/other.yaml: no such file; `base` names it (line 1)")
   }
 
   @Test func aBaseIsText() throws {

@@ -28,10 +28,11 @@ extension Recipe.Adapter: RecipeSection {
   }
 
   mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
-    guard initFrom != nil else {
+    guard let initFrom else {
       if reader.states("peft_type") { return }
       throw .missingKey(reader.location.path("peft_type"), reader.location.place)
     }
+    self.initFrom = RecipePath.absolute(initFrom, in: reader.folder(of: "init_from"))
     guard !reader.states("peft_type") || configuration.peftType != .full else {
       let key = reader.location.path("init_from")
       throw .notApplicable(key: key, reader.place(of: "init_from"), with: "peft_type FULL")

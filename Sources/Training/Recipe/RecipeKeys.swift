@@ -67,7 +67,10 @@ extension Recipe: RecipeSection {
   }
 
   mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
-    if !reader.states("tokenizer_name_or_path") { tokenizerNameOrPath = modelNameOrPath }
+    modelNameOrPath = RecipePath.folderOrName(modelNameOrPath, in: reader.folder(of: "model_name_or_path"))
+    tokenizerNameOrPath =
+      reader.states("tokenizer_name_or_path")
+      ? RecipePath.folderOrName(tokenizerNameOrPath, in: reader.folder(of: "tokenizer_name_or_path")) : modelNameOrPath
     if !reader.states("max_new_tokens") { maxNewTokens = maxTargetLength }
     if !reader.states("micro_batches") { microBatches = min(microBatches, trainBatchSize) }
     if maxSteps == -1 { maxSteps = nil }

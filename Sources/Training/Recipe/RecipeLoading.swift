@@ -4,7 +4,8 @@ extension Recipe {
   /// Reads a recipe file.
   ///
   /// - Parameters:
-  ///   - file: The YAML file. Relative paths in it start from its folder, and its `base`, if it states one, is there.
+  ///   - file: The YAML file. Relative paths in it start from its folder, and those in its `base`, if it states one,
+  ///     from the base's.
   ///   - overrides: `key=value` texts of `--set`, applied in order; keys are dotted paths such as `tasks.0.name`.
   ///   - workingDirectory: Where a relative `output_dir` starts from.
   /// - Throws: ``RecipeError``.
@@ -24,16 +25,13 @@ extension Recipe {
     _ yaml: String, file: String = "the text", folder: URL, overrides: [String] = [],
     workingDirectory: URL = URL(filePath: FileManager.default.currentDirectoryPath)
   ) throws(RecipeError) -> Recipe {
-    var nodes = try RecipeNodes(yaml, file: file, folder: folder)
-    try RecipeOverride.apply(overrides, to: &nodes.root)
     // Links are resolved first, since `..` in a path means the parent of what a link leads to.
     let folder = folder.resolvingSymlinksInPath()
+    var nodes = try RecipeNodes(yaml, file: file, folder: folder)
+    try RecipeOverride.apply(overrides, to: &nodes.root)
     let location = RecipeLocation(folder: folder, key: "", place: .file, origins: nodes.origins)
     var recipe = try Recipe.read(nodes.root, at: location)
     recipe.outputDir = RecipePath.absolute(recipe.outputDir, in: workingDirectory.resolvingSymlinksInPath())
-    recipe.modelNameOrPath = RecipePath.folderOrName(recipe.modelNameOrPath, in: folder)
-    recipe.tokenizerNameOrPath = RecipePath.folderOrName(recipe.tokenizerNameOrPath, in: folder)
-    recipe.adapter.initFrom = recipe.adapter.initFrom.map { RecipePath.absolute($0, in: folder) }
     return recipe
   }
 

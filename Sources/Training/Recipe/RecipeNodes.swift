@@ -3,32 +3,35 @@ import Yams
 
 /// The keys of a recipe joined with those of the recipe it is based on.
 ///
-/// `base: other.yaml` names a recipe in the same folder, which may have a base itself. Its top-level keys count where
-/// this recipe does not state them; a stated key replaces the base's whole value, and `null` takes it away.
+/// `base: ../other.yaml` names a recipe by its path from this one's folder; it may have a base itself. Its top-level
+/// keys count where this recipe does not state them; a stated key replaces the base's whole value, and `null` takes it
+/// away. Paths in the base start from the base's own folder.
 struct RecipeNodes {
   /// The name of the key.
   static let baseKey = "base"
 
   /// Every top-level key but `base`, the recipe's own first.
   var root: Node
-  /// The file names of the bases, by the top-level keys that were taken from them.
-  let origins: [String: String]
+  /// The files of the bases, by the top-level keys that were taken from them.
+  let origins: [String: URL]
 
   /// Reads a recipe's text, and the files of its bases.
   ///
   /// - Parameters:
   ///   - file: The recipe's path, or what errors call it.
-  ///   - folder: Where the recipe is.
-  ///   - dependents: The names of the recipes that led here, the first one first; empty for the recipe itself.
-  init(_ yaml: String, file: String, folder: URL, dependents: [String] = []) throws(RecipeError) {
-    let name = (file as NSString).lastPathComponent
-    let origin = dependents.isEmpty ? nil : name
-    guard let mapping = try Self.compose(yaml, origin: origin)?.mapping else { throw .notAMapping(file: file) }
+  ///   - folder: Where the recipe is, links resolved.
+  ///   - dependents: The recipes that led here, the first one first; empty for the recipe itself.
+  init(_ yaml: String, file: String, folder: URL, dependents: [URL] = []) throws(RecipeError) {
+    let place = folder.appending(path: (file as NSString).lastPathComponent)
+    let origin = dependents.isEmpty ? nil : place
+    guard let mapping = try Self.compose(yaml, origin: origin?.lastPathComponent)?.mapping else {
+      throw .notAMapping(file: file)
+    }
     let own = mapping.map { ($0.key, $0.value) }.filter { $0.0.scalar?.string != Self.baseKey }
     let ownKeys = own.compactMap { $0.0.scalar?.string }
 
-    let location = RecipeLocation(folder: folder, key: "", place: .file, file: origin)
-    let chain = dependents + [name]
+    let location = RecipeLocation(folder: folder, key: "", place: .file, file: origin?.lastPathComponent)
+    let chain = dependents + [place]
     let base = try Self.base(of: RecipeReader(mapping: mapping, location: location), chain: chain)
     // What the stated keys win over counts as stated too.
     let replaced = Set(ownKeys + ownKeys.compactMap { RecipeOverride.winners[$0] })
@@ -40,16 +43,18 @@ struct RecipeNodes {
   }
 
   /// The recipe that the key `base` names, if it is stated.
-  private static func base(of reader: RecipeReader, chain: [String]) throws(RecipeError) -> RecipeNodes? {
+  private static func base(of reader: RecipeReader, chain: [URL]) throws(RecipeError) -> RecipeNodes? {
     guard let (node, location) = reader.entry(baseKey) else { return nil }
-    let name = try String.read(node, at: location)
-    guard !name.isEmpty, !name.contains("/"), name != "..", name != "." else {
+    let path = try String.read(node, at: location)
+    guard !path.isEmpty else {
       throw .outOfRange(
         key: baseKey, location.place, found: RecipeYAML.line(node),
-        requirement: "the name of a recipe in the same folder, where its paths mean the same")
+        requirement: "the path of a recipe, from this one's folder")
     }
-    guard !chain.contains(name) else { throw .circularBase(chain + [name]) }
-    let file = location.folder.appending(path: name)
+    let stated = path.hasPrefix("/") ? URL(filePath: path) : location.folder.appending(path: path)
+    let folder = stated.deletingLastPathComponent().resolvingSymlinksInPath()
+    let file = folder.appending(path: stated.lastPathComponent)
+    guard !chain.contains(file) else { throw .circularBase((chain + [file]).map(\.lastPathComponent)) }
     let text: String
     do {
       text = try Recipe.text(of: file)
@@ -57,7 +62,7 @@ struct RecipeNodes {
       guard case .unreadable(let path, let reason) = error else { throw error }
       throw .unreadable(file: path, reason: "\(reason); `\(baseKey)` names it (\(location.place))")
     }
-    return try RecipeNodes(text, file: file.path, folder: location.folder, dependents: chain)
+    return try RecipeNodes(text, file: file.path, folder: folder, dependents: chain)
   }
 
   /// The nodes of a YAML text; nil for an empty one.

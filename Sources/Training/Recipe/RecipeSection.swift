@@ -1,3 +1,4 @@
+import Foundation
 import Yams
 
 /// A mapping of a recipe: a table of fields that reads it, checks it and writes it.
@@ -56,6 +57,9 @@ struct RecipeReader {
 
   /// Where `key` is stated, or else where the section is.
   func place(of key: String) -> RecipePlace { entry(key)?.location.place ?? location.place }
+
+  /// Where a relative path under `key` starts from.
+  func folder(of key: String) -> URL { entry(key)?.location.folder ?? location.folder }
 
   /// Refuses keys that are not in `known`.
   func checkKeys(_ known: [String]) throws(RecipeError) {

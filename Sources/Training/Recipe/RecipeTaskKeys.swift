@@ -118,7 +118,7 @@ extension URL: RecipeValue {
 }
 
 /// `mixing` as a recipe spells it.
-private struct MixingSection: RecipeSection {
+struct MixingSection: RecipeSection {
   enum Strategy: String, RecipeChoice {
     case proportional, uniform, temperature
   }

@@ -37,7 +37,7 @@ let package = Package(
       resources: [.copy("Resources/tiny")]),
     .executableTarget(
       name: "polyad",
-      dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: ["JSON", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .target(

@@ -92,7 +92,8 @@ public final class FrozenMatrix {
 
   private func requireRows(of y: Matrix, _ indices: [Int32]) {
     precondition(
-      indices.count == y.rows && y.columns == columns && y.isContiguous, "\(indices.count) rows of \(columns) into \(y.shape)")
+      indices.count == y.rows && y.columns == columns && y.isContiguous,
+      "\(indices.count) rows of \(columns) into \(y.shape)")
   }
 }
 

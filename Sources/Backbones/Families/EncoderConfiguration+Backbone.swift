@@ -116,7 +116,8 @@ extension EncoderConfiguration: BackboneConfiguration {
     }
     let pooler = hasPooler ? linear(prefix + "pooler.dense") : nil
     let names = kind.tokenHeadNames
-    let tokenHead = hasTokenHead
+    let tokenHead =
+      hasTokenHead
       ? MaskedLanguageModelHead(
         transform: linear(names.transform), activation: activation, norm: norm(names.norm),
         projection: LanguageModelHead(

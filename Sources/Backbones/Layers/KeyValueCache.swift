@@ -81,6 +81,8 @@ public final class KeyValueCache {
 
   /// Counts new positions, once every layer has written them: each example's rows in its slot.
   func advance(_ slots: [Int], by rows: Rows) {
-    for (place, segment) in rows.segments.enumerated() { lengths[slots[segment.example]] += rows.range(of: place).count }
+    for (place, segment) in rows.segments.enumerated() {
+      lengths[slots[segment.example]] += rows.range(of: place).count
+    }
   }
 }

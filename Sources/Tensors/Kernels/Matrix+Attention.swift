@@ -103,7 +103,8 @@ extension Matrix {
   public func rotatePairs(headWidth: Int, positions: [Int32], cosines: Matrix, sines: Matrix, isBack: Bool) {
     precondition(positions.count == rows, "\(positions.count) positions of \(rows) rows")
     cosines.requireShape(sines)
-    precondition(cosines.columns * 2 == headWidth && cosines.isContiguous, "angles \(cosines.shape), heads \(headWidth)")
+    precondition(
+      cosines.columns * 2 == headWidth && cosines.isContiguous, "angles \(cosines.shape) of heads \(headWidth) wide")
     ck_rotate(
       rows, columns / headWidth, headWidth, positions, cosines.base, sines.base, isBack ? -1 : 1, base, stride)
   }

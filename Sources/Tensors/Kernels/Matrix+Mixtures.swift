@@ -37,10 +37,11 @@ public struct ExpertGates {
   private var step: Int { sharesInput ? 0 : adapterRank }
 
   private func requireShapes(_ h: Matrix, _ z: Matrix, _ gates: Matrix) {
-    precondition(
-      h.columns == expertCount * adapterRank && h.isContiguous && z.columns >= (sharesInput ? 1 : expertCount) * adapterRank
-        && gates.columns == adapterRank / block * expertCount && z.rows == h.rows && gates.rows == h.rows,
-      "\(z.shape) and gates \(gates.shape) into \(h.shape)")
+    let fits =
+      h.columns == expertCount * adapterRank && h.isContiguous
+      && z.columns == (sharesInput ? 1 : expertCount) * adapterRank
+      && gates.columns == adapterRank / block * expertCount && z.rows == h.rows && gates.rows == h.rows
+    precondition(fits, "\(z.shape) and gates \(gates.shape) into \(h.shape)")
   }
 }
 
@@ -56,7 +57,8 @@ extension Matrix {
   /// Adds to the chosen experts' of this stack the parts of `packed`, (outputs, experts r).
   public func addSideBySide(_ experts: [Int32], _ packed: Matrix, adapterRank: Int) {
     precondition(
-      packed.columns == experts.count * adapterRank && packed.isContiguous, "\(experts.count) experts in \(packed.shape)")
+      packed.columns == experts.count * adapterRank && packed.isContiguous,
+      "\(experts.count) experts in \(packed.shape)")
     ck_add_packed_experts(experts.count, experts, packed.rows, adapterRank, packed.base, elements.baseAddress!)
   }
 

@@ -62,6 +62,7 @@ let package = Package(
         "Adapters", "Backbones", "Checkpoints", "JSON", "MessagePassing", "ModelTestSupport", "Tasks", "Tensors",
         "Training", "TestSupport",
       ]),
+    .testTarget(name: "PagesTests", dependencies: ["TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["Checkpoints", "polyad", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]

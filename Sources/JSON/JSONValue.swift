@@ -1,5 +1,5 @@
-/// A JSON value. It keeps what Foundation's readers drop and tokenizer files rely on: keys that differ only by canonical
-/// equivalence ("é" in one scalar or in two), and the order of an object's members.
+/// A JSON value. It keeps what Foundation's readers drop and tokenizer files rely on: keys that differ only by
+/// canonical equivalence ("é" in one scalar or in two), and the order of an object's members.
 public enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)

@@ -75,5 +75,7 @@ public enum GeneratedTasks {
   }
 
   /// A set's own random numbers: FNV-1a of its name and split.
-  private static func seed(_ name: String, _ split: DataSplit) -> UInt64 { FNV1a.hash("\(name)/\(split.rawValue)".utf8) }
+  private static func seed(_ name: String, _ split: DataSplit) -> UInt64 {
+    FNV1a.hash("\(name)/\(split.rawValue)".utf8)
+  }
 }

@@ -49,19 +49,20 @@ struct VectorComposition {
   ///
   /// - Throws: ``ArithmeticError``, or an error of an adapter's tensors.
   func compose() throws -> (tensors: [SavedTensor], maps: [MapReport]) {
+    let neutral = neutral, weights = request.terms.map(\.weight)
     var tensors: [SavedTensor] = [], maps: [MapReport] = []
     for (place, site) in request.first.adapter.sites.enumerated() {
       let vectors = try request.terms.map { try $0.adapter.sites[place].tensor("ia3_l", shape: [nil, nil]) }
       for (term, vector) in zip(request.terms, vectors) where vector.shape != vectors[0].shape {
         if (vector.shape.first == 1) != (vectors[0].shape.first == 1) {
           throw ArithmeticError.differentOptions(
-            key: "feedforward_modules",
+            key: AdapterKey.feedforwardModules.name,
             .init(request.first, Self.scaled(vectors[0], at: site), term, Self.scaled(vector, at: site)))
         }
         throw ArithmeticError.differentShapes(
           path: site.path, .init(request.first, "a vector \(vectors[0].shape)", term, "a vector \(vector.shape)"))
       }
-      let terms = vectors.map { $0.values.map(Double.init) }, weights = request.terms.map(\.weight)
+      let terms = vectors.map { $0.values.map(Double.init) }
       let values = weightedSum(terms.map { $0.map { $0 - neutral } }, weights, from: neutral).map { Float($0) }
       tensors.append(SavedTensor(name: vectors[0].name, shape: vectors[0].shape, values: values))
       let error = DistanceFromSum.relative(values.map(Double.init), terms, weights)

@@ -5,7 +5,6 @@ import Testing
 import Training
 
 @Test(
-  .enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)),
   arguments: [
     "lora", "ia3", "task-lora", "molora", "molora-sd", "mode", "mode-block", "c-poly", "c-poly-raw",
   ])

@@ -5,7 +5,7 @@ import Testing
 import Training
 
 @Test(
-  .enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)), arguments: ["bert", "roberta"],
+  arguments: ["bert", "roberta"],
   [
     "lora", "ia3", "dora", "poly", "mhr", "task-lora", "molora", "molora-sd", "mode", "mode-block", "c-poly",
     "c-poly-raw",

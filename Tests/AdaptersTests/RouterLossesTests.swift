@@ -68,7 +68,7 @@ struct RouterLossesTests {
     for (path, router) in pair.model.tokenRouters {
       router.losses = RouterLosses.AtRouter(
         losses, chosen: counts.chosen[path]!, tokenCount: counts.tokens[path]!, labelCount: labelCount,
-        blocks: shape.blocks, expertCount: shape.experts)
+        expertCount: shape.experts)
     }
     let disagreements = slopeDisagreements(pair.model, pair.reference, sequences, sampleCount: 4)
     #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
@@ -109,7 +109,7 @@ struct RouterLossesTests {
 
   @Test func noTokensAndNoLossAddNothing() {
     let router = RouterLosses.AtRouter(
-      RouterLosses(balance: 1, z: 1), chosen: [0, 0], tokenCount: 0, labelCount: 0, blocks: 1, expertCount: 2)
+      RouterLosses(balance: 1, z: 1), chosen: [0, 0], tokenCount: 0, labelCount: 0, expertCount: 2)
     let memory = Workspace(minimumChunk: 64)
     let gradient = memory.matrix(1, 2), gates = memory.matrix(1, 2), logSumExp = memory.matrix(1, 1)
     gradient.fill(3)

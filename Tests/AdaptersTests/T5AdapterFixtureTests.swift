@@ -5,7 +5,7 @@ import Testing
 import Training
 
 @Test(
-  .enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)), arguments: ["t5", "flan-t5"],
+  arguments: ["t5", "flan-t5"],
   [
     "lora", "ia3", "dora", "poly", "mhr", "task-lora", "molora", "molora-sd", "mode", "mode-block", "c-poly",
     "c-poly-raw",

@@ -5,7 +5,6 @@ import TestSupport
 import Testing
 import Training
 
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct DecoderFixtureTests {
   @Test(arguments: ["llama", "gemma"]) func theWholeDecoderTrainsAsHuggingFaceDoes(family: String) throws {
     let fixture = try Fixture(family)

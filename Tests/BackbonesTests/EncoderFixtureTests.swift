@@ -4,7 +4,6 @@ import ModelTestSupport
 import TestSupport
 import Testing
 
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct EncoderFixtureTests {
   @Test(arguments: ["bert", "roberta"]) func theWholeModelTrainsAsHuggingFaceDoes(family: String) throws {
     let fixture = try Fixture(family)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Training
 
-@Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+@Test
 func theWholeModelTrainsAsHuggingFaceDoes() throws {
   let fixture = try Fixture("gpt2")
   let model = try AdapterModel(AdapterConfiguration(peftType: .full), backbone: fixture.backbone(), seed: 0)
@@ -13,7 +13,7 @@ func theWholeModelTrainsAsHuggingFaceDoes() throws {
   #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
 }
 
-@Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+@Test
 func greedyContinuationsAreHuggingFaces() throws {
   let fixture = try Fixture("gpt2")
   let generator = Generator(AdapterModel(bare: try fixture.backbone()))

@@ -5,7 +5,6 @@ import TestSupport
 import Testing
 import Training
 
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct T5FixtureTests {
   @Test(arguments: ["t5", "flan-t5"]) func theWholeModelTrainsAsHuggingFaceDoes(family: String) throws {
     let fixture = try Fixture(family)

@@ -4,11 +4,11 @@ import Testing
 
 @testable import Checkpoints
 
-@Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+@Test
 func everyGPT2FixtureFileOpensAndSurvivesARoundTrip() throws {
-  let root = SharedFolder.fixture("backbones/gpt2")
+  let root = try Fixtures.url("backbones/gpt2")
   let paths = try FileSystem.filesBelow(root).filter { $0.hasSuffix(".safetensors") }
-  #expect(paths.contains("model.safetensors") && paths.contains("expected.safetensors") && paths.count > 10)
+  #expect(paths.contains("model.safetensors") && paths.contains("adapters/lora/expected.safetensors"))
   try withTemporaryFolder { folder in
     for path in paths {
       let file = try SafetensorsFile(root.appending(path: path))
@@ -22,9 +22,9 @@ func everyGPT2FixtureFileOpensAndSurvivesARoundTrip() throws {
   }
 }
 
-@Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+@Test
 func theGPT2FixtureIsAModelFolder() throws {
-  let model = try ModelFolder.resolve("backbones/gpt2", relativeTo: SharedFolder.fixture(""))
+  let model = try ModelFolder.resolve("backbones/gpt2", relativeTo: Fixtures.root)
   #expect(model.modelType == "gpt2")
   let weights = try model.weights()
   let info = try weights.require("transformer.h.0.attn.c_attn.weight", shape: [48, 144])

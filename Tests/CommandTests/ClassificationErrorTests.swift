@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 /// What is refused of tasks that are classified: one line each, and the right exit code.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ClassificationErrorTests {
   private static func task(_ keys: String) -> String {
     """

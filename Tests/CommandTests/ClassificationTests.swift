@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 /// Texts, pairs of texts and numbers, classified by the model's own head and by heads of single tasks.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ClassificationTests {
   private struct Prediction: Decodable {
     let task, prediction: String

@@ -4,9 +4,14 @@ import TestSupport
 
 /// The GPT-2 fixture as the commands meet it.
 enum CommandFixture {
-  static let model = SharedFolder.fixture("backbones/gpt2")
+  static let model = Fixtures.root.appending(path: "backbones/gpt2")
 
-  static func adapter(_ name: String) -> URL { model.appending(path: "adapters/\(name)") }
+  static func adapter(_ name: String) throws -> URL { try Fixtures.url("backbones/gpt2/adapters/\(name)") }
+
+  /// The golden numbers of an adapter, or of the whole model.
+  static func expected(_ adapter: String?) throws -> URL {
+    try Fixtures.url("backbones/gpt2/\(adapter.map { "adapters/\($0)/" } ?? "")expected.safetensors")
+  }
 
   struct Generated: Decodable {
     let promptIds: [Int]

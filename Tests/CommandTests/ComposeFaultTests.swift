@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 /// What `polyad compose` refuses: an exit code, a line that says why, and nothing written.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ComposeFaultTests {
   private struct Fault {
     let arguments: [String]
@@ -15,11 +14,11 @@ struct ComposeFaultTests {
     }
   }
 
-  private static func path(_ name: String) -> String { SharedFolder.fixture("arithmetic/\(name)").path }
+  private static func path(_ name: String) -> String { Fixtures.root.appending(path: "arithmetic/\(name)").path }
   private static let one = path("lora/inputs/one"), two = path("lora/inputs/two"), wide = path("lora/inputs/wide")
   private static let vectors = path("ia3/inputs/one")
-  private static let dora = SharedFolder.fixture("backbones/llama/adapters/dora").path
-  private static let poly = SharedFolder.fixture("backbones/llama/adapters/poly").path
+  private static let dora = Fixtures.root.appending(path: "backbones/llama/adapters/dora").path
+  private static let poly = Fixtures.root.appending(path: "backbones/llama/adapters/poly").path
 
   private static let faults: [Fault] = [
     Fault(2, "compose needs adapters: give --adapter DIR, or NAME=DIR"),

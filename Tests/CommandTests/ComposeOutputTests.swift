@@ -3,9 +3,8 @@ import TestSupport
 import Testing
 
 /// Where `polyad compose` may write.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ComposeOutputTests {
-  private static let one = SharedFolder.fixture("arithmetic/lora/inputs/one").path
+  private static let one = Fixtures.root.appending(path: "arithmetic/lora/inputs/one").path
 
   private func compose(
     _ expression: String, adapter: String = one, to output: String, _ options: [String] = [], in folder: URL

@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 /// `polyad compose`, most of all `--search`, over adapters with classification heads.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ComposeSearchHeadTests {
   private static func task(_ name: String) -> String {
     "{name: \(name), format: jsonl, train: \(name).jsonl, test: \(name).jsonl, source: \"{text}\", "

@@ -4,7 +4,6 @@ import TestSupport
 import Testing
 
 /// `polyad compose`.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ComposeTests {
   private struct Report: Decodable {
     struct Map: Decodable {
@@ -30,7 +29,7 @@ struct ComposeTests {
     let output: String
   }
 
-  private func adapter(_ name: String) -> String { SharedFolder.fixture("arithmetic/\(name)").path }
+  private func adapter(_ name: String) -> String { Fixtures.root.appending(path: "arithmetic/\(name)").path }
   private var one: String { adapter("lora/inputs/one") }
   private var two: String { adapter("lora/inputs/two") }
   private var wide: String { adapter("lora/inputs/wide") }
@@ -137,7 +136,7 @@ struct ComposeTests {
 
   @Test func aComposedAdapterScoresAsItsOnlyInput() throws {
     try withTemporaryFolder { folder in
-      let model = SharedFolder.fixture("backbones/llama"), adapter = model.appending(path: "adapters/lora").path
+      let model = try Fixtures.url("backbones/llama"), adapter = try Fixtures.url("backbones/llama/adapters/lora").path
       let batch = try JSONSerialization.jsonObject(with: Data(contentsOf: model.appending(path: "batch.json")))
       let lines = try ((batch as? [String: Any])?["batch"] as? [Any] ?? []).map { try CommandFixture.text(of: $0) }
       let input = try CommandFixture.write(lines.joined(separator: "\n") + "\n", "batch.jsonl", in: folder)

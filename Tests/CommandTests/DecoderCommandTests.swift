@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 /// Models of Llama's kind through the commands, against Hugging Face's golden numbers.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct DecoderCommandTests {
   @Test(arguments: ["llama", "gemma"], [nil, "lora", "c-poly", "poly", "dora"])
   func lossesAndLogitsAgreeWithHuggingFace(family: String, adapter: String?) throws {

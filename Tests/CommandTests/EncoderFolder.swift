@@ -3,15 +3,16 @@ import TestSupport
 
 /// A train folder whose model is the fixture of an encoder, with its tokenizer.
 enum EncoderFolder {
-  static func fixture(_ family: String) -> URL { SharedFolder.fixture("backbones/\(family)") }
+  static func fixture(_ family: String) throws -> URL { try Fixtures.url("backbones/\(family)") }
 
   /// Runs `body` in a folder with the fixture's model and the fixture's batch, one file a task: `0.jsonl`, ….
   static func with(_ family: String = "bert", _ body: (inout TrainFolder) throws -> Void) throws {
     try TrainFolder.with { folder in
-      let fixture = fixture(family)
+      let fixture = try fixture(family)
       for name in ["config.json", "model.safetensors", "tokenizer.json"] {
         try FileManager.default.removeItem(at: folder.file("model/\(name)"))
-        try FileManager.default.copyItem(at: fixture.appending(path: name), to: folder.file("model/\(name)"))
+        let file = fixture.appending(path: name).resolvingSymlinksInPath()
+        try FileManager.default.copyItem(at: file, to: folder.file("model/\(name)"))
       }
       let json = try JSONSerialization.jsonObject(with: Data(contentsOf: fixture.appending(path: "batch.json")))
       let batch = (json as? [String: Any])?["batch"] as? [[String: Any]] ?? []

@@ -4,7 +4,6 @@ import TestSupport
 import Testing
 
 /// `polyad export`.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ExportTests {
   private struct Report: Decodable {
     struct Task: Decodable, Equatable {
@@ -29,7 +28,7 @@ struct ExportTests {
 
   @Test(arguments: ["task-lora", "c-poly", "c-poly-raw"]) func aTaskScoresAsTheRoutedAdapterDoes(name: String) throws {
     try withTemporaryFolder { folder in
-      let adapter = CommandFixture.adapter(name).path
+      let adapter = try CommandFixture.adapter(name).path
       let input = try CommandFixture.write(CommandFixture.batch().lines, "batch.jsonl", in: folder)
       #expect(try run("--adapter", adapter, "--task", "1", "--output", "one", in: folder).exitCode == 0)
       func logits(_ adapter: String, _ file: String) throws -> SafetensorsFile {

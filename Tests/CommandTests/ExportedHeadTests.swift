@@ -4,7 +4,6 @@ import TestSupport
 import Testing
 
 /// Classification heads of single tasks through `export`, and exports through the other commands.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ExportedHeadTests {
   /// A folder with the model, the same without its head as `bare`, and an adapter with a head for each task.
   private func withHeads(_ family: String, _ type: String, _ body: (FamilyFolder) throws -> Void) throws {

@@ -28,13 +28,13 @@ struct FamilyFolder {
   ///
   /// - Parameter hasTokenizer: Whether the model's folder has one.
   static func with(_ family: String, hasTokenizer: Bool = false, _ body: (FamilyFolder) throws -> Void) throws {
-    let fixture = SharedFolder.fixture("backbones/\(family)")
+    let fixture = try Fixtures.url("backbones/\(family)")
     try withTemporaryFolder { url in
       let folder = url.resolvingSymlinksInPath(), model = folder.appending(path: "model")
       try FileManager.default.createDirectory(at: model, withIntermediateDirectories: true)
       let tokenizer = hasTokenizer ? ["tokenizer.json", "tokenizer_config.json"] : []
       for name in ["config.json", "generation_config.json", "model.safetensors"] + tokenizer {
-        let file = fixture.appending(path: name)
+        let file = fixture.appending(path: name).resolvingSymlinksInPath()
         guard FileManager.default.fileExists(atPath: file.path) else { continue }
         try FileManager.default.copyItem(at: file, to: model.appending(path: name))
       }
@@ -60,8 +60,10 @@ struct FamilyFolder {
 
   // MARK: Golden numbers
 
-  /// Where a folder of golden numbers is: an adapter's, or the model's own.
-  func golden(_ adapter: String?) -> URL { adapter.map { fixture.appending(path: "adapters/\($0)") } ?? fixture }
+  /// The folder of an adapter, or of the model.
+  func golden(_ adapter: String?) throws -> URL {
+    try Fixtures.require(adapter.map { fixture.appending(path: "adapters/\($0)") } ?? fixture)
+  }
 
   /// Compares what `score` says of the batch with the golden numbers.
   ///
@@ -71,10 +73,10 @@ struct FamilyFolder {
   func expectGoldenScores(_ adapter: String?, ranks: Int = 1, tolerance: Float) throws {
     let outcome = try run(
       ["score", "--model", "model", "--input", "batch.jsonl", "--logits", "logits.safetensors"]
-        + (adapter == nil ? [] : ["--adapter", golden(adapter).path]), ranks: ranks)
+        + (adapter == nil ? [] : ["--adapter", try golden(adapter).path]), ranks: ranks)
     let scores = try CommandFixture.decode(Score.self, lines: outcome.standardOutput)
     let mean = scores.reduce(0) { $0 + $1.loss_sum } / Double(scores.reduce(0) { $0 + $1.label_count })
-    let expected = try SafetensorsFile(golden(adapter).appending(path: "expected.safetensors"))
+    let expected = try SafetensorsFile(Fixtures.require(golden(adapter).appending(path: "expected.safetensors")))
     let loss = Double(try expected.array("loss")[0])
     #expect(abs(mean - loss) <= 1e-5 * loss)
     let logits = try SafetensorsFile(file("logits.safetensors"))
@@ -91,7 +93,7 @@ struct FamilyFolder {
   func expectGoldenSteps(_ adapter: String?, ranks: Int, tolerance: Double) throws {
     _ = try train(
       """
-      adapter: {\(adapter == nil ? "peft_type: FULL" : "init_from: \(golden(adapter).path)")}
+      adapter: {\(adapter == nil ? "peft_type: FULL" : "init_from: \(try golden(adapter).path)")}
       train_batch_size: 6
       max_steps: 3
       lr_scheduler_type: constant
@@ -99,10 +101,10 @@ struct FamilyFolder {
       max_grad_norm: 0
       \(["c-poly", "poly"].contains(adapter) ? "router_noise: false" : "")
       """, as: "run", ranks: ranks)
-    let expected = try TensorFile(golden(adapter).appending(path: "expected.safetensors")).tensors
+    let expected = try TensorFile(Fixtures.require(golden(adapter).appending(path: "expected.safetensors"))).tensors
     let found = try TensorFile(weights(of: "run")).tensors
     let names = expected.keys.filter { $0.hasPrefix("after3.") }
-    #expect(found.count == names.count)
+    #expect(Fixtures.isWhole ? found.count == names.count : found.count <= 8 * names.count)
     for name in names {
       let got = try #require(found[String(name.dropFirst(7))])
       #expect(TensorFile.distance(got.values[...], expected[name]!.values[...]) < tolerance, "\(name)")

@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 /// Models whose files hold 16-bit numbers.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct HalfPrecisionModelTests {
   /// A model's numbers as a file of 16-bit numbers, but for vectors, which stay as they are; and the same numbers, so
   /// rounded, in a file of 32-bit ones.

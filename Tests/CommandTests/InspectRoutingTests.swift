@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 /// What `polyad inspect` shows of an adapter's parameters and routing.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct InspectRoutingTests {
   private struct Report: Decodable {
     struct Formula: Decodable {
@@ -111,7 +110,7 @@ struct InspectRoutingTests {
 
   @Test func tasksWithNothingToChooseHaveNoTable() throws {
     try withTemporaryFolder { folder in
-      let file = CommandFixture.adapter("task-lora").path
+      let file = try CommandFixture.adapter("task-lora").path
       let text = try PolyadProcess.run(["inspect", file], in: folder).standardOutput
       #expect(text.contains("Routed by task: each of the 3 tasks uses its own LoRA alone.\n"))
     }
@@ -161,7 +160,7 @@ struct InspectRoutingTests {
         #expect(outcome.exitCode == 2 && outcome.messages.count == 1)
         #expect(outcome.messages.first?.hasPrefix("polyad: " + text) == true, "\(outcome.messages)")
       }
-      let (lora, mode) = (CommandFixture.adapter("lora").path, CommandFixture.adapter("mode").path)
+      let (lora, mode) = (try CommandFixture.adapter("lora").path, try CommandFixture.adapter("mode").path)
       let model = CommandFixture.model.path
       try check(
         "--data measures token routers, but \(lora) holds an adapter of peft_type LORA: leave --data out", lora,

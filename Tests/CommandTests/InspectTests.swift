@@ -2,7 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct InspectTests {
   private struct Report: Decodable {
     struct Group: Decodable {
@@ -37,8 +36,9 @@ struct InspectTests {
       let lora = try inspect(CommandFixture.adapter("lora").path, in: folder).report
       #expect(lora.kind == "adapter" && lora.peft_type == "LORA" && lora.scale == 2 && lora.parameters == 1536)
       #expect(lora.tensors.map(\.parameters) == [384, 1152])
-      let table = try PolyadProcess.run(["inspect", CommandFixture.adapter("ia3").path], in: folder).standardOutput
-      #expect(table.contains("feedforward_modules      mlp.c_proj\n"))
+      let vectors = try Fixtures.url("backbones/llama/adapters/ia3").path
+      let table = try PolyadProcess.run(["inspect", vectors], in: folder).standardOutput
+      #expect(table.contains("feedforward_modules      down_proj\n"))
     }
   }
 

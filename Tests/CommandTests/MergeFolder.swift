@@ -47,16 +47,17 @@ struct MergeFolder {
 
   let url: URL
 
-  static func model(_ family: String) -> URL { SharedFolder.fixture("backbones/\(family)") }
+  static func model(_ family: String) throws -> URL { try Fixtures.url("backbones/\(family)") }
 
   static func with(_ family: String, _ adapter: String, _ body: (MergeFolder) throws -> Void) throws {
     try withTemporaryFolder { url in
-      let folder = MergeFolder(url: url), source = model(family)
+      let folder = MergeFolder(url: url), source = try model(family)
       try FileManager.default.createDirectory(at: folder.file("model"), withIntermediateDirectories: true)
       for name in ["config.json", "model.safetensors"] {
         try FileManager.default.copyItem(at: source.appending(path: name), to: folder.file("model/\(name)"))
       }
-      try FileManager.default.copyItem(at: source.appending(path: "adapters/\(adapter)"), to: folder.file("adapter"))
+      try FileManager.default.copyItem(
+        at: Fixtures.require(source.appending(path: "adapters/\(adapter)")), to: folder.file("adapter"))
       try body(folder)
     }
   }
@@ -130,6 +131,7 @@ struct MergeFolder {
 
   /// Merges a model and an adapter into `out`, which must go well.
   static func merge(_ model: URL, _ adapter: URL, _ arguments: [String] = [], in folder: URL) throws -> Report {
+    let adapter = try Fixtures.require(adapter)
     let outcome = try PolyadProcess.run(
       ["merge", "--model", model.path, "--adapter", adapter.path, "--output", "out", "--json"] + arguments, in: folder)
     try #require(outcome.exitCode == 0 && outcome.standardError.isEmpty, "\(outcome.standardError)")

@@ -4,9 +4,8 @@ import TestSupport
 import Testing
 
 /// `polyad merge`.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct MergeTests {
-  private func model(_ name: String) -> URL { MergeFolder.model(name) }
+  private func model(_ name: String) throws -> URL { try MergeFolder.model(name) }
 
   private func run(_ arguments: [String], in folder: URL) throws -> PolyadProcess.Outcome {
     try PolyadProcess.run(["merge"] + arguments, in: folder)
@@ -22,9 +21,9 @@ struct MergeTests {
 
   @Test(arguments: ["lora", "ia3", "dora"]) func theWeightsAreThoseOfMergeAndUnload(name: String) throws {
     try withTemporaryFolder { folder in
-      let model = model("llama")
+      let model = try model("llama")
       let report = try MergeFolder.merge(model, model.appending(path: "adapters/\(name)"), in: folder)
-      let expected = try SafetensorsFile(SharedFolder.fixture("arithmetic/merged/llama-\(name).safetensors"))
+      let expected = try SafetensorsFile(Fixtures.url("arithmetic/merged/llama-\(name).safetensors"))
       let merged = try MergeFolder.weights(folder.appending(path: "out")), before = try MergeFolder.weights(model)
       #expect(merged.names == before.names && !expected.names.isEmpty)
       // 32-bit sums elsewhere, of numbers below 1.
@@ -40,7 +39,7 @@ struct MergeTests {
 
   @Test func theFolderIsAModelsWithItsTokenizer() throws {
     try withTemporaryFolder { folder in
-      let model = model("llama"), out = folder.appending(path: "out")
+      let model = try model("llama"), out = folder.appending(path: "out")
       _ = try MergeFolder.merge(model, model.appending(path: "adapters/lora"), in: folder)
       #expect(
         try FileManager.default.contentsOfDirectory(atPath: out.path).sorted() == [
@@ -61,7 +60,7 @@ struct MergeTests {
   }()
 
   @Test(arguments: pairs) func theMergedModelAnswersAsTheAdaptedOne(name: String, adapter: String) throws {
-    let model = model(name), source = model.appending(path: "adapters/\(adapter)")
+    let model = try model(name), source = model.appending(path: "adapters/\(adapter)")
     try withTemporaryFolder { folder in
       let task = ["lora", "ia3", "dora"].contains(adapter) ? [] : ["--task", "1"]
       let probe = try #require(try MergeFolder.merge(model, source, task, in: folder).probe)
@@ -73,7 +72,7 @@ struct MergeTests {
   @Test(arguments: [("F16", 2e-3), ("bf16", 2e-2)])
   func theTypeCanBeChosen(type: String, tolerance: Double) throws {
     try withTemporaryFolder { folder in
-      let model = model("llama")
+      let model = try model("llama")
       let report = try MergeFolder.merge(model, model.appending(path: "adapters/lora"), ["--dtype", type], in: folder)
       #expect(report.dtypes == [type.uppercased()])
       let merged = try MergeFolder.weights(folder.appending(path: "out"))
@@ -87,7 +86,7 @@ struct MergeTests {
 
   @Test func aProbeOfOnesOwnIsUsed() throws {
     try withTemporaryFolder { folder in
-      let model = model("llama")
+      let model = try model("llama")
       let probe = try CommandFixture.write(
         #"{"input_ids": [5, 6, 7], "labels": [5, 6, 7]}"# + "\n", "probe.jsonl", in: folder)
       let report = try MergeFolder.merge(model, model.appending(path: "adapters/lora"), ["--probe", probe], in: folder)
@@ -98,7 +97,7 @@ struct MergeTests {
 
   @Test func theTextTellsTheDifference() throws {
     try withTemporaryFolder { folder in
-      let model = model("llama")
+      let model = try model("llama")
       let outcome = try run(
         ["--model", model.path, "--adapter", model.appending(path: "adapters/lora").path, "--output", "out"],
         in: folder)
@@ -140,7 +139,7 @@ struct MergeTests {
   @Test(arguments: faults.indices) func aFaultIsSaidAndNothingIsWritten(index: Int) throws {
     let (adapter, arguments, exitCode, text) = Self.faults[index]
     try withTemporaryFolder { folder in
-      let model = model("llama")
+      let model = CommandFixture.model
       let outcome = try run(
         ["--model", model.path, "--adapter", model.appending(path: "adapters/\(adapter)").path, "--output", "out"]
           + arguments, in: folder)
@@ -152,7 +151,7 @@ struct MergeTests {
 
   @Test func anUntrainedAdapterOrAFullFolderIsRefused() throws {
     try withTemporaryFolder { folder in
-      let model = model("llama"), adapter = model.appending(path: "adapters/lora")
+      let model = try model("llama"), adapter = model.appending(path: "adapters/lora")
       let zero = try PolyadProcess.run(
         ["compose", "a - a", "--adapter", "a=\(adapter.path)", "--output", "zero"], in: folder)
       #expect(zero.exitCode == 0)

@@ -4,7 +4,6 @@ import TestSupport
 import Testing
 
 /// The numbers that `polyad merge` writes.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct MergedNumbersTests {
   /// W + s B A by the plain loop, in 64 bits. Shapes: W (outputs, inputs), A (r, inputs), B (outputs, r).
   private func folded(_ path: String, scale: Double, of folder: MergeFolder) throws -> [Double] {

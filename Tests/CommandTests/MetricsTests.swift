@@ -14,7 +14,7 @@ struct MetricsTests {
   }
 
   private func cases() throws -> [String: Any] {
-    let data = try Data(contentsOf: SharedFolder.fixture("metrics/cases.json"))
+    let data = try Data(contentsOf: Fixtures.url("metrics/cases.json"))
     return try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
   }
 
@@ -24,7 +24,7 @@ struct MetricsTests {
     for (name, value) in expected { #expect(abs((found[name] ?? .nan) - value) <= 1e-9, "\(name)") }
   }
 
-  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+  @Test
   func textsScoreAsRougeScoreDoes() throws {
     let cases = try cases()
     let lines = try (cases["text"] as? [[String: Any]] ?? []).map {
@@ -36,7 +36,6 @@ struct MetricsTests {
   }
 
   @Test(
-    .enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)),
     arguments: ["classification", "regression"])
   func labelsScoreAsScikitLearnDoes(kind: String) throws {
     for example in try cases()[kind] as? [[String: Any]] ?? [] {

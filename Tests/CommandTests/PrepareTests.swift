@@ -26,7 +26,7 @@ struct PrepareTests {
   }
 
   @Test func promptsAreTkInstructs() throws {
-    let data = try Data(contentsOf: SharedFolder.fixture("prompts/cases.json"))
+    let data = try Data(contentsOf: Fixtures.url("prompts/cases.json"))
     let tests = SharedFolder.url.appending(path: "data/super-natural-instructions/test")
     let prompts = try JSONDecoder().decode([Prompt].self, from: data).filter {
       FileManager.default.fileExists(atPath: tests.appending(path: "\($0.task).json").path)

@@ -36,7 +36,7 @@ struct RankClassificationTests {
         (0..<11).map { ["text": String(repeating: "word \($0) ", count: 1 + $0), "answer": Self.labels[$0 % 3]] },
         to: "say.jsonl")
       if t5 {
-        let fixture = SharedFolder.fixture("backbones/t5")
+        let fixture = try Fixtures.url("backbones/t5")
         for name in ["config.json", "model.safetensors"] {
           try FileManager.default.removeItem(at: folder.file("model/\(name)"))
           try FileManager.default.copyItem(at: fixture.appending(path: name), to: folder.file("model/\(name)"))
@@ -106,7 +106,7 @@ struct RankClassificationTests {
     try with { try check($0, promptRoom: 48 - 12) }
   }
 
-  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+  @Test
   func anEncoderDecodersLabelsAreScoredAsTargets() throws {
     try with(t5: true) { try check($0, promptRoom: 48) }
   }

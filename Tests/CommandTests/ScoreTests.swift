@@ -3,7 +3,6 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ScoreTests {
   private struct Line: Decodable, Equatable {
     let lossSum: Double
@@ -24,15 +23,14 @@ struct ScoreTests {
     try withTemporaryFolder { folder in
       let input = try CommandFixture.write(CommandFixture.batch().lines, "batch.jsonl", in: folder)
       let logits = folder.appending(path: "logits.safetensors")
-      let source = adapter.map(CommandFixture.adapter)
+      let source = try adapter.map(CommandFixture.adapter), golden = try CommandFixture.expected(adapter)
       let outcome = try PolyadProcess.run(
         ["score", "--model", CommandFixture.model.path, "--input", input, "--logits", logits.path]
           + (source.map { ["--adapter", $0.path] } ?? []), ranks: ranks, in: folder)
       #expect(outcome.exitCode == 0 && outcome.messages.isEmpty)
       let lines = try CommandFixture.decode(Line.self, lines: outcome.standardOutput)
       #expect(lines.count == 6)
-      let file = (source ?? CommandFixture.model).appending(path: "expected.safetensors")
-      let expected = try SafetensorsFile(file)
+      let expected = try SafetensorsFile(golden)
       let mean = lines.reduce(0) { $0 + $1.lossSum } / Double(lines.reduce(0) { $0 + $1.labelCount })
       let loss = Double(try expected.array("loss")[0])
       // fp32 against float64: 1e-5 relative, as the fixtures' README says.

@@ -3,7 +3,6 @@ import TestSupport
 import Testing
 
 /// Encoder-decoder models through the commands, against Hugging Face's golden numbers.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct T5CommandTests {
   @Test(arguments: ["t5", "flan-t5"], [nil, "lora", "ia3", "mode", "c-poly", "poly", "dora"])
   func lossesAndLogitsAgreeWithHuggingFace(family: String, adapter: String?) throws {

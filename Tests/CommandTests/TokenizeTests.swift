@@ -2,7 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct TokenizeTests {
   private struct Case: Decodable {
     let text: String
@@ -22,7 +21,7 @@ struct TokenizeTests {
       "unigram-t5", "wordpiece-bert",
     ], [true, false])
   func idsAndTextAreHuggingFaces(kind: String, addsSpecialTokens: Bool) throws {
-    let tokenizer = SharedFolder.fixture("tokenizers/\(kind)")
+    let tokenizer = try Fixtures.url("tokenizers/\(kind)")
     let data = try Data(contentsOf: tokenizer.appending(path: "cases.json"))
     let cases = try JSONDecoder().decode([Case].self, from: data)
     let input = try cases.map { try CommandFixture.text(of: ["text": $0.text]) }.joined(separator: "\n") + "\n"

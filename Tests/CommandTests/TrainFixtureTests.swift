@@ -3,9 +3,8 @@ import TestSupport
 import Testing
 
 /// Three AdamW steps through the command, against the golden numbers of Hugging Face and PEFT.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct TrainFixtureTests {
-  static let backbone = SharedFolder.fixture("backbones/gpt2")
+  static let backbone = CommandFixture.model
 
   @Test(arguments: [
     ("FULL", 1), ("lora", 1), ("ia3", 1), ("lora", 3), ("task-lora", 1), ("molora", 2), ("molora-sd", 1), ("mode", 3),
@@ -16,7 +15,8 @@ struct TrainFixtureTests {
       let folder = url.resolvingSymlinksInPath()
       let tasks = try writeTasks(in: folder)
       let isFull = method == "FULL"
-      let source = isFull ? Self.backbone : Self.backbone.appending(path: "adapters/\(method)")
+      let source = isFull ? Self.backbone : try CommandFixture.adapter(method)
+      let golden = try CommandFixture.expected(isFull ? nil : method)
       let recipe = """
         model_name_or_path: \(Self.backbone.path)
         output_dir: run
@@ -37,7 +37,7 @@ struct TrainFixtureTests {
       let outcome = try PolyadProcess.run(["train", "recipe.yaml"], ranks: ranks, in: folder)
       try #require(outcome.exitCode == 0, "\(outcome.standardError)")
 
-      let expected = try TensorFile(source.appending(path: "expected.safetensors")).tensors
+      let expected = try TensorFile(golden).tensors
       let name = isFull ? "model.safetensors" : "adapter_model.safetensors"
       try expectAfterThreeSteps(try TensorFile(folder.appending(path: "run/\(name)")).tensors, expected)
       let metrics = try String(contentsOf: folder.appending(path: "run/metrics.jsonl"), encoding: .utf8)
@@ -67,7 +67,7 @@ struct TrainFixtureTests {
     _ found: [String: TensorFile.Tensor], _ expected: [String: TensorFile.Tensor]
   ) throws {
     let names = expected.keys.filter { $0.hasPrefix("after3.") }
-    #expect(found.count == names.count)
+    #expect(Fixtures.isWhole ? found.count == names.count : found.count <= 8 * names.count)
     for name in names {
       let want = expected[name]!.values[...], got = try #require(found[String(name.dropFirst(7))]).values[...]
       guard name.hasSuffix("c_attn.bias") else {

@@ -18,7 +18,7 @@ struct TrainInstructionTests {
       }
       // Longer prompts than the small model has positions are cut.
       let recipe = """
-        model_name_or_path: \(SharedFolder.fixture("backbones/gpt2").path)
+        model_name_or_path: \(CommandFixture.model.path)
         output_dir: run
         adapter: {peft_type: LORA, r: 4, target_modules: [c_attn]}
         tasks:

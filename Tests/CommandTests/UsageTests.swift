@@ -36,7 +36,7 @@ struct UsageTests {
     }
   }
 
-  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+  @Test
   func missingAdaptersAreCodeFourAndMissingInputCodeThree() throws {
     let model = CommandFixture.model.path
     let none = try run(["score", "--model", model, "--adapter", "./none", "--input", "x"])
@@ -60,7 +60,7 @@ struct UsageTests {
     #expect(input.messages.count == 1 && input.messages[0].contains("x.jsonl cannot be read: there is no such file"))
   }
 
-  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+  @Test
   func aFileMissingFromAnAdapterIsCodeFour() throws {
     try withTemporaryFolder { folder in
       let name = "adapter_config.json"

@@ -55,7 +55,7 @@ func instructionPromptsAreThoseOfTkInstruct() throws {
     let references: [String]
   }
   let cases = try JSONDecoder().decode(
-    [PromptCase].self, from: Data(contentsOf: SharedFolder.fixture("prompts/cases.json")))
+    [PromptCase].self, from: Data(contentsOf: Fixtures.url("prompts/cases.json")))
   let folder = SharedFolder.url.appending(path: "data/super-natural-instructions/test")
   var checked = 0
   for item in cases {

@@ -39,11 +39,11 @@ struct MetricCases: Decodable {
   let regression: [Regression]
 
   static func read() throws -> MetricCases {
-    try JSONDecoder().decode(MetricCases.self, from: Data(contentsOf: SharedFolder.fixture("metrics/cases.json")))
+    try JSONDecoder().decode(MetricCases.self, from: Data(contentsOf: Fixtures.url("metrics/cases.json")))
   }
 }
 
-@Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+@Test
 func textScoresAgreeWithRougeScore() throws {
   let cases = try MetricCases.read()
   var accumulator = MetricAccumulator()
@@ -61,7 +61,7 @@ func textScoresAgreeWithRougeScore() throws {
   }
 }
 
-@Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+@Test
 func labelScoresAgreeWithScikitLearnAndSciPy() throws {
   let cases = try MetricCases.read()
   for item in cases.classification {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The folder `../shared` beside the checkout: golden fixtures, real task data, tokenizers. Not part of the project.
+/// The folder `../shared` beside the checkout: more fixtures, real task data, tokenizers. Not part of the project.
 public enum SharedFolder {
   /// The package's root folder, found from this file's place in it.
   public static let packageRoot = URL(filePath: #filePath)
@@ -9,12 +9,9 @@ public enum SharedFolder {
   /// `../shared`, whether it exists or not.
   public static let url = packageRoot.deletingLastPathComponent().appending(path: "shared").resolvingSymlinksInPath()
 
-  /// Whether the folder is there: the condition of every test that needs it.
+  /// Whether the folder is there: the condition of every test that needs its data.
   public static let isPresent = FileManager.default.fileExists(atPath: url.appending(path: "fixtures/README.md").path)
 
   /// The text a skipped test shows.
-  public static let absence = "needs the folder ../shared beside the checkout (fixtures and data)"
-
-  /// A file or folder under `../shared/fixtures`.
-  public static func fixture(_ path: String) -> URL { url.appending(path: "fixtures/\(path)") }
+  public static let absence = "needs the folder ../shared beside the checkout (real tasks and tokenizers)"
 }

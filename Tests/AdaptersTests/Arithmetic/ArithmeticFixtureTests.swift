@@ -7,7 +7,6 @@ import Testing
 @testable import Adapters
 
 /// Compositions against PEFT's own results and the paper's formulas, both computed elsewhere.
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct ArithmeticFixtureTests {
   private struct Case: Decodable {
     let `case`: String
@@ -19,12 +18,10 @@ struct ArithmeticFixtureTests {
     let majority_sign_method: String?
   }
 
-  private static let folder = SharedFolder.fixture("arithmetic")
+  private static let folder = Fixtures.root.appending(path: "arithmetic")
 
   private static let cases: [Case] =
-    SharedFolder.isPresent
-    ? (try? JSONDecoder().decode([Case].self, from: Data(contentsOf: folder.appending(path: "cases.json")))) ?? []
-    : []
+    (try? JSONDecoder().decode([Case].self, from: Data(contentsOf: folder.appending(path: "cases.json")))) ?? []
 
   @Test func thereAreCases() { #expect(Self.cases.count == 13) }
 

@@ -7,32 +7,6 @@ import Tokenizers
 /// Scores test sets: the ranks share the examples, each task's ``AnswerSource`` answers them, rank 0 collects and
 /// scores.
 public final class Evaluator {
-  /// One answer and what it is measured against.
-  public struct Prediction: Codable, Sendable {
-    public let task: String
-    public let id: String
-    public let prediction: String
-    public let references: [String]
-    /// Summed cross-entropy of the test set's own answer, in nats, over `labelCount` tokens; nil if it is not finite.
-    public let lossSum: Double?
-    public let labelCount: Int
-    /// Each label's score, where labels are ranked: its log-likelihood, or the mean of its tokens'.
-    public let labelScores: [String: Double]?
-
-    enum CodingKeys: String, CodingKey {
-      case task, id, prediction, references
-      case labelScores = "label_scores"
-      case lossSum = "loss_sum"
-      case labelCount = "label_count"
-    }
-  }
-
-  /// The scores of every task, and every answer in the order of the test sets.
-  public struct Result: Sendable {
-    public let tasks: [EvaluationRecord.Task]
-    public let predictions: [Prediction]
-  }
-
   /// How test examples are answered.
   public struct Options: Sendable {
     /// Tokens generated for an answer at most.
@@ -206,6 +180,13 @@ public final class Evaluator {
 
   private func decode(_ line: ArraySlice<UInt8>) throws -> Line {
     try JSONDecoder().decode(Line.self, from: Data(line))
+  }
+}
+
+extension Recipe {
+  /// How this recipe's test sets are answered.
+  public var evaluationOptions: Evaluator.Options {
+    Evaluator.Options(maximumNewTokens: maxNewTokens, batchSize: evalBatchSize)
   }
 }
 

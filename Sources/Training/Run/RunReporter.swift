@@ -90,12 +90,3 @@ final class RunReporter {
     windowStart += .seconds(record.seconds)
   }
 }
-
-extension Evaluator.Result {
-  /// The predictions as JSON lines.
-  public func predictionLines() throws -> Data {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return try predictions.reduce(into: Data()) { $0 += try encoder.encode($1) + [UInt8(ascii: "\n")] }
-  }
-}

@@ -27,7 +27,7 @@ public final class Trainer {
   private let plan: BatchPlan
   private let schedule: LearningRateSchedule
   private let step: TrainingStep
-  private let evaluator: Evaluator?
+  let evaluator: Evaluator?
   private let folder: RunFolder
   private var state: TrainerState
   private var newestCheckpoint: CheckpointFolder?
@@ -82,14 +82,6 @@ public final class Trainer {
   /// Steps done, skipped ones included.
   public var finishedSteps: Int { state.step }
   public var skippedSteps: Int { state.skippedSteps }
-
-  /// What the user should know of the data and the model's files.
-  public var notes: [String] {
-    let untested =
-      evaluator == nil && !tasks.testing.isEmpty
-      ? ["there is no tokenizer, so the test sets are not scored; set tokenizer_name_or_path"] : []
-    return tasks.notes + assembly.notes + untested + (evaluator?.notes ?? [])
-  }
 
   /// Prepares the run folder and, with `resume`, takes up the newest good checkpoint. Collective.
   ///
@@ -236,33 +228,5 @@ public final class Trainer {
     }
     let all = try ranks.world.allGather(Int64(bitPattern: FNV1a.hash(values.lazy.map(\.bitPattern))))
     guard all.allSatisfy({ $0 == all[0] }) else { throw RunError.ranksDiffer(step: state.step) }
-  }
-
-  /// The start's table: patterns, modules matched, numbers trained.
-  public var parameterTable: Table {
-    var table = Table(columns: [
-      .init("pattern"), .init("modules", .right), .init("example"), .init("parameters", .right), .init("share", .right),
-    ])
-    let whole = assembly.model.backboneParameterCount
-    for match in assembly.model.matches {
-      table.append([
-        match.pattern, Formatting.count(match.modules.count), match.modules.first ?? "",
-        Formatting.count(match.parameterCount), Formatting.percent(Double(match.parameterCount) / Double(whole)),
-      ])
-    }
-    let parameters = assembly.model.parameters
-    func append(_ name: String, _ count: Int) {
-      table.append([name, "", "", Formatting.count(count), Formatting.percent(Double(count) / Double(whole))])
-    }
-    append("all", parameters.count)
-    if parameters.trainedCount < parameters.count { append("trained", parameters.trainedCount) }
-    return table
-  }
-}
-
-extension Recipe {
-  /// How this recipe's test sets are answered.
-  public var evaluationOptions: Evaluator.Options {
-    Evaluator.Options(maximumNewTokens: maxNewTokens, batchSize: evalBatchSize)
   }
 }

@@ -1,5 +1,5 @@
-/// The examples of a file that a task uses: those read but for ``TaskSpecification/skipLabels``, and of the training
-/// file the half that ``TaskSpecification/labelSplit`` names.
+/// The examples of a file that a task uses: those read but for ``PromptOptions/skipLabels``, and of the training
+/// file the half that ``PromptOptions/labelSplit`` names.
 public struct ExampleSelection: Sendable {
   /// In file order.
   public let examples: [Example]
@@ -12,12 +12,13 @@ public struct ExampleSelection: Sendable {
   /// - Throws: ``TaskError/allSkipped(task:file:count:)`` or ``TaskError/emptyPart(task:file:part:count:)`` where
   ///   nothing is left.
   public init(_ read: [Example], of task: TaskSpecification, split: DataSplit) throws {
-    let kept = task.skipLabels.isEmpty ? read : read.filter { !task.skipLabels.contains($0.target) }
+    let options = task.prompt
+    let kept = options.skipLabels.isEmpty ? read : read.filter { !options.skipLabels.contains($0.target) }
     skipped = read.count - kept.count
     guard !kept.isEmpty || read.isEmpty else {
       throw TaskError.allSkipped(task: task.name, file: TextFile.name(of: try task.file(split)), count: skipped)
     }
-    guard split == .train, let half = task.labelSplit, let first = task.labels.first else {
+    guard split == .train, let half = options.labelSplit, let first = options.labels.first else {
       (examples, labelSplit) = (kept, nil)
       return
     }
@@ -29,6 +30,6 @@ public struct ExampleSelection: Sendable {
     let counts = examples.reduce(into: [:]) { $0[$1.target, default: 0] += 1 }
     self.examples = examples
     labelSplit = LabelSplitReport(
-      total: kept.count, counts: task.labels.map { .init(label: $0, examples: counts[$0] ?? 0) })
+      total: kept.count, counts: options.labels.map { .init(label: $0, examples: counts[$0] ?? 0) })
   }
 }

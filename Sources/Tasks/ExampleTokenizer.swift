@@ -1,5 +1,5 @@
 /// How text becomes token ids.
-public struct TokenizationOptions: Sendable, Equatable {
+public struct TokenizationOptions: Sendable, Equatable, Encodable {
   public var kind: SequenceKind
   /// The most tokens of a sequence: prompt and answer together (causal), else the prompt.
   public var maxSequenceLength: Int

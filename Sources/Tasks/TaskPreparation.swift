@@ -4,7 +4,7 @@ import Foundation
 /// Turns a recipe's tasks into token ids, or finds them in a folder of earlier results.
 ///
 /// A cached task is found by a SHA-256 over everything its tokens depend on: the bytes of the data file and of the
-/// tokenizer's, the task's format, templates and prompt options, the limits, and the version of this code. Ranks may
+/// tokenizer's, the task's ``PromptOptions``, the ``TokenizationOptions``, and the version of this code. Ranks may
 /// share the folder: files appear whole, by renaming.
 public struct TaskPreparation: Sendable {
   public let tokenizer: ExampleTokenizer
@@ -20,28 +20,13 @@ public struct TaskPreparation: Sendable {
   /// Everything the tokens of a task depend on.
   private struct CacheKey: Encodable {
     let version: Int
-    let dataDigest: String
-    let tokenizerDigest: String
+    let dataDigest, tokenizerDigest: String
     let split: DataSplit
-    let format: TaskFormat
-    let source: String
-    let sourcePair: String?
-    let target: String
-    let labels: [String]
-    let skipLabels: [String]
-    let positiveExamples: Int
-    let negativeExamples: Int
-    let explanations: Bool
-    let exampleLimit: Int?
-    let labelSplit: LabelSplit?
-    let delimiter: String?
+    let prompt: PromptOptions
+    let tokenization: TokenizationOptions
+    /// It may decide the delimiter.
     let fileExtension: String
-    let kind: SequenceKind
-    let maxSequenceLength: Int
-    let maxTargetLength: Int
-    let endOfTextId: Int32?
-    let vocabularySize: Int?
-    let tokenTypeCount: Int
+    /// nil where no line can name one.
     let taskNames: [String]?
   }
 
@@ -91,17 +76,17 @@ public struct TaskPreparation: Sendable {
 
   private func tokenize(_ task: TaskSpecification, split: DataSplit, file: TextFile) throws -> TokenizedTask {
     var result = TokenizedTask(name: task.name, split: split, kind: tokenizer.options.kind)
-    if task.format == .pretokenized {
+    if task.prompt.format == .pretokenized {
       let reader = ExampleLineReader(tokenizer: tokenizer, taskNames: taskNames)
-      let outcomes = try reader.outcomes(file, limit: task.exampleLimit(split), needLabels: true)
+      let outcomes = try reader.outcomes(file, limit: task.prompt.exampleLimit(split), needLabels: true)
       guard !outcomes.isEmpty else { throw TaskError.noExamples(task: task.name, file: file.name) }
       for outcome in outcomes { keep(outcome, in: &result) }
     } else {
       let selection = try ExampleSelection(
-        TaskReader(task).read(file, limit: task.exampleLimit(split)), of: task, split: split)
+        TaskReader(task).read(file, limit: task.prompt.exampleLimit(split)), of: task, split: split)
       (result.report.skipped, result.report.labelSplit) = (selection.skipped, selection.labelSplit)
       for example in selection.examples {
-        keep(try tokenizer.outcome(example, classes: task.labels, task: task.name), in: &result)
+        keep(try tokenizer.outcome(example, classes: task.prompt.labels, task: task.name), in: &result)
       }
     }
     guard result.count > 0 else {
@@ -124,19 +109,13 @@ public struct TaskPreparation: Sendable {
     result.report.count(outcome, kind: result.kind, endOfTextId: tokenizer.endOfTextId)
   }
 
-  private func cacheName(_ task: TaskSpecification, split: DataSplit, file: TextFile) throws -> String {
-    let options = tokenizer.options
+  func cacheName(_ task: TaskSpecification, split: DataSplit, file: TextFile) throws -> String {
+    var tokenization = tokenizer.options
+    tokenization.endOfTextId = tokenizer.endOfTextId
     let key = CacheKey(
       version: Self.version, dataDigest: Self.hex(SHA256.hash(data: file.bytes)), tokenizerDigest: tokenizerDigest,
-      split: split, format: task.format, source: task.source, sourcePair: task.sourcePair,
-      target: task.target, labels: task.labels, skipLabels: task.skipLabels,
-      positiveExamples: task.positiveExamples, negativeExamples: task.negativeExamples, explanations: task.explanations,
-      exampleLimit: task.exampleLimit(split), labelSplit: split == .train ? task.labelSplit : nil,
-      delimiter: task.delimiter.map { String($0) },
-      fileExtension: file.url.pathExtension, kind: options.kind, maxSequenceLength: options.maxSequenceLength,
-      maxTargetLength: options.maxTargetLength, endOfTextId: tokenizer.endOfTextId,
-      vocabularySize: options.vocabularySize, tokenTypeCount: options.tokenTypeCount,
-      taskNames: task.format == .pretokenized ? taskNames : nil)
+      split: split, prompt: task.prompt.concerning(split), tokenization: tokenization,
+      fileExtension: file.url.pathExtension, taskNames: task.prompt.format == .pretokenized ? taskNames : nil)
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     return Self.hex(SHA256.hash(data: try encoder.encode(key)))

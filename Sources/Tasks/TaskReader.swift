@@ -6,15 +6,17 @@ public struct TaskReader: Sendable {
 
   public init(_ specification: TaskSpecification) { self.specification = specification }
 
+  private var options: PromptOptions { specification.prompt }
+
   /// How a record becomes texts.
   private struct Templates {
     let source, target: Template
     let sourcePair: Template?
 
-    init(_ specification: TaskSpecification) throws {
-      source = try Template(specification.source)
-      target = try Template(specification.target)
-      sourcePair = try specification.sourcePair.map { try Template($0) }
+    init(_ options: PromptOptions) throws {
+      source = try Template(options.source)
+      target = try Template(options.target)
+      sourcePair = try options.sourcePair.map { try Template($0) }
     }
   }
 
@@ -24,13 +26,13 @@ public struct TaskReader: Sendable {
   /// - Throws: ``TaskError`` with the file and line at fault. `pretokenized` tasks have no text: see
   ///   ``ExampleLineReader``.
   public func read(_ split: DataSplit, limit: Int? = nil) throws -> [Example] {
-    try read(try TextFile(specification, split: split), limit: limit ?? specification.exampleLimit(split))
+    try read(try TextFile(specification, split: split), limit: limit ?? options.exampleLimit(split))
   }
 
   func read(_ file: TextFile, limit: Int?) throws -> [Example] {
     let limit = limit ?? Int.max
     let examples =
-      switch specification.format {
+      switch options.format {
       case .superNaturalInstructions: try readInstructions(file, limit: limit)
       case .jsonLines: try readJSONLines(file, limit: limit)
       case .csv: try readTable(file, limit: limit)
@@ -43,8 +45,8 @@ public struct TaskReader: Sendable {
   private func readInstructions(_ file: TextFile, limit: Int) throws -> [Example] {
     let task = try file.decode(SuperNaturalInstructions.self, from: file.bytes, line: nil, with: JSONDecoder())
     let prompt = SuperNaturalInstructionsPrompt(
-      task, positiveExamples: specification.positiveExamples, negativeExamples: specification.negativeExamples,
-      explanations: specification.explanations)
+      task, positiveExamples: options.positiveExamples, negativeExamples: options.negativeExamples,
+      explanations: options.explanations)
     return try task.instances.prefix(limit).enumerated().map { index, instance in
       // The schema has one line a file, so the place of an instance is its number.
       guard !instance.output.texts.isEmpty else {
@@ -58,7 +60,7 @@ public struct TaskReader: Sendable {
   }
 
   private func readJSONLines(_ file: TextFile, limit: Int) throws -> [Example] {
-    let templates = try Templates(specification)
+    let templates = try Templates(options)
     let decoder = JSONDecoder()
     var examples: [Example] = []
     try file.forEachLine { json, number in
@@ -71,8 +73,8 @@ public struct TaskReader: Sendable {
   }
 
   private func readTable(_ file: TextFile, limit: Int) throws -> [Example] {
-    let templates = try Templates(specification)
-    let delimiter = specification.delimiter ?? (file.url.pathExtension.lowercased() == "tsv" ? "\t" : ",")
+    let templates = try Templates(options)
+    let delimiter = options.delimiter ?? (file.url.pathExtension.lowercased() == "tsv" ? "\t" : ",")
     return try TableFile(file, delimiter: delimiter).records(limit: limit).map { try example($0, templates) }
   }
 
@@ -87,10 +89,10 @@ public struct TaskReader: Sendable {
   }
 
   private func checkLabels(_ references: [String], file: String, line: Int) throws {
-    guard !specification.labels.isEmpty else { return }
-    let known = specification.labels + specification.skipLabels
+    guard !options.labels.isEmpty else { return }
+    let known = options.labels + options.skipLabels
     for reference in references where !known.contains(reference) {
-      throw TaskError.labelOutsideSet(file: file, line: line, label: reference, allowed: specification.labels)
+      throw TaskError.labelOutsideSet(file: file, line: line, label: reference, allowed: options.labels)
     }
   }
 }

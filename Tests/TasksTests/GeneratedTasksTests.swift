@@ -143,7 +143,7 @@ func answersOfATaskAreRight(_ name: String) throws {
 
 @Test func aTaskReadsAGeneratedSetByItsName() throws {
   let url = URL(string: "builtin:sort")
-  let reader = TaskReader(TaskSpecification(name: "s", format: .jsonLines, train: url, test: url))
+  let reader = TaskReader(TaskSpecification(name: "s", train: url, test: url, prompt: PromptOptions(.jsonLines)))
   let examples = try reader.read(.test)
   #expect(examples.map(\.source) == (try lines("sort", .test)).map(\.source))
   #expect(examples.map(\.references) == (try lines("sort", .test)).map { [$0.target] })

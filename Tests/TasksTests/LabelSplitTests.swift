@@ -49,9 +49,9 @@ func halvesAreThoseOfTheDefinition(share: Double, skew: Double) {
 private func withTask(_ body: (TaskSpecification, TaskPreparation) throws -> Void) throws {
   let lines = zip(1..., "ba-abaa").map { "{\"id\": \"n\($0)\", \"text\": \"t\", \"label\": \"\($1)\"}\n" }.joined()
   try withFile("t.jsonl", lines) { url in
-    let task = TaskSpecification(
-      name: "t", format: .jsonLines, train: url, test: url, source: "{text}", target: "{label}", labels: ["a", "b"],
-      skipLabels: ["-"])
+    var prompt = PromptOptions(.jsonLines, source: "{text}", target: "{label}", labels: ["a", "b"])
+    prompt.skipLabels = ["-"]
+    let task = TaskSpecification(name: "t", train: url, test: url, prompt: prompt)
     let preparation = try TaskPreparation(
       encoding: ByteEncoding(endOfTextId: 258),
       options: TokenizationOptions(kind: .causal, maxSequenceLength: 20, maxTargetLength: 5),
@@ -65,8 +65,8 @@ private func ids(_ task: TokenizedTask) -> [String] { (0..<task.count).map { tas
 @Test func aSplitCutsWhatSkippedLabelsAndTheLimitLeave() throws {
   try withTask { task, preparation in
     var task = task
-    task.maxTrainExamples = 6  // "ba-aba", of which 5 have a label
-    task.labelSplit = LabelSplit(skew: 0.4, part: 0)
+    task.prompt.maxTrainExamples = 6  // "ba-aba", of which 5 have a label
+    task.prompt.labelSplit = LabelSplit(skew: 0.4, part: 0)
     for isFromCache in [false, true] {
       let prepared = try preparation.prepare(task, split: .train)
       #expect(ids(prepared) == ["n1", "n2"])
@@ -75,14 +75,14 @@ private func ids(_ task: TokenizedTask) -> [String] { (0..<task.count).map { tas
       let counts = [("a", 1), ("b", 1)].map { LabelSplitReport.Count(label: $0, examples: $1) }
       #expect(report.labelSplit == LabelSplitReport(total: 5, counts: counts))
     }
-    task.labelSplit = LabelSplit(skew: 0.4, part: 1)
+    task.prompt.labelSplit = LabelSplit(skew: 0.4, part: 1)
     #expect(try ids(preparation.prepare(task, split: .train)) == ["n4", "n5", "n6"])
     // The test set stays whole, and the first label is that of the list, not of the file.
     let test = try preparation.prepare(task, split: .test)
     #expect(ids(test) == ["n1", "n2", "n4", "n5", "n6", "n7"])
     #expect(test.report.labelSplit == nil)
-    task.labels = ["b", "a"]
-    task.labelSplit = LabelSplit(skew: 1, part: 0)
+    task.prompt.labels = ["b", "a"]
+    task.prompt.labelSplit = LabelSplit(skew: 1, part: 0)
     #expect(try ids(preparation.prepare(task, split: .train)) == ["n1", "n5"])
   }
 }
@@ -90,17 +90,17 @@ private func ids(_ task: TokenizedTask) -> [String] { (0..<task.count).map { tas
 @Test func aHalfWithoutExamplesIsNamed() throws {
   try withTask { task, preparation in
     var task = task
-    task.maxTrainExamples = 1
-    task.labelSplit = LabelSplit(skew: 0.8, part: 1)
+    task.prompt.maxTrainExamples = 1
+    task.prompt.labelSplit = LabelSplit(skew: 0.8, part: 1)
     #expect(try ids(preparation.prepare(task, split: .train)) == ["n1"])
-    task.labelSplit?.part = 0
+    task.prompt.labelSplit?.part = 0
     let file = try #require(task.train).path
     #expect(
       errorText { _ = try preparation.prepare(task, split: .train) }
         == "Task t has nothing left of \(file): part 0 of its split has none of 1 example(s). "
         + "Give it more examples or another split.")
-    task.skipLabels = ["-", "b"]
-    task.labels = ["a"]
+    task.prompt.skipLabels = ["-", "b"]
+    task.prompt.labels = ["a"]
     #expect(
       errorText { _ = try preparation.prepare(task, split: .train) }
         == "Task t has nothing left of \(file): 1 examples have a label of skip_labels. Correct skip_labels.")

@@ -21,7 +21,7 @@ private func withTask(_ body: (TaskSpecification, _ cache: URL) throws -> Void) 
     let url = folder.appending(path: "t.jsonl")
     try Data(text.utf8).write(to: url)
     let task = TaskSpecification(
-      name: "t", format: .jsonLines, train: url, test: url, source: "{text}", target: "{label}")
+      name: "t", train: url, test: url, prompt: PromptOptions(.jsonLines, source: "{text}", target: "{label}"))
     try body(task, folder.appending(path: "cache"))
   }
 }
@@ -75,15 +75,15 @@ func cachedTasksAreTheSame(split: DataSplit) throws {
     #expect(try !isFound(task, length: 50))
     #expect(try !isFound(task, endOfText: 259))
     var other = task
-    other.source = "{text}!"
+    other.prompt.source = "{text}!"
     #expect(try !isFound(other))
     other = task
-    other.maxTrainExamples = 3
+    other.prompt.maxTrainExamples = 3
     #expect(try !isFound(other))
     for part in 0...1 {
       other = task
-      other.labels = ["answer", "x"] + (0..<6).map { "reply \($0)" }
-      other.labelSplit = LabelSplit(skew: 0.5, part: part)
+      other.prompt.labels = ["answer", "x"] + (0..<6).map { "reply \($0)" }
+      other.prompt.labelSplit = LabelSplit(skew: 0.5, part: part)
       #expect(try !isFound(other))
       #expect(try isFound(other))
     }
@@ -120,7 +120,7 @@ func cachedTasksAreTheSame(split: DataSplit) throws {
 @Test func examplesWithoutLabelsAreDroppedAndCounted() throws {
   let lines = "{\"input_ids\": [1, 2], \"labels\": [1, -100]}\n{\"input_ids\": [1, 2], \"labels\": [-100, 2]}\n"
   try withFile("p.jsonl", lines) { url in
-    let task = TaskSpecification(name: "p", format: .pretokenized, train: url, test: url)
+    let task = TaskSpecification(name: "p", train: url, test: url, prompt: PromptOptions(.pretokenized))
     let prepared = try preparation(nil).prepare(task, split: .train)
     #expect(prepared.count == 1)
     #expect(prepared.report.dropped == 1)
@@ -135,7 +135,7 @@ func cachedTasksAreTheSame(split: DataSplit) throws {
 
 @Test func preTokenizedTestLinesGetTheirReferencesFromTheirLabels() throws {
   try withFile("p.jsonl", "{\"input_ids\": [65, 66, 258], \"labels\": [-100, 66, 258]}\n") { url in
-    let task = TaskSpecification(name: "p", format: .pretokenized, test: url)
+    let task = TaskSpecification(name: "p", test: url, prompt: PromptOptions(.pretokenized))
     let prepared = try preparation(nil).prepare(task, split: .test)
     #expect(prepared[0].references == ["B"])
   }
@@ -144,7 +144,8 @@ func cachedTasksAreTheSame(split: DataSplit) throws {
 @Test func classificationTasksSurviveTheCache() throws {
   try withFile("c.csv", "text,label\nab,no\ncd,yes\n") { url in
     let task = TaskSpecification(
-      name: "c", format: .csv, train: url, source: "{text}", target: "{label}", labels: ["no", "yes"])
+      name: "c", train: url,
+      prompt: PromptOptions(.csv, source: "{text}", target: "{label}", labels: ["no", "yes"]))
     let preparation = try preparation(
       url.deletingLastPathComponent().appending(path: "cache"), endOfText: nil, kind: .classification)
     _ = try preparation.prepare(task, split: .train)
@@ -160,7 +161,9 @@ func realTasksEndEveryAnswerAndFitTheLimit() throws {
   let tokenizer = try Tokenizer(folder: SharedFolder.url.appending(path: "tokenizers/gpt2"))
   let folder = SharedFolder.url.appending(path: "data/super-natural-instructions/test")
   let file = folder.appending(path: "task591_sciq_answer_generation.json")
-  let task = TaskSpecification(name: "sciq", format: .superNaturalInstructions, test: file, maxTestExamples: 20)
+  var prompt = PromptOptions(.superNaturalInstructions)
+  prompt.maxTestExamples = 20
+  let task = TaskSpecification(name: "sciq", test: file, prompt: prompt)
   let preparation = try TaskPreparation(
     encoding: tokenizer, tokenizerFiles: tokenizer.files,
     options: TokenizationOptions(kind: .causal, maxSequenceLength: 128, maxTargetLength: 32))

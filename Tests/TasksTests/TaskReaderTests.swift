@@ -23,9 +23,10 @@ private typealias Change = (inout TaskSpecification) -> Void
 
 private func read(_ name: String, _ text: String, _ change: Change = { _ in }) throws -> [Example] {
   try withFile(name, text) { url in
+    let format: TaskFormat =
+      name.hasSuffix(".json") ? .superNaturalInstructions : name.hasSuffix("jsonl") ? .jsonLines : .csv
     var task = TaskSpecification(
-      name: "t", format: name.hasSuffix("jsonl") ? .jsonLines : .csv, train: url, source: "{text}?", target: "{label}")
-    if name.hasSuffix(".json") { task.format = .superNaturalInstructions }
+      name: "t", train: url, prompt: PromptOptions(format, source: "{text}?", target: "{label}"))
     change(&task)
     return try TaskReader(task).read(.train)
   }
@@ -62,9 +63,10 @@ func instructionPromptsAreThoseOfTkInstruct() throws {
     let file = folder.appending(path: "\(item.task).json")
     // Some cases are of tasks whose files are not among the data here.
     guard FileManager.default.fileExists(atPath: file.path) else { continue }
-    let task = TaskSpecification(
-      name: item.task, format: .superNaturalInstructions, test: file, positiveExamples: item.positive_examples,
-      negativeExamples: item.negative_examples, explanations: item.explanations)
+    var prompt = PromptOptions(.superNaturalInstructions)
+    (prompt.positiveExamples, prompt.negativeExamples) = (item.positive_examples, item.negative_examples)
+    prompt.explanations = item.explanations
+    let task = TaskSpecification(name: item.task, test: file, prompt: prompt)
     let example = try #require(try TaskReader(task).read(.test).first { $0.id == item.instance_id })
     #expect(Array(example.source.utf8) == Array(item.source.utf8))
     #expect(example.references == item.references)
@@ -85,8 +87,8 @@ private let instructions = """
 
 @Test func instructionPromptsHoldTheirPartsInOrder() throws {
   let examples = try read("t.json", instructions) {
-    $0.explanations = true
-    $0.negativeExamples = 1
+    $0.prompt.explanations = true
+    $0.prompt.negativeExamples = 1
   }
   #expect(
     examples[0].source == """
@@ -116,15 +118,15 @@ private let instructions = """
 }
 
 @Test func capsLimitWhatIsRead() throws {
-  #expect(try read("t.json", instructions) { $0.maxTrainExamples = 1 }.map(\.id) == ["a"])
+  #expect(try read("t.json", instructions) { $0.prompt.maxTrainExamples = 1 }.map(\.id) == ["a"])
   let lines = (1...5).map { "{\"text\": \"t\($0)\", \"label\": \"x\"}\n" }.joined()
-  #expect(try read("t.jsonl", lines) { $0.maxTrainExamples = 2 }.count == 2)
-  #expect(try read("t.csv", "text,label\na,x\nb,y\nc,z\n") { $0.maxTrainExamples = 2 }.count == 2)
+  #expect(try read("t.jsonl", lines) { $0.prompt.maxTrainExamples = 2 }.count == 2)
+  #expect(try read("t.csv", "text,label\na,x\nb,y\nc,z\n") { $0.prompt.maxTrainExamples = 2 }.count == 2)
 }
 
 @Test func jsonLinesFillTemplates() throws {
   let lines = "{\"id\": 7, \"text\": \"Is 2 > 1\", \"label\": true}\r\n\n{\"text\": 3.5, \"label\": [\"a\", \"b\"]}"
-  let examples = try read("t.jsonl", lines) { $0.source = "{{q}} {text}" }
+  let examples = try read("t.jsonl", lines) { $0.prompt.source = "{{q}} {text}" }
   #expect(examples[0] == Example(id: "7", source: "{q} Is 2 > 1", references: ["true"]))
   #expect(examples[1] == Example(id: "3", source: "{q} 3.5", references: ["a", "b"]))
 }
@@ -135,7 +137,7 @@ private let instructions = """
   #expect(examples[0] == Example(id: "2", source: "a, \"b\"\nsecond?", references: ["x"]))
   #expect(examples[1] == Example(id: "5", source: "last?", references: [""]))
   #expect(try read("t.tsv", "text\tlabel\na,b\tx").map(\.source) == ["a,b?"])
-  #expect(try read("t.csv", "text|label\na|x") { $0.delimiter = "|" }.map(\.target) == ["x"])
+  #expect(try read("t.csv", "text|label\na|x") { $0.prompt.delimiter = "|" }.map(\.target) == ["x"])
 }
 
 @Test func badLinesAreNamed() {
@@ -154,7 +156,7 @@ private let instructions = """
     readError("t.jsonl", "{\"label\": [], \"text\": \"\"}")
       == "t.jsonl:1 has no output. Give every example at least one.")
   #expect(
-    readError("t.jsonl", "{\"label\": \"x\", \"text\": \"\"}") { $0.labels = ["y", "z"] }
+    readError("t.jsonl", "{\"label\": \"x\", \"text\": \"\"}") { $0.prompt.labels = ["y", "z"] }
       == "t.jsonl:1 has the label \"x\", which is not among y, z. Correct the line or the task's labels.")
   #expect(
     readError("t.csv", "text,label\na,b\nc\n")
@@ -184,7 +186,8 @@ private let instructions = """
   }
   #expect(
     readError("t.csv", "text,label\n") == "Task t has no example: t.csv is empty. Give it a file with examples.")
-  let nowhere = TaskSpecification(name: "t", format: .jsonLines, train: URL(filePath: "/nowhere/t.jsonl"))
+  let nowhere = TaskSpecification(
+    name: "t", train: URL(filePath: "/nowhere/t.jsonl"), prompt: PromptOptions(.jsonLines))
   #expect(
     errorText { _ = try TaskReader(nowhere).read(.train) }
       == "/nowhere/t.jsonl cannot be read: there is no such file. Check the path and its permissions.")

@@ -109,7 +109,7 @@ struct ClassifiedAnswersTests {
     let model = try model(classCount: nil)
     func check(_ example: TokenizedExample, _ head: HeadChoice, _ labelCount: Int = 0) -> String {
       let labels = ["no", "yes", "maybe"].prefix(labelCount)
-      let task = TaskSpecification(name: "rte", format: .jsonLines, labels: Array(labels))
+      let task = TaskSpecification(name: "rte", prompt: PromptOptions(.jsonLines, labels: Array(labels)))
       return text { try model.requireHead(for: example, head, of: task) }
     }
     #expect(check(example(), .taskClassifier(0), 2) == "" && check(example(label: nil), .taskClassifier(0)) == "")
@@ -135,7 +135,8 @@ struct ClassifiedAnswersTests {
         + "tokens; give label for a class, or use a folder saved as a masked language model")
     let masked = try self.model(classCount: nil, hasTokenHead: true)
     try masked.requireHead(
-      for: example(labels: [-100, 4, -100]), .classifier, of: TaskSpecification(name: "rte", format: .pretokenized))
+      for: example(labels: [-100, 4, -100]), .classifier,
+      of: TaskSpecification(name: "rte", prompt: PromptOptions(.pretokenized)))
   }
 
   @Test func aFilesLinesNeedAChoice() throws {
@@ -159,7 +160,7 @@ struct ClassifiedAnswersTests {
   // MARK: Routes
 
   @Test func tasksAndLinesChooseTheirHeads() throws {
-    let tasks = ["sst2", "rte", "stsb"].map { TaskSpecification(name: $0, format: .pretokenized) }
+    let tasks = ["sst2", "rte", "stsb"].map { TaskSpecification(name: $0, prompt: PromptOptions(.pretokenized)) }
     var adapter = AdapterConfiguration(peftType: .lora)
     adapter.taskHeads = [TaskHead(task: "stsb", labelCount: 1), TaskHead(task: "rte", labelCount: 2)]
     let expected: [HeadChoice] = [.classifier, .taskClassifier(1), .taskClassifier(0)]
@@ -172,6 +173,7 @@ struct ClassifiedAnswersTests {
     let routed = try TaskRoutes(tasks, adapter: adapter)
     #expect((0..<3).map { routed.head(of: example(), task: $0) } == expected)
     #expect((0..<3).map { routed.route(of: example(), task: $0) } == [2, 3, 0])
+    #expect((0..<4).map { routed.route(of: example(task: $0), task: 0) } == [0, 1, 2, 3])
     #expect(routed.head(of: example(task: 3), task: 0) == .taskClassifier(1))
     #expect(routed.head(of: example(task: 1), task: 1) == .classifier)
     #expect(try TaskRoutes(tasks, adapter: nil).head(of: example(), task: 1) == .classifier)

@@ -15,7 +15,7 @@ import Testing
     #expect(recipe.seed == 2)
     #expect(recipe.adapter.configuration.adapterRank == 4)
     #expect(recipe.tasks[0].name == "x=y")
-    #expect(recipe.tasks[0].labels == ["1", "b"])
+    #expect(recipe.tasks[0].prompt.labels == ["1", "b"])
     #expect(recipe.adapter.configuration.targetModules == .endings(["c_attn"]))
     #expect(recipe.mixing.strategy == .uniform)
     #expect(recipe.learningRate == 1e-3)

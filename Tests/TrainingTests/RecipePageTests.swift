@@ -76,9 +76,9 @@ import Yams
   @Test func theAdaptersKeys() throws { try check("adapter", Self.adapters) }
 
   @Test func theTasksKeys() throws {
-    var ranking = TaskSpecification(name: "", format: .jsonLines)
+    var ranking = TaskSpecification(name: "", prompt: PromptOptions(.jsonLines))
     ranking.prediction = .rankClassification
-    try check("tasks", TaskFormat.allCases.map { TaskSpecification(name: "", format: $0) } + [ranking])
+    try check("tasks", TaskFormat.allCases.map { TaskSpecification(name: "", prompt: PromptOptions($0)) } + [ranking])
   }
 
   @Test func theKeysOfSplitAndMixing() throws {

@@ -47,7 +47,7 @@ extension Recipe {
   /// - Throws: ``RecipeError`` when a stated key is otherwise there, `AdapterError`, or an error of the file.
   public func adapterConfiguration(resuming checkpoint: CheckpointFolder? = nil) throws -> AdapterConfiguration {
     let heads = tasks.compactMap { task in
-      task.numLabels.map { TaskHead(task: task.name, labelCount: $0, labels: task.labels) }
+      task.numLabels.map { TaskHead(task: task.name, labelCount: $0, labels: task.prompt.labels) }
     }
     guard let folder = adapter.initFrom else { return try adapter.configuration.adding(heads: heads) }
     let saved = try AdapterFolder.configuration(checkpoint?.url ?? URL(filePath: folder))
@@ -57,7 +57,7 @@ extension Recipe {
     if start.routing == .task, start.taskNames.isEmpty, start.taskCount == tasks.count, adapter.newTasks.isEmpty {
       start.taskNames = tasks.map(\.name)
     }
-    let takesAny = tasks.contains { $0.format == .pretokenized }
+    let takesAny = tasks.contains { $0.prompt.format == .pretokenized }
     for name in adapter.newTasks where !takesAny && !tasks.contains(where: { $0.name == name }) {
       throw AdapterTaskError.newTaskIsIdle(name)
     }

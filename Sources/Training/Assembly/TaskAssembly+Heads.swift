@@ -46,11 +46,12 @@ extension AdapterModel {
       if let stated = task.numLabels, stated != head.outputCount {
         throw TaskHeadError.headDiffers(task: task.name, stated: stated, found: head.outputCount)
       }
-      guard task.labels.isEmpty || head.outputCount == task.labels.count else {
-        throw TaskHeadError.labelCountDiffers(task: task.name, labels: task.labels.count, outputs: head.outputCount)
+      let labels = task.prompt.labels
+      guard labels.isEmpty || head.outputCount == labels.count else {
+        throw TaskHeadError.labelCountDiffers(task: task.name, labels: labels.count, outputs: head.outputCount)
       }
       if case .taskClassifier(let place) = choice {
-        try configuration?.taskHeads[place].requireSame(labels: task.labels)
+        try configuration?.taskHeads[place].requireSame(labels: labels)
       }
     }
     try requireClass(example, of: head(choice), task: task.name)
@@ -58,7 +59,7 @@ extension AdapterModel {
 
   private func remedy(_ task: TaskSpecification) -> TaskHeadError.Remedy {
     if configuration?.peftType == .full { return .classifierFolder }
-    return task.numLabels == nil ? .stateLabels(count: task.labels.count) : .train
+    return task.numLabels == nil ? .stateLabels(count: task.prompt.labels.count) : .train
   }
 
   /// Throws unless there is a head for masked tokens or, where an example is classified, its label is one of the

@@ -7,7 +7,7 @@ import Tokenizers
 /// A recipe's tasks as tokens.
 public struct TaskAssembly {
   public let specifications: [TaskSpecification]
-  /// Which of the adapter's tasks each of them is.
+  /// What routes their examples, and where losses are counted.
   public private(set) var routes: TaskRoutes
   /// The training sets, in the recipe's order.
   public let training: [TokenizedTask]
@@ -44,7 +44,7 @@ public struct TaskAssembly {
     self.tokenizer = exampleTokenizer
     candidates = try Dictionary(
       uniqueKeysWithValues: specifications.enumerated().filter { $1.prediction == .rankClassification }.map {
-        ($0, try exampleTokenizer.answers($1.labels, task: $1.name))
+        ($0, try exampleTokenizer.answers($1.prompt.labels, task: $1.name))
       })
     var jobs: [(task: Int, split: DataSplit)] = []
     for (task, specification) in specifications.enumerated() {

@@ -35,7 +35,7 @@ public struct TaskRoutes: Sendable, Equatable {
     numbers = try tasks.map { task in
       if let number = known.firstIndex(of: task.name) { return number }
       // Its lines may name their own.
-      if task.format == .pretokenized { return nil }
+      if task.prompt.format == .pretokenized { return nil }
       guard isNamed else {
         throw AdapterTaskError.taskCountDiffers(adapter: adapter.taskCount, recipe: tasks.count)
       }

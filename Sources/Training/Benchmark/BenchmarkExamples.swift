@@ -17,8 +17,9 @@ struct BenchmarkExamples {
   /// - Throws: `TaskError`.
   func read(_ file: URL, limit: Int?) throws -> TokenizedTask {
     let name = file.deletingPathExtension().lastPathComponent
-    let specification = TaskSpecification(
-      name: name, format: .superNaturalInstructions, train: file, positiveExamples: 0, maxTrainExamples: limit)
+    var prompt = PromptOptions(.superNaturalInstructions)
+    (prompt.positiveExamples, prompt.maxTrainExamples) = (0, limit)
+    let specification = TaskSpecification(name: name, train: file, prompt: prompt)
     let classifies = tokenizer.options.kind == .classification
     let examples = try TaskReader(specification).read(.train).enumerated().map { place, example in
       let references = classifies ? [String(place % 2)] : example.references

@@ -33,7 +33,9 @@ public final class Evaluator {
     let objective = objective ?? Objective(model)
     let architecture = model.backbone.architecture
     if architecture == .encoderOnly {
-      sources = tasks.testing.map { ClassifiedAnswers(objective, labels: tasks.specifications[$0.task].labels) }
+      sources = tasks.testing.map { task, _ in
+        ClassifiedAnswers(objective, labels: tasks.specifications[task].prompt.labels)
+      }
     } else {
       guard let tokenizer else { return nil }
       let generated = GeneratedAnswers(
@@ -41,9 +43,10 @@ public final class Evaluator {
         maximumNewTokens: options.maximumNewTokens)
       sources = tasks.testing.map { task, _ in
         guard let candidates = tasks.candidates[task] else { return generated }
+        let specification = tasks.specifications[task]
         return RankedAnswers(
-          objective, architecture: architecture, labels: tasks.specifications[task].labels, candidates: candidates,
-          normalizesLength: tasks.specifications[task].lengthNormalize)
+          objective, architecture: architecture, labels: specification.prompt.labels, candidates: candidates,
+          normalizesLength: specification.lengthNormalize)
       }
     }
     (self.tasks, self.options, self.ranks) = (tasks, options, ranks)
@@ -62,7 +65,7 @@ public final class Evaluator {
       }
       if specification.prediction == .rankClassification {
         notes.append(
-          "\(place): the answer is the likeliest of \(specification.labels.count) labels"
+          "\(place): the answer is the likeliest of \(specification.prompt.labels.count) labels"
             + (specification.lengthNormalize ? " by token" : ""))
       }
       return notes
@@ -147,11 +150,11 @@ public final class Evaluator {
     var records: [EvaluationRecord.Task] = []
     for (set, testing) in tasks.testing.enumerated() {
       let specification = tasks.specifications[testing.task]
-      let places = specification.labels.indices.map(String.init)
-      let isText = sources[set] is GeneratedAnswers
+      let labels = specification.prompt.labels, places = labels.indices.map(String.init)
+      let areTexts = sources[set] is GeneratedAnswers
       var metrics = MetricAccumulator(
-        metrics: specification.metrics, classes: isText ? specification.labels : places, matchesLabels: !isText)
-      var loss = 0.0, labels = 0
+        metrics: specification.metrics, classes: areTexts ? labels : places, matchesLabels: !areTexts)
+      var loss = 0.0, labelCount = 0
       for line in sorted where line.set == set {
         let (example, answer) = (testing.examples[line.index], line.answer)
         let references = sources[set].references(of: example)
@@ -161,7 +164,7 @@ public final class Evaluator {
           metrics.add(prediction: answer.text, references: references)
         }
         loss += answer.lossSum ?? .nan
-        labels += answer.labelCount
+        labelCount += answer.labelCount
         predictions.append(
           Prediction(
             task: specification.name, id: example.id, prediction: answer.text, references: references,
@@ -173,7 +176,7 @@ public final class Evaluator {
           name: specification.name,
           scores: specification.metrics.compactMap { metric in
             results[metric].map { NamedValue(metric.rawValue, 100 * $0) }
-          } + [sources[set].lossMeasure(loss / Double(labels))]))
+          } + [sources[set].lossMeasure(loss / Double(labelCount))]))
     }
     return Result(tasks: records, predictions: predictions)
   }

@@ -25,8 +25,9 @@ public struct Recipe: Sendable, Equatable {
   /// at least one, files relative to the recipe's folder or `builtin:…`, absolute here; `metrics`, `positive_examples`,
   /// `negative_examples`, `explanations`, `source`, `target`, `labels`, `prediction`, `length_normalize`, `delimiter`,
   /// `source_pair`, `skip_labels`, `num_labels`, `weight`, `max_train_examples`, `split` (a mapping of `skew` and
-  /// `part`, see `LabelSplit`) and `max_test_examples`, with the defaults of `TaskSpecification`; `metrics` of a task
-  /// with `labels` or `num_labels`: exact_match and accuracy, or with `num_labels: 1` pearson and spearman.
+  /// `part`, see `LabelSplit`) and `max_test_examples`, with the defaults of `TaskSpecification` and `PromptOptions`;
+  /// `metrics` of a task with `labels` or `num_labels`: exact_match and accuracy, or with `num_labels: 1` pearson and
+  /// spearman.
   public var tasks: [TaskSpecification] = []
   /// `mixing`: how often each task is drawn. Keys: `strategy`, `temperature` (that strategy's, required) and `cap`.
   /// Default: proportional, without a cap.

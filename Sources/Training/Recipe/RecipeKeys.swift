@@ -100,7 +100,7 @@ extension Recipe: RecipeSection {
     if adapter.initFrom == nil, adapter.configuration.peftType.routing == .task {
       if adapter.configuration.taskCount == 0 { adapter.configuration.taskCount = tasks.count }
       let count = adapter.configuration.taskCount
-      guard count == tasks.count || tasks.allSatisfy({ $0.format == .pretokenized }) else {
+      guard count == tasks.count || tasks.allSatisfy({ $0.prompt.format == .pretokenized }) else {
         throw .outOfRange(
           key: "adapter.n_tasks", reader.place(of: "adapter"), found: String(count),
           requirement: "\(tasks.count), as many as there are tasks; it may be left out")

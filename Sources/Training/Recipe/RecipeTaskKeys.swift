@@ -3,45 +3,46 @@ import Tasks
 import Yams
 
 extension TaskSpecification: RecipeSection {
-  init() { self.init(name: "", format: .jsonLines) }
+  init() { self.init(name: "", prompt: PromptOptions(.jsonLines)) }
 
   static var fields: [RecipeField<Self>] {
     func only(_ formats: TaskFormat...) -> (Self) -> String? {
-      { formats.contains($0.format) ? nil : "format \($0.format.rawValue)" }
+      { formats.contains($0.prompt.format) ? nil : "format \($0.prompt.format.rawValue)" }
     }
     let instructions = only(.superNaturalInstructions)
     let templates = only(.jsonLines, .csv)
     let texts = only(.superNaturalInstructions, .jsonLines, .csv)
     return [
       .init("name", \.name, isRequired: true, mustBe: .notEmpty),
-      .init("format", \.format, isRequired: true),
+      .init("format", \.prompt.format, isRequired: true),
       .init("train", \.train),
       .init("test", \.test),
       .init("metrics", \.metrics, mustBe: .notEmpty),
-      .init("positive_examples", \.positiveExamples, mustBe: .notNegative, conflict: instructions),
-      .init("negative_examples", \.negativeExamples, mustBe: .notNegative, conflict: instructions),
-      .init("explanations", \.explanations, conflict: instructions),
-      .init("source", \.source, mustBe: .notEmpty, conflict: templates),
-      .init("source_pair", \.sourcePair, mustBe: .notEmpty, conflict: templates),
-      .init("target", \.target, mustBe: .notEmpty, conflict: templates),
+      .init("positive_examples", \.prompt.positiveExamples, mustBe: .notNegative, conflict: instructions),
+      .init("negative_examples", \.prompt.negativeExamples, mustBe: .notNegative, conflict: instructions),
+      .init("explanations", \.prompt.explanations, conflict: instructions),
+      .init("source", \.prompt.source, mustBe: .notEmpty, conflict: templates),
+      .init("source_pair", \.prompt.sourcePair, mustBe: .notEmpty, conflict: templates),
+      .init("target", \.prompt.target, mustBe: .notEmpty, conflict: templates),
       .init(
-        "labels", \.labels, mustBe: .init("a list of texts that differ") { Set($0).count == $0.count },
+        "labels", \.prompt.labels, mustBe: .init("a list of texts that differ") { Set($0).count == $0.count },
         conflict: texts),
-      .init("skip_labels", \.skipLabels, conflict: texts),
+      .init("skip_labels", \.prompt.skipLabels, conflict: texts),
       .init("num_labels", \.numLabels, mustBe: .within(1...65536)),
       .init("prediction", \.prediction, conflict: texts),
       .init(
         "length_normalize", \.lengthNormalize,
         conflict: { $0.prediction == .generation ? "prediction \($0.prediction.rawValue)" : nil }),
-      .init("delimiter", \.delimiter, conflict: only(.csv)),
+      .init("delimiter", \.prompt.delimiter, conflict: only(.csv)),
       .init("weight", \.weight, mustBe: .positive),
-      .init("max_train_examples", \.maxTrainExamples, mustBe: .atLeastOne),
-      .init("split", \.labelSplit, conflict: texts),
-      .init("max_test_examples", \.maxTestExamples, mustBe: .atLeastOne),
+      .init("max_train_examples", \.prompt.maxTrainExamples, mustBe: .atLeastOne),
+      .init("split", \.prompt.labelSplit, conflict: texts),
+      .init("max_test_examples", \.prompt.maxTestExamples, mustBe: .atLeastOne),
     ]
   }
 
   mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
+    let (labels, skipLabels, labelSplit) = (prompt.labels, prompt.skipLabels, prompt.labelSplit)
     guard train != nil || test != nil else {
       throw .missingKey("\(reader.location.path("train")) or test", reader.location.place)
     }

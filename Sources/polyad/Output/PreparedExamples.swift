@@ -13,7 +13,7 @@ struct PreparedExamples: Sequence {
   /// - Throws: `TaskError`.
   init(_ set: TokenizedTask, _ specification: TaskSpecification, tokenizer: Tokenizer?) throws {
     (self.set, self.tokenizer) = (set, tokenizer)
-    guard specification.format != .pretokenized else {
+    guard specification.prompt.format != .pretokenized else {
       texts = []
       return
     }

@@ -87,7 +87,7 @@ public struct Fixture {
     }
     let objective = Objective(model)
     var options = AdamW.Options()
-    options.weightDecay = 0.01
+    options.groups.weightDecay = 0.01
     let optimizer = AdamW(model.parameters, options: options)
     try compare("loss", [Float(step(objective, model))], tolerances.loss)
     let gradients = expected.names.filter { $0.hasPrefix("grad.") }, all = model.parameters.entries

@@ -32,7 +32,7 @@ struct AdamWTests {
 
   private var options: AdamW.Options {
     var options = AdamW.Options()
-    (options.beta1, options.beta2, options.epsilon, options.weightDecay) = (0.8, 0.9, 1e-6, 0.05)
+    (options.beta1, options.beta2, options.epsilon, options.groups.weightDecay) = (0.8, 0.9, 1e-6, 0.05)
     return options
   }
 
@@ -54,7 +54,7 @@ struct AdamWTests {
     for step in 1...4 {
       for index in 0..<parameters.count { parameters.gradients[index] = gradient(index, step) }
       optimizer.update(learningRate: 0.1 / Double(step), gradientScale: 0.25)
-      #expect(optimizer.updateCount == step)
+      #expect(optimizer.counters == OptimizerCounters(updates: step))
       reference.update(&w, parameters.gradients.map { Double($0) / 4 }, rate: 0.1 / Double(step))
     }
     for index in w.indices { #expect(abs(Double(parameters.values[index]) - w[index]) < tolerance) }
@@ -71,7 +71,8 @@ struct AdamWTests {
     let parameters = TrainableParameters(declarations)
     fill(parameters)
     var options = options
-    (options.upProjectionRateFactor, options.routerRateFactor, options.routerWeightDecay) = (16, 0.5, 0)
+    (options.groups.upProjectionRateFactor, options.groups.routerRateFactor) = (16, 0.5)
+    options.groups.routerWeightDecay = 0
     let optimizer = AdamW(parameters, options: options)
     var w = parameters.values.map(Double.init)
     var references = zip(declarations, factorsAndDecays).map {
@@ -122,7 +123,7 @@ struct AdamWTests {
   @Test func sparseUpdatesAreThoseOfAnOptimizerForEachTask() {
     let parameters = taskParameters()
     var options = options
-    (options.isSparse, options.routerRateFactor, options.routerWeightDecay) = (true, 3, 0.5)
+    (options.isSparse, options.groups.routerRateFactor, options.groups.routerWeightDecay) = (true, 3, 0.5)
     let optimizer = AdamW(parameters, options: options)
     var w = parameters.values.map(Double.init)
     // One optimizer a range: what a task has of each parameter, and what all share of it.
@@ -137,7 +138,7 @@ struct AdamWTests {
     for (step, tasks) in batches.enumerated() {
       let before = Array(parameters.values), moments = Array(optimizer.secondMoments)
       setGradients(parameters, tasks, step)
-      optimizer.update(learningRate: 0.01, gradientScale: 1, tasks: tasks)
+      optimizer.update(learningRate: 0.01, gradientScale: 1, routes: tasks)
       for (number, piece) in own.enumerated() {
         guard piece.task.map(tasks.contains) ?? true else {
           #expect(Array(parameters.values[piece.range]) == Array(before[piece.range]))
@@ -148,7 +149,7 @@ struct AdamWTests {
       }
     }
     for index in w.indices { #expect(abs(Double(parameters.values[index]) - w[index]) < tolerance) }
-    #expect(optimizer.updateCount == 5 && optimizer.taskUpdateCounts == [2, 2, 4, 0])
+    #expect(optimizer.counters == OptimizerCounters(updates: 5, routeUpdates: [2, 2, 4, 0]))
   }
 
   @Test func denseUpdatesMoveTasksThatTheBatchHasNothingOf() {
@@ -156,11 +157,11 @@ struct AdamWTests {
     var w = parameters.values.map(Double.init)[...], reference = Reference(count: w.count, decay: 0.05)
     for (step, tasks) in batches.enumerated() {
       setGradients(parameters, tasks, step)
-      optimizer.update(learningRate: 0.01, gradientScale: 1, tasks: tasks)
+      optimizer.update(learningRate: 0.01, gradientScale: 1, routes: tasks)
       reference.update(&w, parameters.gradients.map(Double.init), rate: 0.01)
     }
     for index in w.indices { #expect(abs(Double(parameters.values[index]) - w[index]) < tolerance) }
-    #expect(optimizer.taskUpdateCounts == [])
+    #expect(optimizer.counters == OptimizerCounters(updates: 5))
   }
 
   @Test(arguments: [false, true]) func whatIsFrozenNeitherMovesNorDecays(isSparse: Bool) {
@@ -171,20 +172,20 @@ struct AdamWTests {
     options.isSparse = isSparse
     let optimizer = AdamW(parameters, options: options), before = Array(parameters.values)
     for index in 0..<parameters.count { parameters.gradients[index] = 1 }
-    optimizer.update(learningRate: 0.01, gradientScale: 1, tasks: [0, 3])
+    optimizer.update(learningRate: 0.01, gradientScale: 1, routes: [0, 3])
     #expect(before.indices.filter { parameters.values[$0] != before[$0] } == [4, 5, 36, 37])
   }
 
   @Test func theDefaultsAreHuggingFaces() {
-    let options = AdamW.Options()
-    #expect(options.beta1 == 0.9 && options.beta2 == 0.999 && options.epsilon == 1e-8 && options.weightDecay == 0)
-    #expect(options.routerRateFactor == 1 && options.upProjectionRateFactor == 1 && options.routerWeightDecay == nil)
+    let options = AdamW.Options(), groups = options.groups
+    #expect(options.beta1 == 0.9 && options.beta2 == 0.999 && options.epsilon == 1e-8 && groups.weightDecay == 0)
+    #expect(groups.routerRateFactor == 1 && groups.upProjectionRateFactor == 1 && groups.routerWeightDecay == nil)
     #expect(!options.isSparse)
   }
 
   @Test func nothingToTrainIsSound() {
     let optimizer = AdamW(TrainableParameters([]), options: AdamW.Options())
     optimizer.update(learningRate: 0.1, gradientScale: 1)
-    #expect(optimizer.updateCount == 0)
+    #expect(optimizer.counters == OptimizerCounters())
   }
 }

@@ -173,7 +173,10 @@ struct ClassifiedAnswersTests {
     let routed = try TaskRoutes(tasks, adapter: adapter)
     #expect((0..<3).map { routed.head(of: example(), task: $0) } == expected)
     #expect((0..<3).map { routed.route(of: example(), task: $0) } == [2, 3, 0])
+    #expect((0..<3).map { routed.account(of: example(), task: $0) } == [0, 1, 2] && routed.accountCount == 3)
     #expect((0..<4).map { routed.route(of: example(task: $0), task: 0) } == [0, 1, 2, 3])
+    // The recipe has no task cb: the loss counts where the line was read.
+    #expect((0..<4).map { routed.account(of: example(task: $0), task: 1) } == [2, 1, 0, 1])
     #expect(routed.head(of: example(task: 3), task: 0) == .taskClassifier(1))
     #expect(routed.head(of: example(task: 1), task: 1) == .classifier)
     #expect(try TaskRoutes(tasks, adapter: nil).head(of: example(), task: 1) == .classifier)

@@ -49,10 +49,19 @@ struct TrainingRuns {
     return model
   }
 
+  private func step(_ model: AdapterModel, _ recipe: Recipe) throws -> TrainingStep {
+    try TrainingStep(model, routes: TaskRoutes(taskCount: tasks.count), options: .init(recipe), ranks: ranks)
+  }
+
+  /// AdamW's first moments, end to end.
+  private func moments(_ step: TrainingStep) -> [Float] {
+    step.optimizer.state.filter { $0.name.hasPrefix("exp_avg.") }.flatMap { Array($0.values) }
+  }
+
   /// The trained numbers after a few steps; on the way the first step is held against its definition.
   func run() throws -> [Float] {
     let model = try model()
-    let step = try TrainingStep(model, recipe: recipe, taskCount: tasks.count, ranks: ranks)
+    let step = try step(model, recipe)
     try theFirstStepIsItsDefinition(step)
     for number in 1..<5 { _ = try step.run(plan.step(number), training: tasks, learningRate: 0.01) }
     try aStepThatIsNotFiniteChangesNothing(step)
@@ -68,7 +77,7 @@ struct TrainingRuns {
         var recipe = recipe
         recipe.sparseUpdates = isSparse
         let model = try model(peftType), parameters = model.parameters, before = Array(parameters.values)
-        let step = try TrainingStep(model, recipe: recipe, taskCount: tasks.count, ranks: ranks)
+        let step = try step(model, recipe)
         // Every third batch of this plan is an epoch's small rest.
         for number in [0, 1, 3, 4, 6] {
           let parts = plan.step(number).parts.map { $0.filter { $0.task != number % 3 } }
@@ -82,7 +91,7 @@ struct TrainingRuns {
         // Dense, what no batch has decays; sparse, it stays.
         let unused = parameters.ranges(ofTask: 30).joined()
         #expect(unused.allSatisfy { (parameters.values[$0] == before[$0]) == isSparse })
-        #expect(step.optimizer.taskUpdateCounts.prefix(4) == (isSparse ? [2, 3, 5, 0] : []))
+        #expect(step.optimizer.counters.routeUpdates?.prefix(4) == (isSparse ? [2, 3, 5, 0] : nil))
         return Array(parameters.values)
       }
     }
@@ -109,28 +118,27 @@ struct TrainingRuns {
     for (found, expected) in zip(outcome.sums.losses, sums.losses) { #expect(abs(found - expected) < 1e-5 * expected) }
     let norm = other.parameters.gradients.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() / sums.labelCount
     #expect(abs(outcome.gradientNorm - norm) < 1e-5 * norm)
-    AdamW(other.parameters, options: recipe.optimizerOptions).update(
-      learningRate: 0.01, gradientScale: 1 / sums.labelCount)
+    OptimizerChoice(recipe).make(for: other.parameters).update(learningRate: 0.01, gradientScale: 1 / sums.labelCount)
     // Sums in another order; Adam turns the smallest gradients into steps as large as any other's.
     #expect(relativeDistance(step.model.parameters.values, other.parameters.values) < 1e-4)
     #expect(!outcome.wasSkipped && !outcome.stopRequested)
   }
 
   private func aStepThatIsNotFiniteChangesNothing(_ step: TrainingStep) throws {
-    let values = step.model.parameters.values, before = Array(values), count = step.optimizer.updateCount
-    let moments = Array(step.optimizer.firstMoments)
+    let values = step.model.parameters.values, before = Array(values), counters = step.optimizer.counters
+    let moments = moments(step)
     values[0] = .nan
     let outcome = try step.run(plan.step(5), training: tasks, learningRate: 0.01)
     #expect(outcome.wasSkipped)
     values[0] = before[0]
-    #expect(Array(values) == before && step.optimizer.updateCount == count)
-    #expect(Array(step.optimizer.firstMoments) == moments)
+    #expect(Array(values) == before && step.optimizer.counters == counters)
+    #expect(self.moments(step) == moments)
   }
 
   private func onlyWhatTrainsChanges() throws {
     let model = try model(), before = Array(model.parameters.values), trained = model.parameters.entries[1].range
     model.parameters.restrictTraining(to: [trained])
-    let step = try TrainingStep(model, recipe: recipe, taskCount: tasks.count, ranks: ranks)
+    let step = try step(model, recipe)
     for number in 0..<2 {
       let outcome = try step.run(plan.step(number), training: tasks, learningRate: 0.01)
       #expect(outcome.reducedBytes == 4 * trained.count && outcome.gradientNorm > 0)
@@ -143,9 +151,9 @@ struct TrainingRuns {
   private func theNormIsClipped() throws {
     var recipe = recipe
     recipe.maxGradNorm = 0.01
-    let step = try TrainingStep(model(), recipe: recipe, taskCount: tasks.count, ranks: ranks)
+    let step = try step(model(), recipe)
     let outcome = try step.run(plan.step(0), training: tasks, learningRate: 0.01)
-    let used = step.optimizer.firstMoments.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() * 10
+    let used = moments(step).reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() * 10
     #expect(outcome.gradientNorm > 0.02)
     #expect(abs(used - 0.01) < 1e-5)  // PyTorch divides by the norm plus 1e-6
   }

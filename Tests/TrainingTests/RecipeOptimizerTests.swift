@@ -1,5 +1,4 @@
 import Adapters
-import ModelTestSupport
 import Testing
 
 @testable import Training
@@ -9,37 +8,24 @@ struct RecipeOptimizerTests {
   @Test func keysBecomeOptions() throws {
     var recipe = Recipe()
     (recipe.adamBeta1, recipe.adamBeta2, recipe.adamEpsilon, recipe.weightDecay) = (0.8, 0.9, 1e-6, 0.1)
-    #expect(recipe.optimizerOptions.routerWeightDecay == nil && recipe.optimizerOptions.routerRateFactor == 1)
+    var options = AdamW.Options()
+    (options.beta1, options.beta2, options.epsilon, options.groups.weightDecay) = (0.8, 0.9, 1e-6, 0.1)
+    #expect(OptimizerChoice(recipe) == .adamW(options))
     (recipe.learningRate, recipe.routerLearningRate) = (0.25, 0.5)
     (recipe.routerWeightDecay, recipe.loraplusLrRatio, recipe.sparseUpdates) = (0, 16, true)
-    var options = AdamW.Options()
-    (options.beta1, options.beta2, options.epsilon, options.weightDecay) = (0.8, 0.9, 1e-6, 0.1)
-    (options.routerWeightDecay, options.routerRateFactor, options.upProjectionRateFactor) = (0, 2, 16)
-    options.isSparse = true
-    #expect(recipe.optimizerOptions == options)
+    (options.groups.routerWeightDecay, options.groups.routerRateFactor) = (0, 2)
+    (options.groups.upProjectionRateFactor, options.isSparse) = (16, true)
+    #expect(OptimizerChoice(recipe) == .adamW(options))
   }
 
-  @Test func keysForParametersThatTheModelLacksAreRefused() throws {
-    let lora = try AdapterModel(AdapterConfiguration(peftType: .lora), backbone: TestModel.random(), seed: 0)
-    let full = try AdapterModel(AdapterConfiguration(peftType: .full), backbone: TestModel.random(), seed: 0)
+  @Test func aStepsDefaultsAreTheRecipes() {
     var recipe = Recipe()
-    recipe.loraplusLrRatio = 2
-    try recipe.requireUse(ofRoles: lora)
-    #expect(
-      throws: RunError.noParameters(key: "loraplus_lr_ratio", kind: "up-projections (lora_B)", peftType: "FULL")
-    ) { try recipe.requireUse(ofRoles: full) }
-    recipe.sparseUpdates = true
-    #expect(throws: RunError.noParameters(key: "sparse_updates", kind: "rows of single tasks", peftType: "LORA")) {
-      try recipe.requireUse(ofRoles: lora)
-    }
-    recipe.sparseUpdates = false
-    recipe.routerWeightDecay = 0
-    #expect(throws: RunError.noParameters(key: "router_weight_decay", kind: "routers", peftType: "LORA")) {
-      try recipe.requireUse(ofRoles: lora)
-    }
-    recipe.routerLearningRate = 1
-    #expect(throws: RunError.noParameters(key: "router_learning_rate", kind: "routers", peftType: "LORA")) {
-      try recipe.requireUse(ofRoles: lora)
-    }
+    #expect(TrainingStep.Options(recipe) == TrainingStep.Options(partCount: recipe.microBatches))
+    (recipe.microBatches, recipe.seed, recipe.maxGradNorm, recipe.reduction) = (3, 7, 0.5, .mpi)
+    (recipe.routerBalanceLoss, recipe.routerZLoss, recipe.adamBeta1) = (0.1, 0.2, 0.8)
+    let options = TrainingStep.Options(recipe)
+    #expect(options.partCount == 3 && options.seed == 7 && options.maximumNorm == 0.5 && options.reduction == .mpi)
+    #expect(options.routerLosses == RouterLosses(balance: 0.1, z: 0.2))
+    #expect(options.optimizer == OptimizerChoice(recipe))
   }
 }

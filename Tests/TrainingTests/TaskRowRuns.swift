@@ -41,7 +41,8 @@ struct TaskRowRuns {
     try [(false, false), (false, true), (true, false), (true, true)].flatMap { isSparse, isRestricted in
       let parameters = parameters(isRestricted: isRestricted)
       var options = AdamW.Options()
-      (options.isSparse, options.weightDecay, options.upProjectionRateFactor) = (isSparse, 0.1, 2)
+      (options.groups.weightDecay, options.groups.upProjectionRateFactor) = (0.1, 2)
+      options.isSparse = isSparse
       let optimizer = AdamW(parameters, options: options)
       let ordered = try OrderedReduction(parameters.gradients, partCount: Self.partCount, world)
       let plain = PlainReduction(parameters.gradients, world)
@@ -53,7 +54,7 @@ struct TaskRowRuns {
         #expect(relativeDistance(parameters.gradients, whole) < 1e-5)
         try reduce(ordered, parameters, tasks, gradients)
         #expect(Array(parameters.gradients) == whole)
-        optimizer.update(learningRate: 0.01, gradientScale: 1, tasks: tasks)
+        optimizer.update(learningRate: 0.01, gradientScale: 1, routes: tasks)
       }
       return Array(parameters.values)
     }

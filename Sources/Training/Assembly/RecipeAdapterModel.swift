@@ -5,15 +5,6 @@ import Foundation
 import Tasks
 
 extension Recipe {
-  /// Checks max_seq_length against a model's positions.
-  ///
-  /// - Throws: ``RunError/sequenceTooLong(key:value:maximum:)``.
-  public func requireFit(positions: Int) throws {
-    guard maxSeqLength <= positions else {
-      throw RunError.sequenceTooLong(key: "max_seq_length", value: maxSeqLength, maximum: positions)
-    }
-  }
-
   /// The recipe's adapter set into a backbone: fresh, or from `init_from`.
   ///
   /// - Parameter checkpoint: A checkpoint whose values will be read later. Its configuration then stands for that of

@@ -2,13 +2,17 @@ import Adapters
 import Backbones
 import Tasks
 
-/// Which of the adapter's tasks each of a recipe's is: what its examples are routed by.
+/// What routes the examples of a recipe's tasks, what classifies them, and where their losses are counted.
 ///
-/// Adapters that are not routed by task treat all alike; there a task is its place in the recipe.
+/// Three numbers tell tasks apart. A *task* is a place in the recipe: what an example was read for. A *route* is the
+/// adapter's number of a task: whose skills or experts compute the example. An *account* is a place in the recipe
+/// again: the task whose loss the example is part of. Lines of pre-tokenized data may name another task than that of
+/// their file, and an adapter may know the recipe's tasks in another order, or others beside them. Adapters that are
+/// not routed by task treat all alike; there a task's route is its place in the recipe.
 public struct TaskRoutes: Sendable, Equatable {
-  /// The adapter's task of each of the recipe's; nil for one whose lines each name theirs.
-  private let numbers: [Int?]
-  /// What the `task` of a pre-tokenized line may be.
+  /// The route of each of the recipe's tasks; nil for one whose lines each name theirs.
+  private let routes: [Int?]
+  /// What the `task` of a pre-tokenized line may be, in the order of the routes.
   let lineNames: [String]
   /// What classifies each of ``lineNames``, and each of the recipe's tasks.
   private let lineHeads, heads: [HeadChoice]
@@ -17,7 +21,7 @@ public struct TaskRoutes: Sendable, Equatable {
   ///
   /// - Parameter head: What classifies all of them.
   public init(taskCount: Int, head: HeadChoice = .classifier) {
-    (numbers, lineNames, lineHeads) = (Array(0..<taskCount), [], [])
+    (routes, lineNames, lineHeads) = (Array(0..<taskCount), [], [])
     heads = Array(repeating: head, count: taskCount)
   }
 
@@ -27,13 +31,13 @@ public struct TaskRoutes: Sendable, Equatable {
     func choose(_ names: [String]) -> [HeadChoice] { names.map { adapter?.headChoice(of: $0) ?? .classifier } }
     heads = choose(names)
     guard let adapter, adapter.routing == .task else {
-      (numbers, lineNames, lineHeads) = (Array(names.indices), names, heads)
+      (routes, lineNames, lineHeads) = (Array(names.indices), names, heads)
       return
     }
     let isNamed = !adapter.taskNames.isEmpty || adapter.taskCount == tasks.count
     let known = adapter.taskNames.isEmpty && isNamed ? names : adapter.knownTasks
-    numbers = try tasks.map { task in
-      if let number = known.firstIndex(of: task.name) { return number }
+    routes = try tasks.map { task in
+      if let route = known.firstIndex(of: task.name) { return route }
       // Its lines may name their own.
       if task.prompt.format == .pretokenized { return nil }
       guard isNamed else {
@@ -44,6 +48,9 @@ public struct TaskRoutes: Sendable, Equatable {
     (lineNames, lineHeads) = (known, choose(known))
   }
 
+  /// How many accounts there are: as many as the recipe has tasks.
+  public var accountCount: Int { routes.count }
+
   /// The head that classifies an example.
   ///
   /// - Parameter task: The recipe's task that the example was read for.
@@ -52,21 +59,23 @@ public struct TaskRoutes: Sendable, Equatable {
     return heads.indices.contains(task) ? heads[task] : .classifier
   }
 
-  /// The adapter's task that an example is routed by.
+  /// The adapter's task that an example is routed by: the one its line names, or that of its file.
   ///
   /// - Parameter task: The recipe's task that the example was read for.
-  public func route(of example: TokenizedExample, task: Int) -> Int { example.task ?? numbers[task] ?? 0 }
+  public func route(of example: TokenizedExample, task: Int) -> Int { example.task ?? routes[task] ?? 0 }
 
   /// The recipe's task that an example's losses count among: the one its line names, if the recipe has it.
+  ///
+  /// - Parameter task: The recipe's task that the example was read for.
   public func account(of example: TokenizedExample, task: Int) -> Int {
-    example.task.flatMap { own in numbers.firstIndex(of: own) } ?? task
+    example.task.flatMap { own in routes.firstIndex(of: own) } ?? task
   }
 
   /// Throws if an example of a task that the adapter does not know names none that it does.
   ///
   /// - Parameter task: The recipe's task.
   func requireRoutes(of examples: TokenizedTask, task: Int) throws {
-    guard numbers[task] == nil else { return }
+    guard routes[task] == nil else { return }
     for index in 0..<examples.count where examples[index].task == nil {
       throw AdapterTaskError.unknownTask(examples.name, known: lineNames)
     }

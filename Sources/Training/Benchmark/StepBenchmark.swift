@@ -21,7 +21,7 @@ public struct StepBenchmark {
     public var steps = 8
     /// Instances read of each task file.
     public var examplesPerTask = 100
-    /// Tasks that the examples are dealt out to; nil: a task a file.
+    /// Tasks that the examples are dealt out to, each with a route of its own; nil: a task a file.
     public var taskCount: Int?
     /// AdamW's `sparse_updates`.
     public var updatesSparsely = false
@@ -56,26 +56,35 @@ public struct StepBenchmark {
     _ model: AdapterModel, tokenizer: Tokenizer, taskFiles: [URL], options: Options, ranks: Ranks
   ) throws {
     (self.model, self.ranks) = (model, ranks)
-    var recipe = Recipe()
-    recipe.trainBatchSize = options.sequencesPerRank * ranks.count
-    recipe.microBatches = options.partsPerRank * ranks.count
-    recipe.weightDecay = 0.01
-    recipe.sparseUpdates = options.updatesSparsely
+    if options.updatesSparsely { try ModelNeed.taskRows.require(of: model, for: "sparse_updates") }
     let taskCount = options.taskCount ?? taskFiles.count
-    step = try TrainingStep(model, recipe: recipe, taskCount: taskCount, ranks: ranks)
-    step.routes = TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil))
+    let shape = BatchShape(sequences: options.sequencesPerRank * ranks.count, parts: options.partsPerRank * ranks.count)
+    step = try TrainingStep(
+      model, routes: TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil)),
+      options: Self.stepOptions(partCount: shape.parts, updatesSparsely: options.updatesSparsely), ranks: ranks)
     let examples = try BenchmarkExamples(
       tokenizer,
       options: ModelInputs(model.backbone).tokenizationOptions(
         maximumLength: options.maximumLength, maximumTargetLength: options.maximumTargetLength))
     let files = try taskFiles.map { try examples.read($0, limit: options.examplesPerTask) }
     let found = files.reduce(0) { $0 + $1.count }
-    guard found >= recipe.trainBatchSize else {
-      throw RunError.tooFewExamples(found: found, needed: recipe.trainBatchSize)
-    }
-    plans = Self.plans(files, taskCount: taskCount, recipe: recipe, count: options.steps + 1)
+    guard found >= shape.sequences else { throw RunError.tooFewExamples(found: found, needed: shape.sequences) }
+    plans = Self.plans(files, taskCount: taskCount, shape, count: options.steps + 1)
     // A file's examples belong to every task that is dealt some of them.
     tasks = (0..<taskCount).map { files[$0 % files.count] }
+  }
+
+  /// What a batch holds, all ranks together.
+  private struct BatchShape {
+    let sequences, parts: Int
+  }
+
+  private static func stepOptions(partCount: Int, updatesSparsely: Bool) -> TrainingStep.Options {
+    var adamW = AdamW.Options()
+    (adamW.groups.weightDecay, adamW.isSparse) = (0.01, updatesSparsely)
+    var options = TrainingStep.Options(partCount: partCount)
+    options.optimizer = .adamW(adamW)
+    return options
   }
 
   /// The task that an example of a file is dealt to, so that each task has examples of one file.
@@ -87,25 +96,25 @@ public struct StepBenchmark {
 
   /// Sequences sorted by length and cut into batches, the batches in random order.
   private static func plans(
-    _ files: [TokenizedTask], taskCount: Int, recipe: Recipe, count: Int
+    _ files: [TokenizedTask], taskCount: Int, _ shape: BatchShape, count: Int
   ) -> [StepPlan] {
     let lengths = files.map(\.exampleLengths)
     let all = lengths.indices.flatMap { task in lengths[task].indices.map { (task: task, index: $0) } }
     let sorted = all.sorted {
       (lengths[$0.task][$0.index], $0.task, $0.index) < (lengths[$1.task][$1.index], $1.task, $1.index)
     }
-    let batchCount = sorted.count / recipe.trainBatchSize
+    let batchCount = sorted.count / shape.sequences
     let key = RandomKey(seed: 1).child("benchmark order")
     let order = (0..<batchCount).sorted { key.child(UInt64($0)).value < key.child(UInt64($1)).value }
     return (0..<count).map { step in
-      let start = order[step % batchCount] * recipe.trainBatchSize
-      var parts = Array(repeating: [ExampleReference](), count: recipe.microBatches)
-      for place in 0..<recipe.trainBatchSize {
+      let start = order[step % batchCount] * shape.sequences
+      var parts = Array(repeating: [ExampleReference](), count: shape.parts)
+      for place in 0..<shape.sequences {
         let example = sorted[start + place]
         let task = task(
           file: example.task, index: example.index, fileCount: files.count, taskCount: taskCount)
-        parts[place % recipe.microBatches].append(
-          ExampleReference(task: task, index: example.index, ordinal: step * recipe.trainBatchSize + place))
+        parts[place % shape.parts].append(
+          ExampleReference(task: task, index: example.index, ordinal: step * shape.sequences + place))
       }
       return StepPlan(step: step, epoch: 0, parts: parts)
     }

@@ -6,7 +6,7 @@ import Tasks
 struct TestQuestion {
   /// The prompt, and the test set's own answer.
   let example: TokenizedExample
-  /// The adapter's task that routes it.
+  /// The adapter's task that it is routed by.
   let route: Int
   /// What classifies it, if the model classifies.
   let head: HeadChoice
@@ -28,6 +28,9 @@ struct TestAnswer: Codable, Sendable, Equatable {
 
 /// A way to answer test examples: what one task's answers come from.
 protocol AnswerSource: AnyObject {
+  /// Whether answers are texts, measured by their words; else they are labels, measured by their places or numbers.
+  var answersAreTexts: Bool { get }
+
   /// Answers examples together, in their order. Not collective: every rank answers its own.
   func answers(to questions: [TestQuestion]) -> [TestAnswer]
 

@@ -3,6 +3,7 @@ import Tasks
 
 /// Answers by a classification head: the likeliest class, or the number it gives.
 final class ClassifiedAnswers: AnswerSource {
+  let answersAreTexts = false
   private let objective: Objective
   /// The classes' names; empty: classes are numbers.
   private let labels: [String]

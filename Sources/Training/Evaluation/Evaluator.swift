@@ -151,7 +151,7 @@ public final class Evaluator {
     for (set, testing) in tasks.testing.enumerated() {
       let specification = tasks.specifications[testing.task]
       let labels = specification.prompt.labels, places = labels.indices.map(String.init)
-      let areTexts = sources[set] is GeneratedAnswers
+      let areTexts = sources[set].answersAreTexts
       var metrics = MetricAccumulator(
         metrics: specification.metrics, classes: areTexts ? labels : places, matchesLabels: !areTexts)
       var loss = 0.0, labelCount = 0

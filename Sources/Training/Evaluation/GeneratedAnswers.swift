@@ -4,6 +4,7 @@ import Tokenizers
 
 /// Answers by generation: the likeliest token each time, to the end of the text or the limit.
 final class GeneratedAnswers: AnswerSource {
+  let answersAreTexts = true
   private let generator: Generator
   private let architecture: Architecture
   private let objective: Objective

@@ -9,6 +9,7 @@ import Tasks
 /// Length-normalised, it is divided by the number of those tokens (as in T-Few; lm-evaluation-harness's acc_norm
 /// divides by bytes).
 final class RankedAnswers: AnswerSource {
+  let answersAreTexts = false
   private let objective: Objective
   private let architecture: Architecture
   private let labels: [String]

@@ -3,8 +3,7 @@ import Foundation
 import Tensors
 
 /// AdamW (Loshchilov and Hutter 2019) as PyTorch computes it: decoupled decay on every trained parameter,
-/// bias-corrected moments. Routers and up-projections can have rates and decays of their own, as PyTorch's parameter
-/// groups.
+/// bias-corrected moments.
 ///
 /// What a step does to rows that belong to a task of which its batch has nothing:
 /// - Dense (default): as PyTorch where the gradient is a tensor with zeros. Every trained number decays and its moments
@@ -12,40 +11,26 @@ import Tensors
 /// - Sparse: as PyTorch where each task's rows are parameters of their own, whose gradient is `None` at such a step.
 ///   They keep their values and moments, and their bias correction goes by the updates that the task has had. Rows that
 ///   all tasks share are updated at every step.
-public final class AdamW {
+public final class AdamW: Optimizer {
   public struct Options: Sendable, Equatable {
     public var beta1 = 0.9
     public var beta2 = 0.999
     public var epsilon = 1e-8
-    public var weightDecay = 0.0
-    /// Of routers; nil: ``weightDecay``.
-    public var routerWeightDecay: Double?
-    /// What the rate is multiplied by for routers.
-    public var routerRateFactor = 1.0
-    /// What the rate is multiplied by for up-projections and for parameters of one axis, unless they are routers: the
-    /// ratio of LoRA+ (Hayou et al. 2024, arXiv 2402.12354).
-    public var upProjectionRateFactor = 1.0
+    public var groups = ParameterGroups()
     /// Whether a task's own rows are updated only at steps that have the task.
     public var isSparse = false
 
     public init() {}
   }
 
-  /// What parameters that learn alike share.
-  fileprivate struct Group: Equatable {
-    let rateFactor, weightDecay: Double
-  }
-
   public let options: Options
   /// First and second moments, in the parameters' layout.
   public let firstMoments, secondMoments: UnsafeMutableBufferPointer<Float>
-  /// Updates made so far: t of the bias correction.
-  public var updateCount = 0
-  /// Sparse: the updates each task's own rows have had, t of their bias correction. Dense: empty.
-  public var taskUpdateCounts: [Int]
+  /// t of the bias correction; sparse, each task's own t for its own rows.
+  public var counters: OptimizerCounters
   private let parameters: TrainableParameters
   /// The ranges of each group that every step updates.
-  private let always: [(range: Range<Int>, group: Group)]
+  private let always: [(range: Range<Int>, group: ParameterGroups.Group)]
 
   /// An optimizer of what `parameters` trains by now.
   public init(_ parameters: TrainableParameters, options: Options) {
@@ -54,9 +39,10 @@ public final class AdamW {
     secondMoments = .allocate(capacity: parameters.count)
     firstMoments.initialize(repeating: 0)
     secondMoments.initialize(repeating: 0)
-    taskUpdateCounts = options.isSparse ? Array(repeating: 0, count: parameters.taskCount) : []
-    always = Self.split(
-      options.isSparse ? parameters.ranges(touchedBy: []) : parameters.trainedRanges, parameters.entries, options)
+    counters = OptimizerCounters(
+      routeUpdates: options.isSparse ? Array(repeating: 0, count: parameters.taskCount) : nil)
+    always = options.groups.split(
+      options.isSparse ? parameters.ranges(touchedBy: []) : parameters.trainedRanges, of: parameters)
   }
 
   deinit {
@@ -64,26 +50,33 @@ public final class AdamW {
     secondMoments.deallocate()
   }
 
-  /// One update from the gradient buffer, each gradient multiplied by `gradientScale` first.
-  ///
-  /// - Parameters:
-  ///   - learningRate: Of the parameters without a factor of their own.
-  ///   - tasks: The batch's tasks, each once: whose own rows a sparse update moves. A dense one moves all of them.
-  public func update(learningRate: Double, gradientScale: Double, tasks: some Sequence<Int> = EmptyCollection()) {
-    guard parameters.count > 0 else { return }
-    updateCount += 1
-    update(always, updateCount, learningRate: learningRate, gradientScale: gradientScale)
-    guard !taskUpdateCounts.isEmpty else { return }
-    for task in tasks {
-      taskUpdateCounts[task] += 1
-      let own = Self.split(parameters.ranges(ofTask: task), parameters.entries, options)
-      update(own, taskUpdateCounts[task], learningRate: learningRate, gradientScale: gradientScale)
+  /// Every parameter's two moments, under PyTorch's names for them.
+  public var state: [OptimizerArray] {
+    [("exp_avg.", firstMoments), ("exp_avg_sq.", secondMoments)].flatMap { prefix, moments in
+      parameters.entries.map {
+        OptimizerArray(
+          name: prefix + $0.name, shape: $0.shape, values: UnsafeMutableBufferPointer(rebasing: moments[$0.range]))
+      }
     }
+  }
+
+  public func update(learningRate: Double, gradientScale: Double, routes: [Int]) {
+    guard parameters.count > 0 else { return }
+    counters.updates += 1
+    update(always, counters.updates, learningRate: learningRate, gradientScale: gradientScale)
+    guard var counts = counters.routeUpdates, !counts.isEmpty else { return }
+    for route in routes {
+      counts[route] += 1
+      let own = options.groups.split(parameters.ranges(ofTask: route), of: parameters)
+      update(own, counts[route], learningRate: learningRate, gradientScale: gradientScale)
+    }
+    counters.routeUpdates = counts
   }
 
   /// Update number `count`, from 1, of some ranges.
   private func update(
-    _ ranges: [(range: Range<Int>, group: Group)], _ count: Int, learningRate: Double, gradientScale: Double
+    _ ranges: [(range: Range<Int>, group: ParameterGroups.Group)], _ count: Int, learningRate: Double,
+    gradientScale: Double
   ) {
     let correction1 = Float(1 - pow(options.beta1, Double(count)))
     let correction2 = Float(1 - pow(options.beta2, Double(count)))
@@ -95,35 +88,5 @@ public final class AdamW {
         firstMoments.baseAddress! + range.lowerBound, secondMoments.baseAddress! + range.lowerBound,
         parameters.values.baseAddress! + range.lowerBound)
     }
-  }
-
-  /// Cuts ascending ranges where the group changes, and nowhere else: without special groups one range stays one.
-  private static func split(
-    _ ranges: [Range<Int>], _ entries: [TrainableParameters.Entry], _ options: Options
-  ) -> [(range: Range<Int>, group: Group)] {
-    var result: [(range: Range<Int>, group: Group)] = []
-    var entries = entries[...]
-    for range in ranges {
-      while let entry = entries.first, entry.range.upperBound <= range.lowerBound { entries.removeFirst() }
-      for entry in entries.prefix(while: { $0.range.lowerBound < range.upperBound }) where !entry.range.isEmpty {
-        let piece = entry.range.clamped(to: range), group = options.group(of: entry)
-        if let last = result.last, last.group == group, last.range.upperBound == piece.lowerBound {
-          result[result.count - 1].range = last.range.lowerBound..<piece.upperBound
-        } else {
-          result.append((piece, group))
-        }
-      }
-    }
-    return result
-  }
-}
-
-extension AdamW.Options {
-  fileprivate func group(of entry: TrainableParameters.Entry) -> AdamW.Group {
-    if entry.role == .router {
-      return AdamW.Group(rateFactor: routerRateFactor, weightDecay: routerWeightDecay ?? weightDecay)
-    }
-    let isFast = entry.role == .upProjection || entry.shape.count == 1
-    return AdamW.Group(rateFactor: isFast ? upProjectionRateFactor : 1, weightDecay: weightDecay)
   }
 }

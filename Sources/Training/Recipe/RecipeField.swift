@@ -7,6 +7,10 @@ struct RecipeField<Section: RecipeSection> {
   let read: (RecipeReader, inout Section) throws(RecipeError) -> Void
   /// The property as YAML; nil where the key means nothing for this section.
   let write: (Section) -> Node?
+  /// What the key needs of the model to have an effect; nil: nothing that a model can lack.
+  private(set) var need: ModelNeed?
+  /// Whether the property is another than that of a new section; of a key with a ``need``.
+  private(set) var differsFromDefault: (Section) -> Bool = { _ in false }
 
   /// A key with a default, or a required one.
   ///
@@ -42,6 +46,14 @@ struct RecipeField<Section: RecipeSection> {
       guard section.writes(key), conflict(section) == nil else { return nil }
       return section[keyPath: path].map(\.node) ?? Node("null", .implicit, .plain)
     }
+  }
+
+  /// The field, of a key that models may have no use for.
+  func needing<Value: Equatable>(_ need: ModelNeed, _ path: WritableKeyPath<Section, Value>) -> Self {
+    var field = self
+    field.need = need
+    field.differsFromDefault = { $0[keyPath: path] != Section()[keyPath: path] }
+    return field
   }
 
   /// A key that has had its effect before the section is read, and is not written.

@@ -7,14 +7,7 @@ extension Recipe: RecipeSection {
   private static let lengthLimit = 1 << 24, batchLimit = 1_000_000, epochLimit = 1_000_000, stepLimit = 1_000_000_000
 
   static var fields: [RecipeField<Recipe>] {
-    // With init_from the saved adapter's method is not known yet.
-    func unless(_ fits: @escaping (AdapterConfiguration) -> Bool) -> (Recipe) -> String? {
-      { recipe in
-        let adapter = recipe.adapter.configuration
-        return recipe.adapter.initFrom != nil || fits(adapter) ? nil : "peft_type \(adapter.peftType.rawValue)"
-      }
-    }
-    return [
+    [
       .init(readBefore: RecipeNodes.baseKey),
       .init("model_name_or_path", \.modelNameOrPath, isRequired: true, mustBe: .notEmpty),
       .init("tokenizer_name_or_path", \.tokenizerNameOrPath, mustBe: .notEmpty),
@@ -38,23 +31,22 @@ extension Recipe: RecipeSection {
           (1...Self.stepLimit).contains($0) || $0 == -1
         }),
       .init("learning_rate", \.learningRate, mustBe: .notNegative),
-      .init("router_learning_rate", \.routerLearningRate, mustBe: .notNegative),
-      .init("loraplus_lr_ratio", \.loraplusLrRatio, mustBe: .init("1 or more") { $0 >= 1 }),
-      .init("router_noise", \.routerNoise, conflict: unless { $0.drawsRouterNoise }),
-      .init("router_temperature", \.routerTemperature, mustBe: .positive, conflict: unless { $0.drawsRouterNoise }),
-      .init(
-        "router_balance_loss", \.routerBalanceLoss, mustBe: .notNegative, conflict: unless { $0.routing == .token }),
-      .init("router_z_loss", \.routerZLoss, mustBe: .notNegative, conflict: unless { $0.routing == .token }),
+      .init("router_learning_rate", \.routerLearningRate, needs: .routers, mustBe: .notNegative),
+      .init("loraplus_lr_ratio", \.loraplusLrRatio, needs: .upProjections, mustBe: .init("1 or more") { $0 >= 1 }),
+      .init("router_noise", \.routerNoise, needs: .routerNoise),
+      .init("router_temperature", \.routerTemperature, needs: .routerNoise, mustBe: .positive),
+      .init("router_balance_loss", \.routerBalanceLoss, needs: .tokenRouters, mustBe: .notNegative),
+      .init("router_z_loss", \.routerZLoss, needs: .tokenRouters, mustBe: .notNegative),
       .init("lr_scheduler_type", \.lrSchedulerType),
       .init("warmup_ratio", \.warmupRatio, mustBe: .share),
       .init("warmup_steps", \.warmupSteps, mustBe: .within(0...Self.stepLimit)),
       .init("weight_decay", \.weightDecay, mustBe: .notNegative),
-      .init("router_weight_decay", \.routerWeightDecay, mustBe: .notNegative),
+      .init("router_weight_decay", \.routerWeightDecay, needs: .routers, mustBe: .notNegative),
       .init("adam_beta1", \.adamBeta1, mustBe: .properShare),
       .init("adam_beta2", \.adamBeta2, mustBe: .properShare),
       .init("adam_epsilon", \.adamEpsilon, mustBe: .positive),
       .init("max_grad_norm", \.maxGradNorm, mustBe: .notNegative),
-      .init("sparse_updates", \.sparseUpdates),
+      .init("sparse_updates", \.sparseUpdates, needs: .taskRows),
       .init("reduction", \.reduction),
       .init("eval_steps", \.evalSteps, mustBe: .atLeastOne),
       .init("eval_on_start", \.evalOnStart),
@@ -111,6 +103,33 @@ extension Recipe: RecipeSection {
       try require(
         !tasks[..<index].contains { $0.name == task.name }, "tasks", "a list with two tasks named \(task.name)",
         "a list of tasks whose names differ")
+    }
+  }
+}
+
+extension RecipeField<Recipe> {
+  /// A key that models may have no use for: refused, and not written, where the method tells.
+  fileprivate init<Value: RecipeValue & Equatable>(
+    _ key: String, _ path: WritableKeyPath<Recipe, Value>, needs need: ModelNeed,
+    mustBe limit: RecipeLimit<Value>? = nil
+  ) {
+    self = Self(key, path, mustBe: limit, conflict: Self.conflict(need)).needing(need, path)
+  }
+
+  /// Such a key that may be null.
+  fileprivate init<Value: RecipeValue & Equatable>(
+    _ key: String, _ path: WritableKeyPath<Recipe, Value?>, needs need: ModelNeed,
+    mustBe limit: RecipeLimit<Value>? = nil
+  ) {
+    self = Self(key, path, mustBe: limit, conflict: Self.conflict(need)).needing(need, path)
+  }
+
+  private static func conflict(_ need: ModelNeed) -> (Recipe) -> String? {
+    { recipe in
+      let adapter = recipe.adapter.configuration
+      // With init_from the saved adapter's method is not known yet.
+      let isRefused = recipe.adapter.initFrom == nil && need.isMet(by: adapter) == false
+      return isRefused ? "peft_type \(adapter.peftType.rawValue)" : nil
     }
   }
 }

@@ -105,11 +105,11 @@ struct RunFolder {
   }
 
   /// Writes a checkpoint, then removes the oldest beyond `limit`.
-  func save(_ state: TrainerState, _ model: AdapterModel, _ optimizer: AdamW, limit: Int?) throws {
+  func save(_ state: TrainerState, _ model: AdapterModel, _ optimizer: any Optimizer, limit: Int?) throws {
     let checkpoint = CheckpointFolder(in: url, step: state.step)
     try AtomicFolder.write(to: checkpoint.url, replaceExisting: true) { folder in
       try writeModel(model, to: folder)
-      try state.write(optimizer, model.parameters, to: folder)
+      try state.write(optimizer, to: folder)
     }
     if let limit { try CheckpointFolder.prune(in: url, keeping: limit, knownGood: state.step) }
   }

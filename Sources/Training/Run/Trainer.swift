@@ -40,12 +40,13 @@ public final class Trainer {
   /// - Throws: ``RunError``, or an error of the recipe's model, adapter or data.
   public init(_ recipe: Recipe, assembly: ModelAssembly, ranks: Ranks) throws {
     (self.recipe, self.assembly, self.ranks) = (recipe, assembly, ranks)
-    step = try TrainingStep(assembly.model, recipe: recipe, taskCount: recipe.tasks.count, ranks: ranks)
+    try recipe.requireParts(forRanks: ranks.count)
+    try recipe.requireUse(by: assembly.model)
     tasks = try TaskAssembly(
       recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer,
       inputs: ModelInputs(assembly.model.backbone), splits: [.train, .test], ranks: ranks)
     try tasks.requireHeads(of: assembly.model)
-    step.routes = tasks.routes
+    step = try TrainingStep(assembly.model, routes: tasks.routes, options: .init(recipe), ranks: ranks)
     plan = try BatchPlan(
       exampleLengths: tasks.training.map(\.exampleLengths), mixing: recipe.mixing,
       weights: recipe.tasks.map(\.weight), trainBatchSize: recipe.trainBatchSize, microBatches: recipe.microBatches,
@@ -64,7 +65,7 @@ public final class Trainer {
     // Rank 0 alone writes and compares checkpoints.
     state = TrainerState(
       fingerprint: recipe.fingerprint, dataDigests: ranks.isMain ? tasks.training.map(\.digest) : [],
-      taskCount: recipe.tasks.count)
+      accountCount: tasks.routes.accountCount)
   }
 
   /// The checkpoint that a resumed run will take up, where the recipe's model cannot be built without knowing: nil if
@@ -101,7 +102,7 @@ public final class Trainer {
       let checkpoint = CheckpointFolder(in: folder.url, step: Int(step))
       newestCheckpoint = checkpoint
       try AdapterFolder.loadValues(of: assembly.model, from: checkpoint.url)
-      state = try TrainerState.read(checkpoint.url, into: self.step.optimizer, assembly.model.parameters)
+      state = try TrainerState.read(checkpoint.url, into: self.step.optimizer)
       try say("resumed from \(checkpoint.url.path) at step \(step) of \(totalSteps)")
     }
     try requireSoundReplicas()
@@ -132,7 +133,7 @@ public final class Trainer {
     while state.step < totalSteps {
       let outcome = try step.run(
         plan.step(state.step), training: tasks.training, learningRate: schedule.rate(at: state.step))
-      try account(for: outcome)
+      try record(outcome)
       if outcome.stopRequested { return try stop() }
       // What a skipped step leaves may be what broke it: it must not push better checkpoints out.
       if isDue(every: recipe.saveSteps), state.skippedInARow == 0 || state.step == totalSteps { try save() }
@@ -156,7 +157,7 @@ public final class Trainer {
     return try ranks.world.broadcast(FileSystem.isFile(file) ? Int32(0) : 1) > 0
   }
 
-  private func account(for outcome: TrainingStep.Outcome) throws {
+  private func record(_ outcome: TrainingStep.Outcome) throws {
     state.add(outcome)
     if outcome.wasSkipped {
       try say("step \(state.step): loss or gradient is not finite; the step is skipped (\(state.skippedSteps) so far)")

@@ -1,9 +1,7 @@
-import Adapters
 import Checkpoints
 import Foundation
-import Tensors
 
-/// Where a run stands, beside its weights and moments: what trainer_state.json holds.
+/// Where a run stands, beside its weights and the optimizer's arrays: what trainer_state.json holds.
 public struct TrainerState: Codable, Sendable, Equatable {
   /// Steps done, skipped ones included: the place in the data and in the schedule.
   public var step = 0
@@ -11,9 +9,9 @@ public struct TrainerState: Codable, Sendable, Equatable {
   public var skippedSteps = 0
   /// How many of the newest steps were skipped in a row.
   public var skippedInARow = 0
-  /// Updates the optimizer has made.
+  /// Updates the optimizer has made, as of the checkpoint.
   public var updateCount = 0
-  /// With `sparse_updates`, each task's part of them; nil without.
+  /// With `sparse_updates`, each of the adapter's tasks' part of them; nil without.
   public var taskUpdateCounts: [Int]?
   /// Real tokens trained on.
   public var tokenCount = 0
@@ -32,9 +30,9 @@ public struct TrainerState: Codable, Sendable, Equatable {
   public init() {}
 
   /// The start of a run.
-  init(fingerprint: String, dataDigests: [String], taskCount: Int) {
+  init(fingerprint: String, dataDigests: [String], accountCount: Int) {
     (self.fingerprint, self.dataDigests) = (fingerprint, dataDigests)
-    unreported = LossSums(taskCount: taskCount)
+    unreported = LossSums(taskCount: accountCount)
   }
 
   enum CodingKeys: String, CodingKey {
@@ -57,7 +55,6 @@ public struct TrainerState: Codable, Sendable, Equatable {
       skippedSteps += 1
       skippedInARow += 1
     } else {
-      updateCount += 1
       skippedInARow = 0
       unreported.add(outcome.sums)
     }
@@ -81,50 +78,43 @@ public struct TrainerState: Codable, Sendable, Equatable {
     self = state
   }
 
-  /// Writes state and moments into a checkpoint being made.
-  func write(_ optimizer: AdamW, _ parameters: TrainableParameters, to folder: URL) throws {
-    let moments = Self.moments(optimizer, parameters).map {
+  /// The optimizer's part of the state.
+  private var counters: OptimizerCounters {
+    get { OptimizerCounters(updates: updateCount, routeUpdates: taskUpdateCounts) }
+    set { (updateCount, taskUpdateCounts) = (newValue.updates, newValue.routeUpdates) }
+  }
+
+  /// Writes the state and the optimizer's into a checkpoint being made.
+  func write(_ optimizer: any Optimizer, to folder: URL) throws {
+    let arrays = optimizer.state.map {
       (name: $0.name, shape: $0.shape, values: UnsafeBufferPointer($0.values))
     }
-    try SafetensorsWriter.write(to: folder.appending(path: Self.optimizerName), tensors: moments)
+    try SafetensorsWriter.write(to: folder.appending(path: Self.optimizerName), tensors: arrays)
     var state = self
-    state.taskUpdateCounts = optimizer.options.isSparse ? optimizer.taskUpdateCounts : nil
+    state.counters = optimizer.counters
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try FileSystem.atomicWrite(encoder.encode(state), to: folder.appending(path: Self.fileName))
   }
 
-  /// Reads state and moments of a checkpoint.
+  /// Reads the state of a checkpoint, and the optimizer's into `optimizer`.
   ///
   /// - Throws: ``RunError/badState(file:reason:)`` or `SafetensorsError`.
-  static func read(
-    _ checkpoint: URL, into optimizer: AdamW, _ parameters: TrainableParameters
-  ) throws -> TrainerState {
+  static func read(_ checkpoint: URL, into optimizer: any Optimizer) throws -> TrainerState {
     let state = try TrainerState(of: checkpoint)
-    let taskUpdateCounts = state.taskUpdateCounts ?? []
-    guard taskUpdateCounts.count == optimizer.taskUpdateCounts.count else {
+    let found = state.counters.routeUpdates?.count ?? 0, expected = optimizer.counters.routeUpdates?.count ?? 0
+    guard found == expected else {
       throw RunError.badState(
         file: checkpoint.appending(path: fileName).path,
-        reason: "update counts of \(taskUpdateCounts.count) tasks, but the adapter keeps those of "
-          + "\(optimizer.taskUpdateCounts.count); remove this checkpoint to use the one before")
+        reason: "update counts of \(found) tasks, but the adapter keeps those of \(expected); remove this checkpoint "
+          + "to use the one before")
     }
     let file = try SafetensorsFile(checkpoint.appending(path: optimizerName))
-    for moment in moments(optimizer, parameters) {
-      try file.require(moment.name, shape: moment.shape)
-      try file.copyFloats(moment.name, into: moment.values)
+    for array in optimizer.state {
+      try file.require(array.name, shape: array.shape)
+      try file.copyFloats(array.name, into: array.values)
     }
-    (optimizer.updateCount, optimizer.taskUpdateCounts) = (state.updateCount, taskUpdateCounts)
+    optimizer.counters = state.counters
     return state
-  }
-
-  /// Every parameter's two moments, under PyTorch's names for them.
-  private static func moments(
-    _ optimizer: AdamW, _ parameters: TrainableParameters
-  ) -> [(name: String, shape: [Int], values: UnsafeMutableBufferPointer<Float>)] {
-    [("exp_avg.", optimizer.firstMoments), ("exp_avg_sq.", optimizer.secondMoments)].flatMap { prefix, values in
-      parameters.entries.map {
-        (prefix + $0.name, $0.shape, UnsafeMutableBufferPointer(rebasing: values[$0.range]))
-      }
-    }
   }
 }

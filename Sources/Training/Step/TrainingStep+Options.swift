@@ -1,0 +1,30 @@
+import Adapters
+
+extension TrainingStep {
+  /// What of a recipe a step depends on.
+  public struct Options: Sendable, Equatable {
+    /// Parts that a batch is cut in, whatever the ranks.
+    public var partCount: Int
+    /// What dropout and noise are keyed by.
+    public var seed = 42
+    /// The global norm that larger gradients are scaled down to; 0: they are not.
+    public var maximumNorm = 1.0
+    /// Losses on the token routers themselves.
+    public var routerLosses = RouterLosses(balance: 0, z: 0)
+    /// How the parts' gradients are summed.
+    public var reduction = Recipe.Reduction.ordered
+    public var optimizer = OptimizerChoice.adamW(AdamW.Options())
+
+    public init(partCount: Int) { self.partCount = partCount }
+
+    /// What a recipe asks for.
+    public init(_ recipe: Recipe) {
+      partCount = recipe.microBatches
+      seed = recipe.seed
+      maximumNorm = recipe.maxGradNorm
+      routerLosses = RouterLosses(balance: recipe.routerBalanceLoss, z: recipe.routerZLoss)
+      reduction = recipe.reduction
+      optimizer = OptimizerChoice(recipe)
+    }
+  }
+}

@@ -94,7 +94,7 @@ public struct ExampleLineReader: Sendable {
     } else {
       throw TaskError.incompleteLine(file: file, line: number)
     }
-    outcome.example.task = route
+    outcome.example.route = route
     return outcome
   }
 

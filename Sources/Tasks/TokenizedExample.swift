@@ -27,14 +27,14 @@ public struct TokenizedExample: Sendable, Equatable {
   public var promptLength: Int
   /// The class number or the value to predict; classification only.
   public var label: Double?
-  /// The task that the line itself names, by its number in the adapter; nil: the task it was read for.
-  public var task: Int?
+  /// The route that the line itself names: a task's number in the adapter. nil: that of the task it was read for.
+  public var route: Int?
   /// The answers that count as right; kept for the test split of text tasks.
   public var references: [String]
 
   public init(
     id: String, inputIds: ArraySlice<Int32>, tokenTypes: ArraySlice<Int32> = [], labels: ArraySlice<Int32>,
-    promptLength: Int, label: Double? = nil, task: Int? = nil, references: [String] = []
+    promptLength: Int, label: Double? = nil, route: Int? = nil, references: [String] = []
   ) {
     self.id = id
     self.inputIds = inputIds
@@ -42,7 +42,7 @@ public struct TokenizedExample: Sendable, Equatable {
     self.labels = labels
     self.promptLength = promptLength
     self.label = label
-    self.task = task
+    self.route = route
     self.references = references
   }
 

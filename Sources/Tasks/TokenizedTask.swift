@@ -20,7 +20,7 @@ public struct TokenizedTask: Sendable {
   /// Where each example ends in ``labels``.
   private(set) var labelEnds: [Int] = []
   private(set) var promptLengths: [Int32] = []
-  /// Each example's ``TokenizedExample/task``; −1 for none.
+  /// Each example's ``TokenizedExample/route``; −1 for none.
   private(set) var routes: [Int32] = []
   /// Each example's ``TokenizedExample/label``; not a number for none.
   private(set) var classLabels: [Double] = []
@@ -51,7 +51,7 @@ public struct TokenizedTask: Sendable {
     return TokenizedExample(
       id: ids[index], inputIds: tokens[tokenRange], tokenTypes: types.isEmpty ? [] : types[tokenRange],
       labels: labels[labelRange], promptLength: Int(promptLengths[index]),
-      label: classLabels[index].isNaN ? nil : classLabels[index], task: routes[index] < 0 ? nil : Int(routes[index]),
+      label: classLabels[index].isNaN ? nil : classLabels[index], route: routes[index] < 0 ? nil : Int(routes[index]),
       references: references.isEmpty ? [] : references[index])
   }
 
@@ -98,7 +98,7 @@ public struct TokenizedTask: Sendable {
     tokenEnds.append(tokens.count)
     labelEnds.append(labels.count)
     promptLengths.append(Int32(example.promptLength))
-    routes.append(Int32(example.task ?? -1))
+    routes.append(Int32(example.route ?? -1))
     classLabels.append(example.label ?? .nan)
     ids.append(example.id)
     if split == .test { references.append(example.references) }

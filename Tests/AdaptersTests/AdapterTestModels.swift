@@ -95,7 +95,7 @@ extension AdapterModel {
 
   /// Fills the gradient buffer with that of the summed loss, and returns a copy.
   @discardableResult func differentiate(_ sequences: [TestSequence], seed: UInt64 = 0) -> [Float] {
-    var sums = LossSums(taskCount: 4)
+    var sums = LossSums(accountCount: 4)
     parameters.zeroGradients()
     let batch = PackedBatch(sequences, for: backbone.architecture)
     Objective(self).addGradient(of: batch, randomKey: RandomKey(seed: seed), to: &sums)

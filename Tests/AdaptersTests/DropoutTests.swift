@@ -16,7 +16,7 @@ struct DropoutTests {
 
   private func gradient(_ model: AdapterModel, _ batches: [[TestSequence]], seed: UInt64 = 1) -> [Float] {
     let objective = Objective(model)
-    var sums = LossSums(taskCount: 3)
+    var sums = LossSums(accountCount: 3)
     model.parameters.zeroGradients()
     for batch in batches {
       objective.addGradient(of: PackedBatch(batch), randomKey: RandomKey(seed: seed), to: &sums)

@@ -104,7 +104,7 @@ struct EncoderBatchTests {
         AdapterConfiguration(peftType: .full), backbone: TestModel.backbone(configuration, arrays), seed: 0)
       var sequence = TestSequence(tokens: tokens, labels: [])
       sequence.label = 1
-      var sums = LossSums(taskCount: 1)
+      var sums = LossSums(accountCount: 1)
       Objective(model).addGradient(
         of: PackedBatch([TestSequence](repeating: sequence, count: 2), for: .encoderOnly),
         randomKey: .init(seed: 0), to: &sums)
@@ -124,7 +124,7 @@ struct EncoderBatchTests {
       AdapterConfiguration(peftType: .full), backbone: TestModel.random(variation.configuration), seed: 0)
     let objective = Objective(model)
     return { sequences in
-      var sums = LossSums(taskCount: 3)
+      var sums = LossSums(accountCount: 3)
       model.parameters.zeroGradients()
       objective.addGradient(
         of: PackedBatch(sequences, for: .encoderOnly), randomKey: .init(seed: 0), to: &sums)

@@ -9,7 +9,7 @@ import Training
 struct GPT2BatchTests {
   private func gradient(_ model: AdapterModel, _ batches: [[TestSequence]]) -> (gradient: [Float], sums: LossSums) {
     let objective = Objective(model)
-    var sums = LossSums(taskCount: 3)
+    var sums = LossSums(accountCount: 3)
     model.parameters.zeroGradients()
     for batch in batches {
       objective.addGradient(of: PackedBatch(batch), randomKey: RandomKey(seed: 0), to: &sums)
@@ -80,7 +80,7 @@ struct GPT2BatchTests {
   @Test func repeatedPassesGiveTheSameBits() throws {
     let model = try full(), objective = Objective(model), batch = PackedBatch(TestSequence.ragged())
     func run() -> [Float] {
-      var sums = LossSums(taskCount: 3)
+      var sums = LossSums(accountCount: 3)
       model.parameters.zeroGradients()
       objective.addGradient(of: batch, randomKey: RandomKey(seed: 0), to: &sums)
       return Array(model.parameters.gradients)

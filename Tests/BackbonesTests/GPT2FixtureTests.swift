@@ -20,9 +20,9 @@ func greedyContinuationsAreHuggingFaces() throws {
   let longest = fixture.continuations.map(\.answer.count).max()!
   let prompts = fixture.continuations.map(\.prompt)
   let together = generator.greedy(
-    prompts: prompts, tasks: prompts.map { _ in 0 }, maximumCount: longest, endId: 0)
+    prompts: prompts, routes: prompts.map { _ in 0 }, maximumCount: longest, endId: 0)
   #expect(together == fixture.continuations.map(\.answer))
   for (prompt, answer) in zip(prompts, together) {
-    #expect(generator.greedy(prompts: [prompt], tasks: [0], maximumCount: longest, endId: 0) == [answer])
+    #expect(generator.greedy(prompts: [prompt], routes: [0], maximumCount: longest, endId: 0) == [answer])
   }
 }

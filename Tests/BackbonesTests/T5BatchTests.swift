@@ -36,7 +36,7 @@ struct T5BatchTests {
     let model = try AdapterModel(
       AdapterConfiguration(peftType: .full), backbone: TestModel.random(configuration), seed: 0)
     func run(_ sequences: [TestSequence]) -> (gradient: [Float], sums: LossSums) {
-      var sums = LossSums(taskCount: 3)
+      var sums = LossSums(accountCount: 3)
       model.parameters.zeroGradients()
       let batch = PackedBatch(sequences, for: configuration.architecture)
       Objective(model).addGradient(of: batch, randomKey: .init(seed: 0), to: &sums)

@@ -27,7 +27,7 @@ public func slopeDisagreements(
   _ model: AdapterModel, _ reference: some ReferenceModel, _ sequences: [TestSequence],
   randomKey: RandomKey = RandomKey(seed: 0), sampleCount: Int = 4
 ) -> [String] {
-  var sums = LossSums(taskCount: (sequences.map(\.task).max() ?? 0) + 1)
+  var sums = LossSums(accountCount: (sequences.map(\.task).max() ?? 0) + 1)
   model.parameters.zeroGradients()
   let batch = PackedBatch(sequences, for: model.backbone.architecture)
   Objective(model).addGradient(of: batch, randomKey: randomKey, to: &sums)

@@ -129,7 +129,7 @@ public struct Fixture {
 
   /// The mean loss; its summed gradient lies in the model's buffer.
   private func step(_ objective: Objective, _ model: AdapterModel) -> Double {
-    var sums = LossSums(taskCount: 3)
+    var sums = LossSums(accountCount: 3)
     model.parameters.zeroGradients()
     objective.addGradient(of: batch, randomKey: RandomKey(seed: 0), to: &sums)
     return sums.mean
@@ -137,7 +137,7 @@ public struct Fixture {
 
   private func lastLogits(_ sequence: TestSequence, _ model: AdapterModel) -> [Float] {
     var batch = PackedBatch()
-    batch.appendEveryPosition(sequence.example, for: configuration.architecture, task: sequence.task)
+    batch.appendEveryPosition(sequence.example, for: configuration.architecture, route: sequence.task)
     return Objective(model).withLogits(of: batch) { $0.rows(max(0, $0.rows - 6)..<$0.rows).array() }
   }
 }

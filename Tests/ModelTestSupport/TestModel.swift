@@ -113,7 +113,7 @@ extension PackedBatch {
     self.init()
     for sequence in sequences {
       append(
-        sequence.example, for: architecture, task: sequence.task, head: sequence.head, ordinal: sequence.ordinal)
+        sequence.example, for: architecture, route: sequence.task, head: sequence.head, ordinal: sequence.ordinal)
     }
   }
 }

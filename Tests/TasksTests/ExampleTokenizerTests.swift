@@ -151,7 +151,7 @@ private func lines(
   #expect(Array(examples[0].labels) == [none, none, 3, 4])
   #expect(examples[0].promptLength == 2)
   #expect(examples[0].id == "x")
-  #expect(examples.map(\.task) == [1, 0, nil])
+  #expect(examples.map(\.route) == [1, 0, nil])
   #expect(examples.map { $0.labelCount(.causal) } == [2, 1, 0])
   #expect(examples[2].promptLength == 2)
 }

@@ -29,10 +29,10 @@ struct ClassifiedAnswersTests {
 
   private func example(
     _ tokens: [Int32] = [3, 1, 4], label: Double? = 1, labels: [Int32] = [], references: [String] = [],
-    task: Int? = nil
+    route: Int? = nil
   ) -> TokenizedExample {
     TokenizedExample(
-      id: "e7", inputIds: tokens[...], labels: labels[...], promptLength: tokens.count, label: label, task: task,
+      id: "e7", inputIds: tokens[...], labels: labels[...], promptLength: tokens.count, label: label, route: route,
       references: references)
   }
 
@@ -140,14 +140,14 @@ struct ClassifiedAnswersTests {
   }
 
   @Test func aFilesLinesNeedAChoice() throws {
-    let inputs = Scorer.Inputs([example()], tasks: [0])
+    let inputs = Scorer.Inputs([example()], routes: [0])
     #expect(inputs.heads == [.classifier])
     let model = try model(classCount: nil)
     #expect(
       text { try model.requireHeads(for: inputs, file: "lines.jsonl") }
         == "lines.jsonl: the bert model has no classification head of its own; the adapter has heads for rte, stsb: "
         + "choose one with --task, or as each line's task")
-    try model.requireHeads(for: .init([example()], tasks: [0], heads: [.taskClassifier(1)]), file: "")
+    try model.requireHeads(for: .init([example()], routes: [0], heads: [.taskClassifier(1)]), file: "")
     let bare = AdapterModel(bare: TestModel.random(Self.shape))
     #expect(
       text { try bare.requireHeads(for: inputs, file: "lines.jsonl") }
@@ -166,7 +166,7 @@ struct ClassifiedAnswersTests {
     let expected: [HeadChoice] = [.classifier, .taskClassifier(1), .taskClassifier(0)]
     let plain = try TaskRoutes(tasks, adapter: adapter)
     #expect((0..<3).map { plain.head(of: example(), task: $0) } == expected)
-    #expect(plain.head(of: example(task: 2), task: 0) == .taskClassifier(0))
+    #expect(plain.head(of: example(route: 2), task: 0) == .taskClassifier(0))
     // A routed adapter's own order of tasks is another one than the recipe's.
     adapter.peftType = .cPoly
     (adapter.taskCount, adapter.taskNames) = (4, ["stsb", "cb", "sst2", "rte"])
@@ -174,12 +174,12 @@ struct ClassifiedAnswersTests {
     #expect((0..<3).map { routed.head(of: example(), task: $0) } == expected)
     #expect((0..<3).map { routed.route(of: example(), task: $0) } == [2, 3, 0])
     #expect((0..<3).map { routed.account(of: example(), task: $0) } == [0, 1, 2] && routed.accountCount == 3)
-    #expect((0..<4).map { routed.route(of: example(task: $0), task: 0) } == [0, 1, 2, 3])
+    #expect((0..<4).map { routed.route(of: example(route: $0), task: 0) } == [0, 1, 2, 3])
     // The recipe has no task cb: the loss counts where the line was read.
-    #expect((0..<4).map { routed.account(of: example(task: $0), task: 1) } == [2, 1, 0, 1])
-    #expect(routed.head(of: example(task: 3), task: 0) == .taskClassifier(1))
-    #expect(routed.head(of: example(task: 1), task: 1) == .classifier)
+    #expect((0..<4).map { routed.account(of: example(route: $0), task: 1) } == [2, 1, 0, 1])
+    #expect(routed.head(of: example(route: 3), task: 0) == .taskClassifier(1))
+    #expect(routed.head(of: example(route: 1), task: 1) == .classifier)
     #expect(try TaskRoutes(tasks, adapter: nil).head(of: example(), task: 1) == .classifier)
-    #expect(TaskRoutes(taskCount: 3).head(of: example(task: 1), task: 1) == .classifier)
+    #expect(TaskRoutes(taskCount: 3).head(of: example(route: 1), task: 1) == .classifier)
   }
 }

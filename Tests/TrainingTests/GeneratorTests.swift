@@ -11,7 +11,7 @@ struct GeneratorTests {
   private let generator = Generator(AdapterModel(bare: TestModel.random()))
 
   private func greedy(_ prompts: [[Int32]], _ count: Int, _ end: Int32?) -> [[Int32]] {
-    generator.greedy(prompts: prompts, tasks: prompts.map { _ in 0 }, maximumCount: count, endId: end)
+    generator.greedy(prompts: prompts, routes: prompts.map { _ in 0 }, maximumCount: count, endId: end)
   }
 
   @Test func greedyChoosesTheLikeliestTokenAfterAllBeforeIt() {
@@ -39,7 +39,9 @@ struct GeneratorTests {
     #expect(greedy([Array(repeating: 2, count: 17), [3, 1, 4]], 8, nil) == [[], free])
     #expect(greedy([], 8, nil).isEmpty)
     let bounded = generator.generate(
-      [GenerationPrompt(tokens: [3, 1, 4], task: 0, ordinal: 0), GenerationPrompt(tokens: [7], task: 0, ordinal: 1)],
+      [
+        GenerationPrompt(tokens: [3, 1, 4], route: 0, ordinal: 0), GenerationPrompt(tokens: [7], route: 0, ordinal: 1),
+      ],
       GenerationOptions(maximumCount: 4, maximumLength: 5, endIds: []))
     #expect(bounded == [Array(free.prefix(2)), greedy([[7]], 4, nil)[0]])
   }
@@ -51,7 +53,7 @@ struct GeneratorTests {
     let generator = Generator(AdapterModel(bare: TestModel.backbone(configuration, arrays)))
     let prompts: [[Int32]] = [[3, 1], [2]]
     let found = generator.generate(
-      prompts.map { GenerationPrompt(tokens: $0, task: 0, ordinal: 0) },
+      prompts.map { GenerationPrompt(tokens: $0, route: 0, ordinal: 0) },
       GenerationOptions(maximumCount: 3, endIds: [], strategy: .beams(count: 16, lengthPenalty: 1)))
     for (prompt, answer) in zip(prompts, found) {
       var best = (tokens: [Int32](), score: -Double.infinity)
@@ -70,7 +72,7 @@ struct GeneratorTests {
   @Test func oneBeamIsGreedy() {
     let prompts: [[Int32]] = [[3, 1, 4], [7]]
     let found = generator.generate(
-      prompts.map { GenerationPrompt(tokens: $0, task: 0, ordinal: 0) },
+      prompts.map { GenerationPrompt(tokens: $0, route: 0, ordinal: 0) },
       GenerationOptions(maximumCount: 6, endIds: [], strategy: .beams(count: 1, lengthPenalty: 1)))
     #expect(found == greedy(prompts, 6, nil))
   }
@@ -81,7 +83,7 @@ struct GeneratorTests {
       return generator.generate(
         prompts, GenerationOptions(maximumCount: 10, endIds: [], strategy: .sampling(sampler)))
     }
-    let prompts = (0..<4).map { GenerationPrompt(tokens: [3, 1, 4], task: 0, ordinal: $0) }
+    let prompts = (0..<4).map { GenerationPrompt(tokens: [3, 1, 4], route: 0, ordinal: $0) }
     let together = sample(prompts)
     #expect(prompts.map { sample([$0])[0] } == together)
     #expect(Set(together).count > 1)  // equal prompts with numbers of their own

@@ -14,7 +14,7 @@ struct ObjectiveTests {
 
   private func gradient(_ model: AdapterModel, _ parts: [[TestSequence]]) -> ([Float], LossSums) {
     let objective = Objective(model)
-    var sums = LossSums(taskCount: 3)
+    var sums = LossSums(accountCount: 3)
     model.parameters.zeroGradients()
     for part in parts {
       objective.addGradient(of: PackedBatch(part), randomKey: RandomKey(seed: 0), to: &sums)
@@ -35,7 +35,7 @@ struct ObjectiveTests {
   }
 
   @Test func theMeanIsOverTokensNotOverSequences() throws {
-    var sums = LossSums(taskCount: 2)
+    var sums = LossSums(accountCount: 2)
     #expect(sums.mean.isNaN)
     (sums.losses, sums.counts) = ([6, 1], [2, 8])
     #expect(sums.mean == 0.7)
@@ -64,7 +64,7 @@ struct ObjectiveTests {
 
   @Test func thePhasesOfAPassAreTimed() throws {
     let model = try model(), objective = Objective(model)
-    var sums = LossSums(taskCount: 3)
+    var sums = LossSums(accountCount: 3)
     objective.addGradient(of: PackedBatch(TestSequence.ragged()), randomKey: RandomKey(seed: 0), to: &sums)
     #expect(Set(objective.phases.seconds.keys) == [.forward, .logits, .backward])
     #expect(objective.phases.seconds.values.allSatisfy { $0 > 0 })

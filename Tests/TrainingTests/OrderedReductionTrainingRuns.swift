@@ -108,7 +108,7 @@ struct TrainingRuns {
   private func theFirstStepIsItsDefinition(_ step: TrainingStep) throws {
     let outcome = try step.run(plan.step(0), training: tasks, learningRate: 0.01)
     let other = try model()
-    var batch = PackedBatch(), sums = LossSums(taskCount: tasks.count)
+    var batch = PackedBatch(), sums = LossSums(accountCount: tasks.count)
     batch.pack(
       plan.step(0).parts.flatMap { $0 }, from: tasks, routes: TaskRoutes(taskCount: tasks.count), for: .decoderOnly)
     Objective(other).addGradient(of: batch, randomKey: RandomKey(seed: 7), to: &sums)

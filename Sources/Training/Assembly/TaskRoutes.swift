@@ -55,20 +55,20 @@ public struct TaskRoutes: Sendable, Equatable {
   ///
   /// - Parameter task: The recipe's task that the example was read for.
   public func head(of example: TokenizedExample, task: Int) -> HeadChoice {
-    if let own = example.task, lineHeads.indices.contains(own) { return lineHeads[own] }
+    if let own = example.route, lineHeads.indices.contains(own) { return lineHeads[own] }
     return heads.indices.contains(task) ? heads[task] : .classifier
   }
 
   /// The adapter's task that an example is routed by: the one its line names, or that of its file.
   ///
   /// - Parameter task: The recipe's task that the example was read for.
-  public func route(of example: TokenizedExample, task: Int) -> Int { example.task ?? routes[task] ?? 0 }
+  public func route(of example: TokenizedExample, task: Int) -> Int { example.route ?? routes[task] ?? 0 }
 
   /// The recipe's task that an example's losses count among: the one its line names, if the recipe has it.
   ///
   /// - Parameter task: The recipe's task that the example was read for.
   public func account(of example: TokenizedExample, task: Int) -> Int {
-    example.task.flatMap { own in routes.firstIndex(of: own) } ?? task
+    example.route.flatMap { own in routes.firstIndex(of: own) } ?? task
   }
 
   /// Throws if an example of a task that the adapter does not know names none that it does.
@@ -76,7 +76,7 @@ public struct TaskRoutes: Sendable, Equatable {
   /// - Parameter task: The recipe's task.
   func requireRoutes(of examples: TokenizedTask, task: Int) throws {
     guard routes[task] == nil else { return }
-    for index in 0..<examples.count where examples[index].task == nil {
+    for index in 0..<examples.count where examples[index].route == nil {
       throw AdapterTaskError.unknownTask(examples.name, known: lineNames)
     }
   }

@@ -13,7 +13,7 @@ final class ClassifiedAnswers: AnswerSource {
   func answers(to questions: [TestQuestion]) -> [TestAnswer] {
     var batch = PackedBatch()
     for question in questions {
-      batch.append(question.example, for: .encoderOnly, task: question.route, head: question.head)
+      batch.append(question.example, for: .encoderOnly, route: question.route, head: question.head)
     }
     return objective.classify(batch).map { logits, loss in
       TestAnswer(

@@ -30,10 +30,10 @@ final class GeneratedAnswers: AnswerSource {
   func answers(to questions: [TestQuestion]) -> [TestAnswer] {
     let tokens = generator.generate(
       questions.map {
-        GenerationPrompt(tokens: Array($0.example.prompt(maximumLength: promptRoom)), task: $0.route, ordinal: 0)
+        GenerationPrompt(tokens: Array($0.example.prompt(maximumLength: promptRoom)), route: $0.route, ordinal: 0)
       }, options)
     var batch = PackedBatch()
-    for question in questions { batch.append(question.example, for: architecture, task: question.route) }
+    for question in questions { batch.append(question.example, for: architecture, route: question.route) }
     let losses = objective.losses(of: batch)
     return questions.indices.map {
       TestAnswer(

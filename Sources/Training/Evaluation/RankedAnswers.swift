@@ -56,7 +56,7 @@ final class RankedAnswers: AnswerSource {
     let lengths = examples.map { $0.0.tokenCount(kind) }
     for places in Scorer.batches(lengths: lengths, limit: Scorer.tokensPerBatch) {
       batch.removeAll()
-      for (example, route) in examples[places] { batch.append(example, for: architecture, task: route) }
+      for (example, route) in examples[places] { batch.append(example, for: architecture, route: route) }
       for (example, loss) in objective.losses(of: batch).enumerated() {
         losses.append((loss, batch.labels(of: example).count))
       }

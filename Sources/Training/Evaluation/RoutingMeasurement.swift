@@ -7,10 +7,10 @@ import Tensors
 public enum RoutingMeasurement {
   /// Every token of every example counts once at every router, whether it carries a label or not.
   ///
-  /// - Parameter tasks: Each example's task.
+  /// - Parameter routes: Each example's route.
   /// - Returns: A router's map and statistics each, in the model's order.
   public static func run(
-    _ model: AdapterModel, _ examples: [TokenizedExample], tasks: [Int]
+    _ model: AdapterModel, _ examples: [TokenizedExample], routes: [Int]
   ) -> [(path: String, statistics: RoutingStatistics)] {
     let routers = model.tokenRouters
     let measured = routers.map { path, router in
@@ -23,7 +23,7 @@ public enum RoutingMeasurement {
     for places in Scorer.batches(lengths: examples.map { $0.tokenCount(kind) }, limit: Scorer.tokensPerBatch) {
       var batch = PackedBatch()
       for place in places {
-        batch.appendEveryPosition(examples[place], for: architecture, task: tasks[place], head: .tokens)
+        batch.appendEveryPosition(examples[place], for: architecture, route: routes[place], head: .tokens)
       }
       let pass = Pass(batch.rows, randomKey: nil, keepsActivations: false, saved: saved, scratch: scratch)
       _ = model.backbone.forward(batch, pass)

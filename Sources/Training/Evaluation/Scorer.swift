@@ -16,15 +16,15 @@ public final class Scorer {
     public var prediction: Double?
   }
 
-  /// Examples, and of each the task that routes it and the head that classifies it.
+  /// Examples, and of each its route and the head that classifies it.
   public struct Inputs: Sendable {
     public let examples: [TokenizedExample]
-    public let tasks: [Int]
+    public let routes: [Int]
     public let heads: [HeadChoice]
 
     /// - Parameter heads: nil: each is classified, if it is, by the model's own head.
-    public init(_ examples: [TokenizedExample], tasks: [Int], heads: [HeadChoice]? = nil) {
-      (self.examples, self.tasks) = (examples, tasks)
+    public init(_ examples: [TokenizedExample], routes: [Int], heads: [HeadChoice]? = nil) {
+      (self.examples, self.routes) = (examples, routes)
       self.heads = heads ?? examples.map { _ in .classifier }
     }
   }
@@ -57,7 +57,7 @@ public final class Scorer {
       numbers += classify(classified, of: inputs, &batch)
       let others = places.filter { head($0, of: inputs) == .tokens }
       batch.removeAll()
-      for place in others { batch.append(examples[place], for: architecture, task: inputs.tasks[place]) }
+      for place in others { batch.append(examples[place], for: architecture, route: inputs.routes[place]) }
       let losses = objective.losses(of: batch)
       for (example, place) in others.enumerated() {
         numbers += [Double(place), losses[example], Double(batch.labels(of: example).count), .nan]
@@ -83,7 +83,7 @@ public final class Scorer {
       var example = inputs.examples[place]
       // Any label will do where there is none: its loss is left out.
       example.label = example.label ?? 0
-      batch.append(example, for: architecture, task: inputs.tasks[place], head: inputs.heads[place])
+      batch.append(example, for: architecture, route: inputs.routes[place], head: inputs.heads[place])
     }
     return zip(places, objective.classify(batch)).flatMap { place, result in
       let hasLabel = inputs.examples[place].label != nil
@@ -140,7 +140,7 @@ public final class Scorer {
   public func logits(_ place: Int, of inputs: Inputs) -> [Float] {
     var batch = PackedBatch()
     batch.appendEveryPosition(
-      inputs.examples[place], for: architecture, task: inputs.tasks[place], head: head(place, of: inputs))
+      inputs.examples[place], for: architecture, route: inputs.routes[place], head: head(place, of: inputs))
     return objective.withLogits(of: batch) { Array($0.elements) }
   }
 

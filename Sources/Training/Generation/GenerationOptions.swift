@@ -1,14 +1,15 @@
 import Tensors
 
-/// What to continue: at least one token, the task that routes it, and what its random numbers are keyed by.
+/// What to continue: at least one token, its route, and what its random numbers are keyed by.
 public struct GenerationPrompt: Sendable, Equatable {
   public let tokens: [Int32]
-  public let task: Int
+  /// The adapter's task that it is routed by.
+  public let route: Int
   /// The prompt's running number in the whole job.
   public let ordinal: Int
 
-  public init(tokens: [Int32], task: Int, ordinal: Int) {
-    (self.tokens, self.task, self.ordinal) = (tokens, task, ordinal)
+  public init(tokens: [Int32], route: Int, ordinal: Int) {
+    (self.tokens, self.route, self.ordinal) = (tokens, route, ordinal)
   }
 }
 

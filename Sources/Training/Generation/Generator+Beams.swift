@@ -30,9 +30,9 @@ extension Generator {
     while true {
       active = active.filter { !searches[$0].running.isEmpty }
       guard !active.isEmpty else { return searches.map(\.best) }
-      let beams = active.flatMap { index in searches[index].running.map { (beam: $0, task: prompts[index].task) } }
+      let beams = active.flatMap { index in searches[index].running.map { (beam: $0, route: prompts[index].route) } }
       withLogits(
-        after: beams.map { $0.beam.tokens.last! }, tasks: beams.map(\.task), cache, slots: beams.map(\.beam.slot),
+        after: beams.map { $0.beam.tokens.last! }, routes: beams.map(\.route), cache, slots: beams.map(\.beam.slot),
         advance)
     }
   }

@@ -35,13 +35,13 @@ public final class Generator {
   ///
   /// - Parameters:
   ///   - prompts: To continue; one without tokens, or with more than the model has positions, gets no continuation.
-  ///   - tasks: Each prompt's task.
+  ///   - routes: Each prompt's route.
   ///   - maximumCount: New tokens at most; fewer where the model's positions end.
   ///   - endId: The token that ends an answer; it is part of the result. nil: none.
   /// - Returns: The new tokens of each prompt.
-  public func greedy(prompts: [[Int32]], tasks: [Int], maximumCount: Int, endId: Int32?) -> [[Int32]] {
+  public func greedy(prompts: [[Int32]], routes: [Int], maximumCount: Int, endId: Int32?) -> [[Int32]] {
     generate(
-      zip(prompts, tasks).map { GenerationPrompt(tokens: $0, task: $1, ordinal: 0) },
+      zip(prompts, routes).map { GenerationPrompt(tokens: $0, route: $1, ordinal: 0) },
       GenerationOptions(maximumCount: maximumCount, endIds: endId.map { [$0] } ?? []))
   }
 
@@ -76,7 +76,7 @@ public final class Generator {
       }
       guard !active.isEmpty else { return results }
       withLogits(
-        after: active.map { results[$0].last! }, tasks: active.map { prompts[$0].task }, cache, slots: active, take)
+        after: active.map { results[$0].last! }, routes: active.map { prompts[$0].route }, cache, slots: active, take)
     }
   }
 
@@ -101,7 +101,7 @@ public final class Generator {
   ) {
     var batch = PackedBatch()
     for prompt in prompts {
-      batch.appendPrompt(prompt.tokens, for: backbone.architecture, task: prompt.task)
+      batch.appendPrompt(prompt.tokens, for: backbone.architecture, route: prompt.route)
     }
     let pass = makePass(batch.rows)
     project(backbone.prefill(batch, cache: cache, slots: slots, pass), pass, body)
@@ -109,12 +109,12 @@ public final class Generator {
 
   /// Reads one token more in each slot and passes the logits behind it to `body`. Shape: (slots, vocabulary).
   func withLogits(
-    after tokens: [Int32], tasks: [Int], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
+    after tokens: [Int32], routes: [Int], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
   ) {
     var rows = Rows()
-    for (example, (slot, task)) in zip(slots, tasks).enumerated() {
+    for (example, (slot, route)) in zip(slots, routes).enumerated() {
       rows.append(
-        positions: CollectionOfOne(Int32(cache.lengths[slot])), .init(example: example, route: task, ordinal: 0))
+        positions: CollectionOfOne(Int32(cache.lengths[slot])), .init(example: example, route: route, ordinal: 0))
     }
     let pass = makePass(rows)
     project(backbone.step(tokens: tokens, cache: cache, slots: slots, pass), pass, body)

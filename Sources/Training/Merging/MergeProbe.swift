@@ -27,15 +27,15 @@ public struct MergeProbe {
 
   private let inputs: Scorer.Inputs
 
-  /// - Parameter inputs: With the task and the head that each has in the adapted model.
+  /// - Parameter inputs: With the route and the head that each has in the adapted model.
   public init(_ inputs: Scorer.Inputs) { self.inputs = inputs }
 
   /// A few sequences of tokens drawn from the whole vocabulary, always the same for a model.
   ///
-  /// - Parameter task: The task that routes them.
-  public init(_ model: AdapterModel, task: Int?) {
-    let backbone = model.backbone, task = task ?? 0, names = model.configuration?.lineTasks ?? []
-    let head = model.headChoice(of: names.indices.contains(task) ? names[task] : nil)
+  /// - Parameter route: Theirs; nil: the first.
+  public init(_ model: AdapterModel, route: Int?) {
+    let backbone = model.backbone, route = route ?? 0, names = model.configuration?.lineTasks ?? []
+    let head = model.headChoice(of: names.indices.contains(route) ? names[route] : nil)
     let classifies = backbone.architecture == .encoderOnly && model.head(head) != nil
     let examples = (0..<4).map { place in
       let key = RandomKey(seed: 0).child("merge probe").child(UInt64(place))
@@ -47,7 +47,7 @@ public struct MergeProbe {
       }
       return TokenizedExample(id: "\(place)", inputIds: tokens[...], labels: labels[...], promptLength: tokens.count)
     }
-    inputs = Scorer.Inputs(examples, tasks: examples.map { _ in task }, heads: examples.map { _ in head })
+    inputs = Scorer.Inputs(examples, routes: examples.map { _ in route }, heads: examples.map { _ in head })
   }
 
   private static func tokens(_ key: RandomKey, _ count: Int, of backbone: any Backbone) -> [Int32] {
@@ -69,7 +69,7 @@ public struct MergeProbe {
     var difference = 0.0, largest = 0.0, count = 0
     let before = Scorer(adapted, ranks: ranks), after = Scorer(merged, ranks: ranks)
     // The merged model knows no tasks, and a task's head is its own now.
-    let plain = Scorer.Inputs(inputs.examples, tasks: inputs.tasks.map { _ in 0 })
+    let plain = Scorer.Inputs(inputs.examples, routes: inputs.routes.map { _ in 0 })
     let hasLogits = inputs.examples.indices.allSatisfy {
       before.hasLogits($0, of: inputs) && after.hasLogits($0, of: plain)
     }

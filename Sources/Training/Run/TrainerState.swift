@@ -16,7 +16,7 @@ public struct TrainerState: Codable, Sendable, Equatable {
   /// Real tokens trained on.
   public var tokenCount = 0
   /// Losses and labels since the last reported step, skipped steps left out.
-  public var unreported = LossSums(taskCount: 0)
+  public var unreported = LossSums(accountCount: 0)
   /// Real tokens since the last reported step.
   public var unreportedTokens = 0
   /// The recipe's ``Recipe/fingerprint``.
@@ -32,7 +32,7 @@ public struct TrainerState: Codable, Sendable, Equatable {
   /// The start of a run.
   init(fingerprint: String, dataDigests: [String], accountCount: Int) {
     (self.fingerprint, self.dataDigests) = (fingerprint, dataDigests)
-    unreported = LossSums(taskCount: accountCount)
+    unreported = LossSums(accountCount: accountCount)
   }
 
   enum CodingKeys: String, CodingKey {
@@ -62,7 +62,7 @@ public struct TrainerState: Codable, Sendable, Equatable {
 
   /// Begins to add up anew, after a report.
   mutating func startReport() {
-    unreported = LossSums(taskCount: unreported.losses.count)
+    unreported = LossSums(accountCount: unreported.losses.count)
     unreportedTokens = 0
   }
 

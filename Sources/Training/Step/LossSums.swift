@@ -1,20 +1,22 @@
-/// Sums over some labels, per task: what ranks add up and divide once.
+/// Sums over some labels, per account: what ranks add up and divide once.
+///
+/// An account is where losses are counted: one of the recipe's tasks, whatever routes its examples.
 public struct LossSums: Sendable, Equatable, Codable {
-  /// Summed loss of each task's labels: cross-entropy in nats, or squared errors.
+  /// Summed loss of each account's labels: cross-entropy in nats, or squared errors.
   public var losses: [Double]
-  /// Labels of each task: tokens, or examples that are classified.
+  /// Labels of each account: tokens, or examples that are classified.
   public var counts: [Double]
 
-  public init(taskCount: Int) {
-    losses = Array(repeating: 0, count: taskCount)
-    counts = Array(repeating: 0, count: taskCount)
+  public init(accountCount: Int) {
+    losses = Array(repeating: 0, count: accountCount)
+    counts = Array(repeating: 0, count: accountCount)
   }
 
-  /// Adds the sums of other label tokens, of as many tasks.
+  /// Adds the sums of other label tokens, of as many accounts.
   public mutating func add(_ other: LossSums) {
-    for task in losses.indices {
-      losses[task] += other.losses[task]
-      counts[task] += other.counts[task]
+    for account in losses.indices {
+      losses[account] += other.losses[account]
+      counts[account] += other.counts[account]
     }
   }
 

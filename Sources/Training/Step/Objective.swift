@@ -22,9 +22,9 @@ public final class Objective {
   ///
   /// - Parameters:
   ///   - randomKey: Key of dropout and noise.
-  ///   - tasks: Which task's losses each example counts among; nil: those of the task that routes it.
+  ///   - accounts: Where each example's loss is counted; nil: by what routes it.
   public func addGradient(
-    of batch: PackedBatch, randomKey: RandomKey, countedAs tasks: [Int]? = nil, to sums: inout LossSums
+    of batch: PackedBatch, randomKey: RandomKey, accounts: [Int]? = nil, to sums: inout LossSums
   ) {
     guard batch.labelCount > 0 else { return }
     let pass = makePass(batch, randomKey: randomKey, keepsActivations: true)
@@ -32,7 +32,7 @@ public final class Objective {
     let dHidden = saved.matrix(hidden.rows, hidden.columns)
     phases.measure(.logits) { measureLosses(hidden, batch, pass, dHidden: dHidden) }
     phases.measure(.backward) { model.backbone.backward(dHidden, batch, pass) }
-    add(batch, countedAs: tasks ?? batch.rows.segments.map(\.route), to: &sums)
+    add(batch, accounts: accounts ?? batch.rows.segments.map(\.route), to: &sums)
     reset()
   }
 
@@ -113,11 +113,11 @@ public final class Objective {
     }
   }
 
-  private func add(_ batch: PackedBatch, countedAs tasks: [Int], to sums: inout LossSums) {
+  private func add(_ batch: PackedBatch, accounts: [Int], to sums: inout LossSums) {
     for example in 0..<batch.exampleCount {
       let rows = batch.labels(of: example)
-      sums.losses[tasks[example]] += losses[rows].reduce(0, +)
-      sums.counts[tasks[example]] += Double(rows.count)
+      sums.losses[accounts[example]] += losses[rows].reduce(0, +)
+      sums.counts[accounts[example]] += Double(rows.count)
     }
   }
 

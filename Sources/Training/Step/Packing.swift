@@ -2,8 +2,8 @@ import Backbones
 import Tasks
 
 extension StepPlan {
-  /// The tasks whose rows of the adapter a step uses, each once, ascending: what every rank knows without asking.
-  func routedTasks(of training: [TokenizedTask], _ routes: TaskRoutes) -> [Int] {
+  /// What routes the examples of a step, each once, ascending: what every rank knows without asking.
+  func routes(of training: [TokenizedTask], _ routes: TaskRoutes) -> [Int] {
     Set(parts.joined().map { routes.route(of: training[$0.task][$0.index], task: $0.task) }).sorted()
   }
 }
@@ -23,11 +23,11 @@ extension PackedBatch {
   /// Adds an example as a model of the given kind reads it. One without labels has none in the loss.
   ///
   /// - Parameters:
-  ///   - task: The task that routes it.
+  ///   - route: The adapter's task that it is routed by.
   ///   - head: What classifies it; examples with labels at single tokens have the model's head for tokens.
   ///   - ordinal: What its random numbers are keyed by.
   public mutating func append(
-    _ example: TokenizedExample, for architecture: Architecture, task: Int, head: HeadChoice = .classifier,
+    _ example: TokenizedExample, for architecture: Architecture, route: Int, head: HeadChoice = .classifier,
     ordinal: UInt64 = 0
   ) {
     switch architecture {
@@ -35,17 +35,17 @@ extension PackedBatch {
       let labels =
         example.labels.isEmpty
         ? Array(repeating: TokenizedExample.noLabel, count: example.inputIds.count)[...] : example.labels
-      appendCausal(tokens: example.inputIds, labels: labels, route: task, ordinal: ordinal)
+      appendCausal(tokens: example.inputIds, labels: labels, route: route, ordinal: ordinal)
     case .encoderDecoder(let special):
-      appendPair(source: example.inputIds, labels: example.labels, special, route: task, ordinal: ordinal)
+      appendPair(source: example.inputIds, labels: example.labels, special, route: route, ordinal: ordinal)
     case .encoderOnly:
       if example.labels.isEmpty {
         appendClassified(
-          tokens: example.inputIds, types: example.tokenTypes, label: example.label, head: head, route: task,
+          tokens: example.inputIds, types: example.tokenTypes, label: example.label, head: head, route: route,
           ordinal: ordinal)
       } else {
         appendMasked(
-          tokens: example.inputIds, types: example.tokenTypes, labels: example.labels, route: task, ordinal: ordinal)
+          tokens: example.inputIds, types: example.tokenTypes, labels: example.labels, route: route, ordinal: ordinal)
       }
     }
   }
@@ -53,31 +53,31 @@ extension PackedBatch {
   /// Adds an example whose every position is read, for its logits: in an encoder-decoder model the decoder's. Where an
   /// encoder classifies, the first alone.
   public mutating func appendEveryPosition(
-    _ example: TokenizedExample, for architecture: Architecture, task: Int, head: HeadChoice = .classifier
+    _ example: TokenizedExample, for architecture: Architecture, route: Int, head: HeadChoice = .classifier
   ) {
     switch architecture {
-    case .decoderOnly: appendEveryPosition(tokens: example.inputIds, route: task)
+    case .decoderOnly: appendEveryPosition(tokens: example.inputIds, route: route)
     case .encoderDecoder(let special):
       appendPair(
-        source: example.inputIds, labels: example.labels, special, route: task, ordinal: 0, everyPosition: true)
+        source: example.inputIds, labels: example.labels, special, route: route, ordinal: 0, everyPosition: true)
     case .encoderOnly:
       if head == .tokens || !example.labels.isEmpty {
         appendMasked(
           tokens: example.inputIds, types: example.tokenTypes,
-          labels: Array(repeating: 0, count: example.inputIds.count), route: task, ordinal: 0,
+          labels: Array(repeating: 0, count: example.inputIds.count), route: route, ordinal: 0,
           everyPosition: true)
       } else {
         appendClassified(
-          tokens: example.inputIds, types: example.tokenTypes, label: 0, head: head, route: task, ordinal: 0)
+          tokens: example.inputIds, types: example.tokenTypes, label: 0, head: head, route: route, ordinal: 0)
       }
     }
   }
 
   /// Adds a prompt to generate from.
-  public mutating func appendPrompt(_ tokens: some Collection<Int32>, for architecture: Architecture, task: Int) {
+  public mutating func appendPrompt(_ tokens: some Collection<Int32>, for architecture: Architecture, route: Int) {
     switch architecture {
-    case .decoderOnly: appendPrompt(tokens: tokens, route: task)
-    case .encoderDecoder(let special): appendPrompt(source: tokens, special, route: task)
+    case .decoderOnly: appendPrompt(tokens: tokens, route: route)
+    case .encoderDecoder(let special): appendPrompt(source: tokens, special, route: route)
     case .encoderOnly: preconditionFailure("an encoder does not generate")
     }
   }
@@ -91,7 +91,7 @@ extension PackedBatch {
     for reference in references {
       let example = training[reference.task][reference.index]
       append(
-        example, for: architecture, task: routes.route(of: example, task: reference.task),
+        example, for: architecture, route: routes.route(of: example, task: reference.task),
         head: routes.head(of: example, task: reference.task), ordinal: UInt64(reference.ordinal))
     }
   }

@@ -1,25 +1,25 @@
 import MessagePassing
 
-/// What the ranks tell each other once a step beside the gradient: losses and labels by part and task, tokens, and
+/// What the ranks tell each other once a step beside the gradient: losses and labels by part and account, tokens, and
 /// whether somebody was asked to stop.
 ///
-/// Each part's numbers are written by the rank that computed it and are zero elsewhere, so their sum over ranks is exact,
-/// and adding up parts in order gives the same bits for any number of ranks.
+/// Each part's numbers are written by the rank that computed it and are zero elsewhere, so their sum over ranks is
+/// exact, and adding up parts in order gives the same bits for any number of ranks.
 struct StepSums {
-  private let partCount, taskCount: Int
+  private let partCount, accountCount: Int
   private var numbers: [Double]
 
-  init(partCount: Int, taskCount: Int) {
-    (self.partCount, self.taskCount) = (partCount, taskCount)
-    numbers = Array(repeating: 0, count: partCount * 2 * taskCount + 2)
+  init(partCount: Int, accountCount: Int) {
+    (self.partCount, self.accountCount) = (partCount, accountCount)
+    numbers = Array(repeating: 0, count: partCount * 2 * accountCount + 2)
   }
 
   mutating func reset() { for index in numbers.indices { numbers[index] = 0 } }
 
   mutating func set(part: Int, _ sums: LossSums) {
-    let start = part * 2 * taskCount
-    numbers.replaceSubrange(start..<start + taskCount, with: sums.losses)
-    numbers.replaceSubrange(start + taskCount..<start + 2 * taskCount, with: sums.counts)
+    let start = part * 2 * accountCount
+    numbers.replaceSubrange(start..<start + accountCount, with: sums.losses)
+    numbers.replaceSubrange(start + accountCount..<start + 2 * accountCount, with: sums.counts)
   }
 
   mutating func addTokens(_ count: Int) { numbers[numbers.count - 2] += Double(count) }
@@ -33,11 +33,11 @@ struct StepSums {
 
   /// Losses and labels of the whole batch, parts added in order.
   var total: LossSums {
-    var result = LossSums(taskCount: taskCount)
+    var result = LossSums(accountCount: accountCount)
     for part in 0..<partCount {
-      for task in 0..<taskCount {
-        result.losses[task] += numbers[part * 2 * taskCount + task]
-        result.counts[task] += numbers[part * 2 * taskCount + taskCount + task]
+      for account in 0..<accountCount {
+        result.losses[account] += numbers[part * 2 * accountCount + account]
+        result.counts[account] += numbers[part * 2 * accountCount + accountCount + account]
       }
     }
     return result

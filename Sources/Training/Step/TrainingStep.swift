@@ -55,13 +55,13 @@ public final class TrainingStep {
       case .mpi: PlainReduction(model.parameters.gradients, ranks.world)
       }
     randomKey = RandomKey(seed: UInt64(bitPattern: Int64(options.seed)))
-    sums = StepSums(partCount: options.partCount, taskCount: routes.accountCount)
+    sums = StepSums(partCount: options.partCount, accountCount: routes.accountCount)
   }
 
   /// Makes one step. Collective: every rank passes the same plan and rate.
   public func run(_ plan: StepPlan, training: [TokenizedTask], learningRate: Double) throws -> Outcome {
     let (routes, touched) = objective.phases.measure(.plan) {
-      let routes = plan.routedTasks(of: training, taskRoutes)
+      let routes = plan.routes(of: training, taskRoutes)
       return (routes, model.parameters.ranges(touchedBy: routes))
     }
     let balance = options.routerLosses.isOn ? try countRouting(plan, training) : nil
@@ -71,9 +71,9 @@ public final class TrainingStep {
     try reduction.begin(touched)
     for part in span {
       objective.phases.measure(.plan) { pack(plan.parts[part], from: training) }
-      var loss = LossSums(taskCount: taskRoutes.accountCount)
+      var loss = LossSums(accountCount: taskRoutes.accountCount)
       let accounts = plan.parts[part].map { taskRoutes.account(of: training[$0.task][$0.index], task: $0.task) }
-      objective.addGradient(of: batch, randomKey: randomKey, countedAs: accounts, to: &loss)
+      objective.addGradient(of: batch, randomKey: randomKey, accounts: accounts, to: &loss)
       sums.set(part: part, loss)
       sums.addTokens(batch.totalTokenCount)
       objective.phases.measure(.reduction) { reduction.add(part: part) }

@@ -26,25 +26,24 @@ struct InputOptions: ParsableArguments {
     let url = URL(filePath: input)
     let backbone = assembly.model.backbone
     let adapter = assembly.model.configuration
-    let knownTasks = adapter?.lineTasks ?? []
-    let route = try task.map { task in
-      guard let place = task.place(among: knownTasks) else {
-        throw AdapterTaskError.unknownTask(task.text, known: knownTasks)
+    let names = adapter?.lineTasks ?? []
+    let given = try task.map { task in
+      guard let route = task.place(among: names) else {
+        throw AdapterTaskError.unknownTask(task.text, known: names)
       }
-      return place
+      return route
     }
     // A line without a task has the first of those that skills belong to.
-    let place = route ?? (adapter?.routing == .task ? 0 : nil)
-    let placeName = place.flatMap { knownTasks.indices.contains($0) ? knownTasks[$0] : nil }
-    let unnamed = assembly.model.headChoice(of: placeName)
+    let usual = given ?? (adapter?.routing == .task ? 0 : nil)
+    let usualHead = assembly.model.headChoice(of: usual.flatMap { names.indices.contains($0) ? names[$0] : nil })
     // Nothing is cut: numbers for less than what was asked would mislead.
     let options = ModelInputs(backbone).tokenizationOptions(
       maximumLength: Int(Int32.max), maximumTargetLength: Int(Int32.max))
     let reader = ExampleLineReader(
       tokenizer: try ExampleTokenizer(encoding: assembly.tokenizer, options: options),
-      taskNames: route == nil ? knownTasks : [],
-      classes: route == nil ? knownTasks.map { assembly.model.labels(of: adapter?.headChoice(of: $0)) } : [],
-      otherClasses: assembly.model.labels(of: unnamed))
+      taskNames: given == nil ? names : [],
+      classes: given == nil ? names.map { assembly.model.labels(of: adapter?.headChoice(of: $0)) } : [],
+      otherClasses: assembly.model.labels(of: usualHead))
     let examples = promptsOnly ? try reader.readPrompts(url) : try reader.read(url)
     for (place, example) in examples.enumerated() {
       let count = example.inputIds.count
@@ -55,10 +54,10 @@ struct InputOptions: ParsableArguments {
       }
     }
     return Scorer.Inputs(
-      examples, tasks: examples.map { route ?? $0.task ?? place ?? 0 },
+      examples, routes: examples.map { given ?? $0.route ?? usual ?? 0 },
       heads: examples.map { example in
-        guard route == nil, let task = example.task, knownTasks.indices.contains(task) else { return unnamed }
-        return assembly.model.headChoice(of: knownTasks[task])
+        guard given == nil, let own = example.route, names.indices.contains(own) else { return usualHead }
+        return assembly.model.headChoice(of: names[own])
       })
   }
 }

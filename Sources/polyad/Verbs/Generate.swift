@@ -65,7 +65,7 @@ struct Generate: RankedCommand {
     }
     let inputs = try inputOptions.read(for: assembly, promptsOnly: true)
     let prompts = inputs.examples.indices.map {
-      GenerationPrompt(tokens: Array(inputs.examples[$0].inputIds), task: inputs.tasks[$0], ordinal: $0)
+      GenerationPrompt(tokens: Array(inputs.examples[$0].inputIds), route: inputs.routes[$0], ordinal: $0)
     }
     let options = GenerationOptions(
       maximumCount: maxNewTokens, endIds: try endIds(assembly), strategy: strategy)

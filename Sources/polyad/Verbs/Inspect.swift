@@ -56,7 +56,7 @@ struct Inspect: ParsableCommand {
     }
     if ranks.isMain {
       let inputs = try InputOptions.parse(["--input", data]).read(for: assembly, promptsOnly: false)
-      inspection.addTokenRouting(RoutingMeasurement.run(assembly.model, inputs.examples, tasks: inputs.tasks))
+      inspection.addTokenRouting(RoutingMeasurement.run(assembly.model, inputs.examples, routes: inputs.routes))
       try show(inspection)
     }
     try assembly.free()

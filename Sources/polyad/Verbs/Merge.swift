@@ -76,7 +76,7 @@ struct Merge: RankedCommand {
   }
 
   private func mergeProbe(_ assembly: ModelAssembly, _ task: Int?) throws -> MergeProbe {
-    guard let probe else { return MergeProbe(assembly.model, task: task) }
+    guard let probe else { return MergeProbe(assembly.model, route: task) }
     let route = task.map { ["--task", "\($0)"] } ?? []
     return MergeProbe(
       try InputOptions.parse(["--input", probe] + route).read(for: assembly, promptsOnly: false))

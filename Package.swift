@@ -31,7 +31,7 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Adapters", "Backbones", "CKernels", "Checkpoints", "JSON", "MessagePassing", "Tasks", "Tensors", "Tokenizers",
+        "Adapters", "Backbones", "Checkpoints", "JSON", "MessagePassing", "Tasks", "Tensors", "Tokenizers",
         "Yams",
       ],
       resources: [.copy("Resources/tiny")]),

@@ -1,5 +1,4 @@
 import Backbones
-import CKernels
 import Tensors
 
 extension Generator {
@@ -58,8 +57,9 @@ extension Generator {
   /// log Σ exp of each row: its cross-entropy for class 0, plus that class's logit.
   private static func logSumExp(_ logits: Matrix) -> [Double] {
     var losses = Array(repeating: 0.0, count: logits.rows)
-    ck_cross_entropy_loss(
-      logits.rows, logits.columns, logits.base, Array(repeating: 0, count: logits.rows), &losses)
+    losses.withUnsafeMutableBufferPointer {
+      logits.crossEntropies(Array(repeating: 0, count: logits.rows)[...], into: $0)
+    }
     return losses.indices.map { losses[$0] + Double(logits[$0, 0]) }
   }
 }

@@ -1,6 +1,5 @@
 import Adapters
 import Backbones
-import CKernels
 import Tensors
 
 /// Decoding with a key/value cache, several prompts at a time.
@@ -23,7 +22,7 @@ public final class Generator {
   /// - Returns: The new tokens of each prompt.
   public func generate(_ prompts: [GenerationPrompt], _ options: GenerationOptions) -> [[Int32]] {
     switch options.strategy {
-    case .greedy: decode(prompts, options) { logits, _, _ in Int32(ck_argmax(logits.count, logits.baseAddress!)) }
+    case .greedy: decode(prompts, options) { logits, _, _ in Int32(logits.largestIndex) }
     case .sampling(let sampler):
       decode(prompts, options) { sampler.token(logits: $0, ordinal: $1.ordinal, position: $2) }
     case .beams(let count, let lengthPenalty):

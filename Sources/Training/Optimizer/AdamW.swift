@@ -1,4 +1,3 @@
-import CKernels
 import Foundation
 import Tensors
 
@@ -81,12 +80,17 @@ public final class AdamW: Optimizer {
     let correction1 = Float(1 - pow(options.beta1, Double(count)))
     let correction2 = Float(1 - pow(options.beta2, Double(count)))
     for (range, group) in ranges {
-      ck_adamw(
-        range.count, Float(learningRate * group.rateFactor), Float(1 - options.beta1), Float(options.beta2),
-        Float(1 - options.beta2), Float(options.epsilon), Float(group.weightDecay), correction1, correction2,
-        Float(gradientScale), parameters.gradients.baseAddress! + range.lowerBound,
-        firstMoments.baseAddress! + range.lowerBound, secondMoments.baseAddress! + range.lowerBound,
-        parameters.values.baseAddress! + range.lowerBound)
+      func part(_ array: UnsafeMutableBufferPointer<Float>) -> UnsafeMutableBufferPointer<Float> {
+        array.part(range.lowerBound, range.count)
+      }
+      AdamWStep(
+        learningRate: Float(learningRate * group.rateFactor), weightDecay: Float(group.weightDecay),
+        epsilon: Float(options.epsilon), beta2: Float(options.beta2), firstWeight: Float(1 - options.beta1),
+        secondWeight: Float(1 - options.beta2), correction1: correction1, correction2: correction2,
+        gradientScale: Float(gradientScale)
+      ).update(
+        part(parameters.values), gradients: part(parameters.gradients), first: part(firstMoments),
+        second: part(secondMoments))
     }
   }
 }

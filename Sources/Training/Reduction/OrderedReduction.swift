@@ -1,5 +1,5 @@
-import CKernels
 import MessagePassing
+import Tensors
 
 /// The sum over parts in the order of a ``ReductionTree``: the same bits for any number of ranks, whether the whole
 /// buffer travels or only the ranges that are not zero.
@@ -59,7 +59,7 @@ public final class OrderedReduction: GradientReduction {
       return true
     }
     let left = complete.removeLast()
-    ck_add(carried.count, right.sum, left.sum)
+    left.sum.add(right.sum, count: carried.count)
     spare.append(right.sum)
     complete.append((parent, left.sum))
     return true
@@ -164,7 +164,7 @@ private final class Exchange {
     if let position = positions[node] { return received + position * layout.ownSlice.count }
     let children = tree.children(of: node)
     let left = add(children[0])
-    if children.count == 2 { ck_add(layout.ownSlice.count, add(children[1]), left) }
+    if children.count == 2 { left.add(add(children[1]), count: layout.ownSlice.count) }
     return left
   }
 }

@@ -1,6 +1,5 @@
 import Adapters
 import Backbones
-import CKernels
 import Checkpoints
 import Foundation
 import MessagePassing
@@ -224,7 +223,7 @@ public final class Trainer {
   /// Throws unless the trained numbers are finite and, by a checksum, the same on all ranks.
   private func requireSoundReplicas() throws {
     let values = assembly.model.parameters.values
-    guard values.isEmpty || ck_sum_of_squares(values.count, values.baseAddress!).isFinite else {
+    guard values.sumOfSquares.isFinite else {
       throw RunError.parametersNotFinite(step: state.step, checkpoint: newestCheckpoint?.url.path)
     }
     let all = try ranks.world.allGather(Int64(bitPattern: FNV1a.hash(values.lazy.map(\.bitPattern))))

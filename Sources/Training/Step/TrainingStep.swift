@@ -1,6 +1,5 @@
 import Adapters
 import Backbones
-import CKernels
 import Tasks
 import Tensors
 
@@ -120,7 +119,7 @@ public final class TrainingStep {
     let total = sums.total
     let gradients = model.parameters.gradients
     // g = (Σ ∂ℓ) / (Σ labels), over every label token of every rank; zero where nothing was touched
-    let squares = touched.reduce(0.0) { $0 + ck_sum_of_squares($1.count, gradients.baseAddress! + $1.lowerBound) }
+    let squares = touched.reduce(0.0) { $0 + gradients.part($1.lowerBound, $1.count).sumOfSquares }
     let norm = squares.squareRoot() / total.labelCount
     let isFinite = norm.isFinite && total.lossSum.isFinite
     if isFinite {

@@ -39,7 +39,8 @@ public struct CPoly: TaskRoutedMethod {
   public func parameters(at site: Linear) -> [SiteParameter] {
     let rank = configuration.adapterRank, skills = common + tasks * perTask
     // Skills that others may use are nobody's own.
-    let own = configuration.exclusiveSkills && perTask > 0
+    let own =
+      configuration.exclusiveSkills && perTask > 0
       ? TrainableParameters.TaskRows(first: common, perTask: perTask) : nil
     let row = TrainableParameters.TaskRows(first: 0, perTask: 1)
     return [
@@ -66,7 +67,8 @@ public struct CPoly: TaskRoutedMethod {
   }
 
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
-    let router = common == 0
+    let router =
+      common == 0
       ? nil
       : SkillRouter(
         logits: parameters[2], splits: 1, normalizes: configuration.normalizesRouter,

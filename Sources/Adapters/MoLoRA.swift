@@ -21,7 +21,8 @@ public struct MoLoRA: AdapterMethod {
       SiteParameter(
         suffix: "lora_A", shape: [experts, rank, site.inputs], initialization: .normal(standardDeviation: 0.02)),
       SiteParameter(
-        suffix: "router", shape: [experts, site.inputs], initialization: .normal(standardDeviation: 0.02), role: .router),
+        suffix: "router", shape: [experts, site.inputs], initialization: .normal(standardDeviation: 0.02), role: .router
+      ),
       SiteParameter(
         suffix: "lora_B", shape: [experts, site.outputs, rank], initialization: .zeros, role: .upProjection),
     ]

@@ -13,7 +13,7 @@ struct Template: Equatable {
     var text = ""
     var rest = template.unicodeScalars[...]
     while let first = rest.popFirst() {
-      if (first == "{" || first == "}"), rest.first == first {
+      if first == "{" || first == "}", rest.first == first {
         rest.removeFirst()
         text.unicodeScalars.append(first)
       } else if first == "{" {

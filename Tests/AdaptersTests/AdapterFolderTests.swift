@@ -26,9 +26,10 @@ struct AdapterFolderTests {
     model.scatterValues()
     try withTemporaryFolder { folder in
       try AdapterFolder.write(model, to: folder)
-      #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
-        "adapter_config.json", "adapter_model.safetensors",
-      ])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
+          "adapter_config.json", "adapter_model.safetensors",
+        ])
       let loaded = try AdapterFolder.load(folder, into: TestModel.random())
       #expect(loaded.configuration == model.configuration)
       #expect(loaded.parameters.entries.map(\.name) == model.parameters.entries.map(\.name))

@@ -39,7 +39,8 @@ struct DecoderAdapterTests {
   ])
   func missingTargetsArePEFTs(family: String, first: String) {
     #expect(
-      AdapterConfiguration(peftType: .lora).withDefaults(family: family).targetModules == .endings(["q_proj", "v_proj"]))
+      AdapterConfiguration(peftType: .lora).withDefaults(family: family).targetModules
+        == .endings(["q_proj", "v_proj"]))
     let ia3 = AdapterConfiguration(peftType: .ia3).withDefaults(family: family)
     #expect(ia3.targetModules == .endings([first, "v_proj", "down_proj"]))
     #expect(ia3.feedforwardModules == .endings(["down_proj"]))

@@ -36,7 +36,9 @@ enum EncoderTestModel {
     var list = [classified[0], masked[1], classified[1], classified[2], classified[0]]
     for (place, head) in [(0, 0), (3, 1), (4, 2)] { list[place].head = .taskClassifier(head) }
     list[4].label = -0.75
-    for place in list.indices { (list[place].task, list[place].ordinal) = ([2, 0, 2, 0, 2][place], UInt64(place) + 40) }
+    for place in list.indices {
+      (list[place].task, list[place].ordinal) = ([2, 0, 2, 0, 2][place], UInt64(place) + 40)
+    }
     return list
   }
 

@@ -100,7 +100,8 @@ struct HeadExportTests {
 
   @Test(arguments: kinds, [true, false])
   func anExportHoldsItsOwnHeadAlone(kind: EncoderConfiguration.Kind, savesOwn: Bool) throws {
-    let parts = kind == .bert ? ["bias", "weight"] : ["dense.bias", "dense.weight", "out_proj.bias", "out_proj.weight"]
+    let parts =
+      kind == .bert ? ["bias", "weight"] : ["dense.bias", "dense.weight", "out_proj.bias", "out_proj.weight"]
     let configuration = Self.withHeads(adapter(.cPoly, ["query"]), savesOwn: savesOwn)
     try withModel(kind, configuration) { model, folder in
       for (task, name) in configuration.taskNames.enumerated() {

@@ -12,10 +12,11 @@ struct IA3Tests {
     }
   }
 
-  @Test(arguments: [
-    (["c_attn"], []), (["c_attn", "mlp.c_proj"], ["mlp.c_proj"]), (["c_fc", "c_proj"], ["c_fc", "attn.c_proj"]),
-    (["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"], ["c_attn", "c_fc"]),
-  ] as [([String], [String])])
+  @Test(
+    arguments: [
+      (["c_attn"], []), (["c_attn", "mlp.c_proj"], ["mlp.c_proj"]), (["c_fc", "c_proj"], ["c_fc", "attn.c_proj"]),
+      (["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"], ["c_attn", "c_fc"]),
+    ] as [([String], [String])])
   func backwardAgreesWithCentralDifferences(targets: [String], feedforward: [String]) throws {
     let pair = try AdaptedPair(ia3(targets, feedforward: feedforward), rule: Self.rule(feedforward: feedforward))
     for entry in pair.model.parameters.entries {

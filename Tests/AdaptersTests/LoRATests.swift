@@ -38,10 +38,12 @@ struct LoRATests {
       $0.alphaPattern = [.init(pattern: "c_fc", value: 7)]
     }
     let ranks = ["h.0.attn.c_attn": 2.0, "h.1.attn.c_attn": 3, "h.0.mlp.c_fc": 3, "h.1.mlp.c_fc": 5]
-    let pair = try AdaptedPair(configuration, rule: loraRule { path in
-      let rank = ranks[String(path.dropFirst("transformer.".count))]!
-      return (path.hasSuffix("c_fc") ? 7 : 5) / (usesRSLoRA ? rank.squareRoot() : rank)
-    })
+    let pair = try AdaptedPair(
+      configuration,
+      rule: loraRule { path in
+        let rank = ranks[String(path.dropFirst("transformer.".count))]!
+        return (path.hasSuffix("c_fc") ? 7 : 5) / (usesRSLoRA ? rank.squareRoot() : rank)
+      })
     for (path, rank) in ranks {
       let entry = pair.model.parameters.entry(parameterName("transformer." + path, "lora_A.weight"))
       #expect(entry?.shape == [Int(rank), 8])

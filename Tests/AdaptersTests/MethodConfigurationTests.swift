@@ -152,7 +152,8 @@ struct MethodConfigurationTests {
   @Test func skillsSharedByAllTasksCannotGrow() {
     #expect(
       errorText { _ = try adapter(.cPoly) { $0.exclusiveSkills = false }.adding(newTasks: ["sort"]) }
-        == "new_tasks: with exclusive: false every task has weights on every other's skills, so the adapter cannot grow")
+        == "new_tasks: with exclusive: false every task has weights on every other's skills, so the adapter cannot grow"
+    )
   }
 
   @Test(arguments: EveryMethodTests.Form.allCases)

@@ -195,7 +195,8 @@ struct MethodIdentityTests {
       let (aCount, bCount) = (a.count / 3, b.count / 3)
       if sharesDown { for i in a.indices { a[i] = a[i % aCount] } }
       for skill in 0..<3 {
-        let turned = transposed(Array(a[skill * aCount..<(skill + 1) * aCount]), rows: 2)
+        let turned =
+          transposed(Array(a[skill * aCount..<(skill + 1) * aCount]), rows: 2)
           + transposed(Array(b[skill * bCount..<(skill + 1) * bCount]), rows: bCount / 2)
         for i in 0..<aCount { to.values(map, "poly_lora_A")[skill * aCount + i] = turned[i] }
         for i in 0..<bCount { to.values(map, "poly_lora_B")[skill * bCount + i] = turned[aCount + i] }

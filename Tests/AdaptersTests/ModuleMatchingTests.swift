@@ -43,7 +43,8 @@ struct ModuleMatchingTests {
   }
 
   @Test func aPatternThatChangesNothingIsAnErrorInAFreshAdapter() throws {
-    let end = " fits no module that target_modules selects; these are named like transformer.h.0.attn.c_attn, "
+    let end =
+      " fits no module that target_modules selects; these are named like transformer.h.0.attn.c_attn, "
       + "transformer.h.1.attn.c_attn"
     #expect(text(ia3(["c_attn"], feedforward: ["c_fc"])) == "feedforward_modules: \"c_fc\"" + end)
     let ranked = lora { $0.rankPattern = [.init(pattern: "h.2.*", value: 2)] }

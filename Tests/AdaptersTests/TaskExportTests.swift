@@ -60,17 +60,19 @@ struct TaskExportTests {
       let target = folder.appending(path: "one")
       try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
       try export.write(1, into: target)
-      #expect(try FileManager.default.contentsOfDirectory(atPath: target.path).sorted() == [
-        "adapter_config.json", "adapter_model.safetensors",
-      ])
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: target.path).sorted() == [
+          "adapter_config.json", "adapter_model.safetensors",
+        ])
       let saved = try SavedAdapter(target)
       // Two common skills and one of the task's own, of r 2 and α 5 each.
       var expected = lora { ($0.adapterRank, $0.loraAlpha) = (6, 15) }
       (expected.baseModel, expected.taskType, expected.modulesToSave) = ("some/model", "SEQ_CLS", ["ln_f"])
       #expect(saved.configuration == expected && saved.storesInputsFirst)
-      #expect(saved.wholeTensors.map(\.name) == [
-        "base_model.model.transformer.ln_f.bias", "base_model.model.transformer.ln_f.weight",
-      ])
+      #expect(
+        saved.wholeTensors.map(\.name) == [
+          "base_model.model.transformer.ln_f.bias", "base_model.model.transformer.ln_f.weight",
+        ])
       #expect(saved.wholeTensors[0].values == Array(model.parameters.values(saved.wholeTensors[0].name)))
     }
   }

@@ -31,21 +31,22 @@ struct ConfigurationTests {
     #expect(try configuration(["activation_function": "gelu_pytorch_tanh"]).layerCount == 2)
   }
 
-  @Test(arguments: [
-    ("n_embd", nil, "config.json: n_embd is missing"),
-    ("n_layer", 0, "config.json: n_layer must be a positive integer, not 0"),
-    ("n_layer", 1_000_000_000, "config.json: n_layer must be at most 10000, not 1000000000"),
-    ("n_embd", 4_611_686_018_427_387_904, "config.json: n_embd must be at most 16777216, not 4611686018427387904"),
-    ("n_head", "two", "config.json: n_head must be a positive integer, not two"),
-    ("n_head", 3, "config.json: n_embd 8 does not divide into n_head 3 heads"),
-    ("layer_norm_epsilon", -1, "config.json: layer_norm_epsilon must be a positive number, not -1"),
-    ("tie_word_embeddings", "yes", "config.json: tie_word_embeddings must be true or false, not yes"),
-    (
-      "activation_function", "relu",
-      "config.json: activation_function \"relu\" is not supported; supported: gelu_new, gelu_pytorch_tanh"
-    ),
-    ("add_cross_attention", true, "config.json: add_cross_attention is not supported; it must be false"),
-  ] as [(String, (any Sendable)?, String)])
+  @Test(
+    arguments: [
+      ("n_embd", nil, "config.json: n_embd is missing"),
+      ("n_layer", 0, "config.json: n_layer must be a positive integer, not 0"),
+      ("n_layer", 1_000_000_000, "config.json: n_layer must be at most 10000, not 1000000000"),
+      ("n_embd", 4_611_686_018_427_387_904, "config.json: n_embd must be at most 16777216, not 4611686018427387904"),
+      ("n_head", "two", "config.json: n_head must be a positive integer, not two"),
+      ("n_head", 3, "config.json: n_embd 8 does not divide into n_head 3 heads"),
+      ("layer_norm_epsilon", -1, "config.json: layer_norm_epsilon must be a positive number, not -1"),
+      ("tie_word_embeddings", "yes", "config.json: tie_word_embeddings must be true or false, not yes"),
+      (
+        "activation_function", "relu",
+        "config.json: activation_function \"relu\" is not supported; supported: gelu_new, gelu_pytorch_tanh"
+      ),
+      ("add_cross_attention", true, "config.json: add_cross_attention is not supported; it must be false"),
+    ] as [(String, (any Sendable)?, String)])
   func aFaultNamesItsKey(key: String, value: (any Sendable)?, text: String) {
     let error = #expect(throws: BackboneError.self) { try configuration([key: value]) }
     #expect(error?.description == text)
@@ -69,12 +70,13 @@ struct ConfigurationTests {
   @Test func anUnsupportedFamilyIsNamedWithTheSupportedOnes() throws {
     var json = Self.complete
     json["model_type"] = "opt"
-    try folder({ folder in
-      let error = #expect(throws: BackboneError.self) { try BackboneLoader.configuration(of: folder) }
-      let text = "\(folder.configurationFile.path): model_type \"opt\" is not supported; supported are: "
-      #expect(error?.description == text + BackboneError.supportedFamilies.joined(separator: ", "))
-      #expect(BackboneError.supportedFamilies.contains("gpt2"))
-    }, json: json)
+    try folder(
+      { folder in
+        let error = #expect(throws: BackboneError.self) { try BackboneLoader.configuration(of: folder) }
+        let text = "\(folder.configurationFile.path): model_type \"opt\" is not supported; supported are: "
+        #expect(error?.description == text + BackboneError.supportedFamilies.joined(separator: ", "))
+        #expect(BackboneError.supportedFamilies.contains("gpt2"))
+      }, json: json)
   }
 
   /// Opens a file with the small model's arrays, changed by `change`.
@@ -110,7 +112,9 @@ struct ConfigurationTests {
   }
 
   @Test func missingTensorsAreCountedAndTheFirstNamed() throws {
-    try withWeights { $0.removeAll { $0.name.hasSuffix(".bias") } } _: { file in
+    try withWeights {
+      $0.removeAll { $0.name.hasSuffix(".bias") }
+    } _: { file in
       let error = #expect(throws: BackboneError.self) {
         try BackboneLoader.entries(TestModel.smallConfiguration, in: file)
       }
@@ -137,7 +141,8 @@ struct ConfigurationTests {
   }
 
   @Test func anUntiedModelNeedsItsProjection() throws {
-    try withWeights { _ in } _: { file in
+    try withWeights { _ in
+    } _: { file in
       var configuration = TestModel.smallConfiguration
       configuration.tiesEmbeddings = false
       #expect(throws: BackboneError.missingTensors(file: file.path, names: ["lm_head.weight"])) {

@@ -69,71 +69,77 @@ struct DecoderConfigurationTests {
     #expect(plain.scoreCap == nil && plain.logitCap == nil && plain.scoreDivisor == 9)
   }
 
-  @Test(arguments: [
-    ("llama", "num_key_value_heads", 4, "num_attention_heads 6 does not divide into num_key_value_heads 4 groups"),
-    ("llama", "num_attention_heads", 5, "hidden_size 12 does not divide into num_attention_heads 5 heads"),
-    ("llama", "head_dim", 3, "the width of a head is 3, but rotary positions turn pairs: it must be even"),
-    (
-      "llama", "hidden_act", "relu",
-      "hidden_act \"relu\" is not supported; supported: silu, swish, gelu_pytorch_tanh, gelu_new"
-    ),
-    (
-      "llama", "rope_scaling", ["type": "dynamic", "factor": "2"],
-      "type \"dynamic\" is not supported; supported: default, linear, llama3"
-    ),
-    (
-      "llama", "rope_parameters", ["rope_type": "yarn"],
-      "rope_type \"yarn\" is not supported; supported: default, linear, llama3"
-    ),
-    ("llama", "rope_scaling", ["rope_type": "linear"], "factor is missing"),
-    (
-      "llama", "rope_parameters", ["full_attention": ["rope_type": "default"]],
-      "rope_parameters by layer type (full_attention) is not supported; it must hold for every layer"
-    ),
-    ("llama", "rope_scaling", "linear", "rope_scaling must be an object, not linear"),
-    ("llama", "partial_rotary_factor", 0.5, "partial_rotary_factor is not supported; it must be 1"),
-    (
-      "llama", "quantization_config", ["bits": "4"],
-      "quantization_config is not supported; take the model's plain weights"
-    ),
-    ("gemma", "use_bidirectional_attention", true, "use_bidirectional_attention is not supported; it must be false"),
-    (
-      "gemma", "hidden_activation", "gelu",
-      "hidden_activation \"gelu\" is not supported; supported: silu, swish, gelu_pytorch_tanh, gelu_new"
-    ),
-    ("gemma2", "layer_types", ["full_attention"], "layer_types names 1 layers, but num_hidden_layers is 3"),
-    (
-      "gemma2", "layer_types", ["full_attention", "chunked_attention", "full_attention"],
-      "layer_types \"chunked_attention\" is not supported; supported: full_attention, sliding_attention"
-    ),
-    (
-      "qwen2", "layer_types", ["full_attention", "sliding_attention", "full_attention"],
-      "layer_types asks for sliding_attention, but there is no sliding_window"
-    ),
-    ("gemma2", "layer_types", "all", "layer_types must be a list of texts, not all"),
-  ] as [(String, String, any Sendable, String)])
+  @Test(
+    arguments: [
+      ("llama", "num_key_value_heads", 4, "num_attention_heads 6 does not divide into num_key_value_heads 4 groups"),
+      ("llama", "num_attention_heads", 5, "hidden_size 12 does not divide into num_attention_heads 5 heads"),
+      ("llama", "head_dim", 3, "the width of a head is 3, but rotary positions turn pairs: it must be even"),
+      (
+        "llama", "hidden_act", "relu",
+        "hidden_act \"relu\" is not supported; supported: silu, swish, gelu_pytorch_tanh, gelu_new"
+      ),
+      (
+        "llama", "rope_scaling", ["type": "dynamic", "factor": "2"],
+        "type \"dynamic\" is not supported; supported: default, linear, llama3"
+      ),
+      (
+        "llama", "rope_parameters", ["rope_type": "yarn"],
+        "rope_type \"yarn\" is not supported; supported: default, linear, llama3"
+      ),
+      ("llama", "rope_scaling", ["rope_type": "linear"], "factor is missing"),
+      (
+        "llama", "rope_parameters", ["full_attention": ["rope_type": "default"]],
+        "rope_parameters by layer type (full_attention) is not supported; it must hold for every layer"
+      ),
+      ("llama", "rope_scaling", "linear", "rope_scaling must be an object, not linear"),
+      ("llama", "partial_rotary_factor", 0.5, "partial_rotary_factor is not supported; it must be 1"),
+      (
+        "llama", "quantization_config", ["bits": "4"],
+        "quantization_config is not supported; take the model's plain weights"
+      ),
+      ("gemma", "use_bidirectional_attention", true, "use_bidirectional_attention is not supported; it must be false"),
+      (
+        "gemma", "hidden_activation", "gelu",
+        "hidden_activation \"gelu\" is not supported; supported: silu, swish, gelu_pytorch_tanh, gelu_new"
+      ),
+      ("gemma2", "layer_types", ["full_attention"], "layer_types names 1 layers, but num_hidden_layers is 3"),
+      (
+        "gemma2", "layer_types", ["full_attention", "chunked_attention", "full_attention"],
+        "layer_types \"chunked_attention\" is not supported; supported: full_attention, sliding_attention"
+      ),
+      (
+        "qwen2", "layer_types", ["full_attention", "sliding_attention", "full_attention"],
+        "layer_types asks for sliding_attention, but there is no sliding_window"
+      ),
+      ("gemma2", "layer_types", "all", "layer_types must be a list of texts, not all"),
+    ] as [(String, String, any Sendable, String)])
   func whatIsLackingIsNamed(family: String, key: String, value: any Sendable, text: String) {
     let error = #expect(throws: BackboneError.self) { try configuration(family, [key: value]) }
     #expect(error?.description == "config.json: " + text)
   }
 
   /// Whatever its own keys are called, every family reads the shared ones.
-  @Test(arguments: ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"], [
-    ("hidden_act", "relu", "hidden_act \"relu\" is not supported; supported: silu, swish, gelu_pytorch_tanh, gelu_new"),
-    (
-      "rope_scaling", ["rope_type": "longrope", "factor": "4"],
-      "rope_type \"longrope\" is not supported; supported: default, linear, llama3"
-    ),
-    (
-      "rope_parameters", ["rope_type": "dynamic"],
-      "rope_type \"dynamic\" is not supported; supported: default, linear, llama3"
-    ),
-    ("partial_rotary_factor", 0.25, "partial_rotary_factor is not supported; it must be 1"),
-    ("quantization_config", ["bits": "4"], "quantization_config is not supported; take the model's plain weights"),
-    ("use_bidirectional_attention", true, "use_bidirectional_attention is not supported; it must be false"),
-    ("num_key_value_heads", 4, "num_attention_heads 6 does not divide into num_key_value_heads 4 groups"),
-    ("sliding_window", "all", "sliding_window must be a positive integer, not all"),
-  ] as [(String, any Sendable, String)])
+  @Test(
+    arguments: ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2"],
+    [
+      (
+        "hidden_act", "relu",
+        "hidden_act \"relu\" is not supported; supported: silu, swish, gelu_pytorch_tanh, gelu_new"
+      ),
+      (
+        "rope_scaling", ["rope_type": "longrope", "factor": "4"],
+        "rope_type \"longrope\" is not supported; supported: default, linear, llama3"
+      ),
+      (
+        "rope_parameters", ["rope_type": "dynamic"],
+        "rope_type \"dynamic\" is not supported; supported: default, linear, llama3"
+      ),
+      ("partial_rotary_factor", 0.25, "partial_rotary_factor is not supported; it must be 1"),
+      ("quantization_config", ["bits": "4"], "quantization_config is not supported; take the model's plain weights"),
+      ("use_bidirectional_attention", true, "use_bidirectional_attention is not supported; it must be false"),
+      ("num_key_value_heads", 4, "num_attention_heads 6 does not divide into num_key_value_heads 4 groups"),
+      ("sliding_window", "all", "sliding_window must be a positive integer, not all"),
+    ] as [(String, any Sendable, String)])
   func everyFamilyNamesWhatIsLacking(family: String, fault: (key: String, value: any Sendable, text: String)) {
     // Gemma 2 has another name for it; Llama and Gemma have no window; Qwen's must be in use.
     let key = family == "gemma2" && fault.key == "hidden_act" ? "hidden_activation" : fault.key
@@ -181,7 +187,8 @@ struct DecoderConfigurationTests {
   }
 
   @Test func anUntiedModelNeedsItsProjection() throws {
-    try withWeights(Self.small) { _ in } _: { file in
+    try withWeights(Self.small) { _ in
+    } _: { file in
       #expect(throws: BackboneError.missingTensors(file: file.path, names: ["lm_head.weight"])) {
         try BackboneLoader.entries(DecoderVariation.plain.configuration, in: file)
       }
@@ -189,7 +196,9 @@ struct DecoderConfigurationTests {
   }
 
   @Test func tensorsThatAreMissingOrOfAnotherShapeAreNamed() throws {
-    try withWeights(Self.small) { $0.removeAll { $0.name.contains("layers.0.mlp") } } _: { file in
+    try withWeights(Self.small) {
+      $0.removeAll { $0.name.contains("layers.0.mlp") }
+    } _: { file in
       let error = #expect(throws: BackboneError.self) { try BackboneLoader.entries(Self.small, in: file) }
       let names = ["gate", "up", "down"].map { "model.layers.0.mlp.\($0)_proj.weight" }
       #expect(

@@ -45,7 +45,8 @@ struct DecodingTests {
       let tokens = slots.map { Int32(($0 * 3 + cache.lengths[$0]) % 13) }
       for (slot, token) in zip(slots, tokens) { sequences[slot].append(token) }
       let states = backbone.step(
-        tokens: tokens, cache: cache, slots: slots, pass(Rows(behind: cache, slots))).array()
+        tokens: tokens, cache: cache, slots: slots, pass(Rows(behind: cache, slots))
+      ).array()
       for (row, slot) in slots.enumerated() {
         // The same sums in single precision, in another order.
         #expect(relativeDistance(states[row * width..<(row + 1) * width], last(backbone, sequences[slot])) < 5e-6)

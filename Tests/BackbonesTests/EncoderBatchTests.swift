@@ -17,7 +17,8 @@ struct EncoderBatchTests {
     #expect(batch.labelIndices == [0, 3, 4, 5] && batch.labelRows.starts == [0, 1, 3, 4, 4])
     #expect(batch.labels == [2, 4, 3, 0] && batch.targets == [2, 0, 0, -1.5])
     #expect(batch.heads == [.taskClassifier(1), .tokens, .classifier, .classifier])
-    #expect(batch.rows.segments.map(\.route) == [1, 0, 2, 3] && batch.rows.segments.map(\.ordinal) == [40, 41, 42, 43])
+    #expect(
+      batch.rows.segments.map(\.route) == [1, 0, 2, 3] && batch.rows.segments.map(\.ordinal) == [40, 41, 42, 43])
     batch.removeAll()
     #expect(batch.heads.isEmpty && batch.targets.isEmpty && batch.tokenTypes.isEmpty && batch.labelRows.starts == [0])
     batch.appendMasked(tokens: [5, 6], types: [0, 0], labels: [-100, 4], route: 0, ordinal: 0, everyPosition: true)

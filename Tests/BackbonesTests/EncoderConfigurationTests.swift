@@ -75,26 +75,27 @@ struct EncoderConfigurationTests {
     #expect(try heads("bert", "BertModel", ["problem_type": "multi_label_classification"]) == ["pooler"])
   }
 
-  @Test(arguments: [
-    ("bert", "type_vocab_size", nil, "type_vocab_size is missing"),
-    (
-      "bert", "hidden_act", "silu",
-      "hidden_act \"silu\" is not supported; supported: gelu, gelu_new, gelu_pytorch_tanh, relu"
-    ),
-    (
-      "roberta", "position_embedding_type", "relative_key",
-      "position_embedding_type \"relative_key\" is not supported; supported: absolute"
-    ),
-    ("bert", "is_decoder", true, "is_decoder is not supported; it must be false"),
-    ("roberta", "add_cross_attention", true, "add_cross_attention is not supported; it must be false"),
-    ("bert", "num_attention_heads", 3, "hidden_size 8 does not divide into num_attention_heads 3 heads"),
-    ("roberta", "pad_token_id", 13, "pad_token_id must be a token id from 0 to 12, not 13"),
-    ("roberta", "pad_token_id", 10, "max_position_embeddings 11 leaves no place behind pad_token_id 10"),
-    ("bert", "layer_norm_eps", 0, "layer_norm_eps must be a positive number, not 0"),
-    ("bert", "tie_word_embeddings", "yes", "tie_word_embeddings must be true or false, not yes"),
-    ("bert", "architectures", "BertModel", "architectures must be a list of texts, not BertModel"),
-    ("bert", "num_hidden_layers", 10_001, "num_hidden_layers must be at most 10000, not 10001"),
-  ] as [(String, String, (any Sendable)?, String)])
+  @Test(
+    arguments: [
+      ("bert", "type_vocab_size", nil, "type_vocab_size is missing"),
+      (
+        "bert", "hidden_act", "silu",
+        "hidden_act \"silu\" is not supported; supported: gelu, gelu_new, gelu_pytorch_tanh, relu"
+      ),
+      (
+        "roberta", "position_embedding_type", "relative_key",
+        "position_embedding_type \"relative_key\" is not supported; supported: absolute"
+      ),
+      ("bert", "is_decoder", true, "is_decoder is not supported; it must be false"),
+      ("roberta", "add_cross_attention", true, "add_cross_attention is not supported; it must be false"),
+      ("bert", "num_attention_heads", 3, "hidden_size 8 does not divide into num_attention_heads 3 heads"),
+      ("roberta", "pad_token_id", 13, "pad_token_id must be a token id from 0 to 12, not 13"),
+      ("roberta", "pad_token_id", 10, "max_position_embeddings 11 leaves no place behind pad_token_id 10"),
+      ("bert", "layer_norm_eps", 0, "layer_norm_eps must be a positive number, not 0"),
+      ("bert", "tie_word_embeddings", "yes", "tie_word_embeddings must be true or false, not yes"),
+      ("bert", "architectures", "BertModel", "architectures must be a list of texts, not BertModel"),
+      ("bert", "num_hidden_layers", 10_001, "num_hidden_layers must be at most 10000, not 10001"),
+    ] as [(String, String, (any Sendable)?, String)])
   func aFaultNamesItsKey(family: String, key: String, value: (any Sendable)?, text: String) {
     let error = #expect(throws: BackboneError.self) { try configuration(family, [key: value]) }
     #expect(error?.description == "config.json: " + text)
@@ -226,7 +227,9 @@ struct EncoderConfigurationTests {
 
   @Test func whatIsLeftOverIsTold() throws {
     let extra: Tensors = ["cls.seq_relationship.weight", "qa_outputs.weight", "score.weight"].map { ($0, [1], [0]) }
-    try withFile(EncoderVariation.bert.configuration) { $0 += extra } _: { file, fitted in
+    try withFile(EncoderVariation.bert.configuration) {
+      $0 += extra
+    } _: { file, fitted in
       let entries = try BackboneLoader.entries(fitted, in: file)
       #expect(BackboneLoader.unusedTensors(fitted, of: file, entries) == ["qa_outputs.weight", "score.weight"])
     }
@@ -234,7 +237,9 @@ struct EncoderConfigurationTests {
     let pooler: Tensors = ["roberta.pooler.dense.weight", "pooler.dense.bias"].map { ($0, [1], [0]) }
     var bare = EncoderVariation.roberta.configuration
     bare.classCount = nil
-    try withFile(bare) { $0 += pooler + [("classifier.dense.weight", [1], [0])] } _: { file, fitted in
+    try withFile(bare) {
+      $0 += pooler + [("classifier.dense.weight", [1], [0])]
+    } _: { file, fitted in
       let entries = try BackboneLoader.entries(fitted, in: file)
       #expect(BackboneLoader.unusedTensors(fitted, of: file, entries) == ["classifier.dense.weight"])
     }
@@ -246,7 +251,9 @@ struct EncoderConfigurationTests {
     (.masked, "cls.predictions.transform.LayerNorm.weight"), (.robertaMasked, "lm_head.bias"),
   ])
   func missingTensorsAreNamed(variation: EncoderVariation, name: String) throws {
-    try withFile(variation.configuration) { $0.removeAll { $0.name == name } } _: { file, fitted in
+    try withFile(variation.configuration) {
+      $0.removeAll { $0.name == name }
+    } _: { file, fitted in
       let error = #expect(throws: BackboneError.self) { try BackboneLoader.entries(fitted, in: file) }
       #expect(error?.description == "\(file.path): 1 tensor(s) that config.json asks for are missing: \(name)")
     }

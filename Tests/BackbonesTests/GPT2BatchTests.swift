@@ -95,6 +95,7 @@ struct GPT2BatchTests {
     #expect(batch.exampleCount == 0 && batch.tokenCount == 0 && batch.labelCount == 0)
     batch.appendPrompt(tokens: [4, 5], route: 2)
     #expect(batch.rows.starts == [0, 2] && batch.labelRows.starts == [0, 1] && batch.labelIndices == [1])
-    #expect(batch.rows.positions == [0, 1] && batch.labelRows.positions == [1] && batch.rows.segments.map(\.route) == [2])
+    #expect(
+      batch.rows.positions == [0, 1] && batch.labelRows.positions == [1] && batch.rows.segments.map(\.route) == [2])
   }
 }

@@ -26,7 +26,9 @@ struct T5BatchTests {
     batch.removeAll()
     #expect(batch.sourceTokens.isEmpty && batch.sourceRows.starts == [0])
     batch.appendPrompt(source: [7, 8], Self.special, route: 3)
-    #expect(batch.tokens == [2] && batch.labelIndices == [0] && batch.sourceTokens == [7, 8] && batch.rows.segments.map(\.route) == [3])
+    #expect(
+      batch.tokens == [2] && batch.labelIndices == [0] && batch.sourceTokens == [7, 8]
+        && batch.rows.segments.map(\.route) == [3])
     batch.appendPair(source: [1], labels: [Int32](), Self.special, route: 0, ordinal: 0)
     #expect(batch.rows.starts == [0, 1, 1] && batch.sourceRows.starts == [0, 2, 3] && batch.labelCount == 1)
   }

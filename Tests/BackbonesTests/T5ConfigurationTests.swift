@@ -58,24 +58,25 @@ struct T5ConfigurationTests {
     #expect(try configuration().fitting(["lm_head.weight"]).ignores("lm_head.weight"))
   }
 
-  @Test(arguments: [
-    ("d_kv", nil, "config.json: d_kv is missing"),
-    (
-      "feed_forward_proj", "gated-silu",
-      "config.json: feed_forward_proj \"gated-silu\" is not supported; supported: relu, gelu_new, gated-gelu, "
-        + "gated-gelu_new"
-    ),
-    ("dense_act_fn", "gelu_new", "config.json: dense_act_fn \"gelu_new\" is not supported; supported: relu"),
-    (
-      "relative_attention_num_buckets", 7,
-      "config.json: relative_attention_num_buckets must be an even number from 4 up, not 7"
-    ),
-    (
-      "relative_attention_max_distance", 16,
-      "config.json: relative_attention_max_distance 16 must be above 16, half the number of buckets"
-    ),
-    ("decoder_start_token_id", 13, "config.json: decoder_start_token_id must be a token id from 0 to 12, not 13"),
-  ] as [(String, (any Sendable)?, String)])
+  @Test(
+    arguments: [
+      ("d_kv", nil, "config.json: d_kv is missing"),
+      (
+        "feed_forward_proj", "gated-silu",
+        "config.json: feed_forward_proj \"gated-silu\" is not supported; supported: relu, gelu_new, gated-gelu, "
+          + "gated-gelu_new"
+      ),
+      ("dense_act_fn", "gelu_new", "config.json: dense_act_fn \"gelu_new\" is not supported; supported: relu"),
+      (
+        "relative_attention_num_buckets", 7,
+        "config.json: relative_attention_num_buckets must be an even number from 4 up, not 7"
+      ),
+      (
+        "relative_attention_max_distance", 16,
+        "config.json: relative_attention_max_distance 16 must be above 16, half the number of buckets"
+      ),
+      ("decoder_start_token_id", 13, "config.json: decoder_start_token_id must be a token id from 0 to 12, not 13"),
+    ] as [(String, (any Sendable)?, String)])
   func aFaultNamesItsKey(key: String, value: (any Sendable)?, text: String) {
     let error = #expect(throws: BackboneError.self) { try configuration([key: value]) }
     #expect(error?.description == text)
@@ -129,7 +130,9 @@ struct T5ConfigurationTests {
     let place = configuration.parameterShapes.firstIndex { $0.name.hasSuffix("relative_attention_bias.weight") }!
     let (name, shape) = configuration.parameterShapes[place]
     #expect(
-      try text { $0[place] = (name, [shape[0] + 1, shape[1]], [Float](repeating: 0, count: (shape[0] + 1) * shape[1])) }
+      try text {
+        $0[place] = (name, [shape[0] + 1, shape[1]], [Float](repeating: 0, count: (shape[0] + 1) * shape[1]))
+      }
         == "FILE: tensor \(name) has shape [\(shape[0] + 1), \(shape[1])], config.json asks for \(shape)")
   }
 

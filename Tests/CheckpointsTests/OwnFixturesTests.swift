@@ -28,7 +28,9 @@ struct OwnFixturesTests {
       #expect(own.names.count == whole.names.count || path.split(separator: "/").count == 3, "\(path)")
     }
     for path in others where !path.hasSuffix("cases.json") {
-      func json(_ file: URL) throws -> NSObject? { try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? NSObject }
+      func json(_ file: URL) throws -> NSObject? {
+        try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? NSObject
+      }
       #expect(try json(Fixtures.own.appending(path: path)) == json(Fixtures.url(path)), "\(path)")
     }
   }

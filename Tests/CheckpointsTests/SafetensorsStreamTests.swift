@@ -22,7 +22,9 @@ struct SafetensorsStreamTests {
   @Test func aCopiedCheckpointIsVerifiedUnderAnyName() throws {
     try withTemporaryFolder { folder in
       let checkpoint = CheckpointFolder(in: folder, step: 3)
-      try AtomicFolder.write(to: checkpoint.url, replaceExisting: false) { try Data([1, 2]).write(to: $0.appending(path: "a")) }
+      try AtomicFolder.write(to: checkpoint.url, replaceExisting: false) {
+        try Data([1, 2]).write(to: $0.appending(path: "a"))
+      }
       let copy = folder.appending(path: "best")
       try FileManager.default.copyItem(at: checkpoint.url, to: copy)
       try CheckpointFolder.verify(copy)

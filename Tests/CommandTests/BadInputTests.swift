@@ -30,12 +30,14 @@ struct BadInputTests {
     },
     Fault("unknown key by --set", 2, "unknown key `adapter.rr` (--set); did you mean `r`?", settings: ["adapter.rr=4"]),
     Fault("more ranks than parts", 2, "3 ranks cannot share 2 micro-batches", settings: ["micro_batches=2"], ranks: 3),
-    Fault("output_dir below a file", 2, "output_dir ", "add.jsonl/run cannot be written", "Not a directory",
+    Fault(
+      "output_dir below a file", 2, "output_dir ", "add.jsonl/run cannot be written", "Not a directory",
       settings: ["output_dir=add.jsonl/run"], ranks: 2),
     Fault("output_dir is a file", 2, "add.jsonl cannot be written", settings: ["output_dir=add.jsonl"]),
     Fault("output_dir is the model", 2, "model holds what model_name_or_path names", settings: ["output_dir=model"]),
     Fault("max_seq_length", 2, "max_seq_length is 49, but the model has 48 positions", settings: ["max_seq_length=49"]),
-    Fault("routers of LoRA", 2, "router_learning_rate is set, but a model with peft_type LORA has no routers",
+    Fault(
+      "routers of LoRA", 2, "router_learning_rate is set, but a model with peft_type LORA has no routers",
       settings: ["router_learning_rate=0.1"], ranks: 2),
     Fault("LoRA+ without LoRA", 2, "loraplus_lr_ratio is set, but a model with peft_type FULL has no up-projections") {
       $0.recipe["adapter"] = "{peft_type: FULL}"
@@ -80,7 +82,8 @@ struct BadInputTests {
     Fault("tokenizer.json is no JSON", 4, "tokenizer.json") {
       try Data("[1, 2".utf8).write(to: $0.file("model/tokenizer.json"))
     },
-    Fault("target_modules", 4, "\"q_proj\" matches no linear map", "c_attn",
+    Fault(
+      "target_modules", 4, "\"q_proj\" matches no linear map", "c_attn",
       settings: ["adapter.target_modules=[q_proj]"], ranks: 2),
     Fault("no adapter to start from", 4, "missing/adapter_config.json") {
       $0.recipe["adapter"] = "{init_from: missing}"
@@ -92,7 +95,8 @@ struct BadInputTests {
     Fault("bad JSON", 3, "add.jsonl:3 is not the JSON expected here", ranks: 2) {
       try Data("{\"text\": \"a\", \"answer\": \"b\"}\n\n{\"text\": \"a\",\n".utf8).write(to: $0.file("add.jsonl"))
     },
-    Fault("a field that is not there", 3, "add.jsonl:1 has no field sum; it has answer, text",
+    Fault(
+      "a field that is not there", 3, "add.jsonl:1 has no field sum; it has answer, text",
       settings: ["tasks.0.target='{sum}'"]),
     Fault("no examples", 3, "Task add has no example", "add.jsonl is empty") {
       try Data("\n\n".utf8).write(to: $0.file("add.jsonl"))
@@ -107,25 +111,37 @@ struct BadInputTests {
         }
       }
     },
-    tokens("every label cut away", "nothing to train on: all 2 examples", [
-      ["input_ids": [1, 2, 3], "labels": [-100, -100, -100]], ["input_ids": [1, 2], "labels": [1, -100]],
-    ]),
-    tokens("a token beyond the vocabulary", "add.jsonl:2 has the token id 257, which is not from 0 to 256", [
-      ["input_ids": [1, 2], "labels": [1, 2]], ["input_ids": [1, 257], "labels": [-100, 2]],
-    ]),
-    tokens("a label beyond the vocabulary", "add.jsonl:1 has the token id 300", [
-      ["input_ids": [1, 2], "labels": [-100, 300]]
-    ]),
+    tokens(
+      "every label cut away", "nothing to train on: all 2 examples",
+      [
+        ["input_ids": [1, 2, 3], "labels": [-100, -100, -100]], ["input_ids": [1, 2], "labels": [1, -100]],
+      ]),
+    tokens(
+      "a token beyond the vocabulary", "add.jsonl:2 has the token id 257, which is not from 0 to 256",
+      [
+        ["input_ids": [1, 2], "labels": [1, 2]], ["input_ids": [1, 257], "labels": [-100, 2]],
+      ]),
+    tokens(
+      "a label beyond the vocabulary", "add.jsonl:1 has the token id 300",
+      [
+        ["input_ids": [1, 2], "labels": [-100, 300]]
+      ]),
     tokens("a negative label", "add.jsonl:1 has the token id -1", [["input_ids": [1, 2], "labels": [-100, -1]]]),
-    tokens("a task beyond the recipe's", "add.jsonl:1 names the task 2; the tasks are add, copy", [
-      ["input_ids": [1, 2], "labels": [-100, 2], "task": 2]
-    ]),
-    tokens("a task that is not in the recipe", "add.jsonl:1 names the task sub; the tasks are add, copy", [
-      ["input_ids": [1, 2], "labels": [-100, 2], "task": "sub"]
-    ]),
-    tokens("unequal lengths", "add.jsonl:1 has 2 input_ids and 3 labels", [
-      ["input_ids": [1, 2], "labels": [-100, 2, 3]]
-    ]),
+    tokens(
+      "a task beyond the recipe's", "add.jsonl:1 names the task 2; the tasks are add, copy",
+      [
+        ["input_ids": [1, 2], "labels": [-100, 2], "task": 2]
+      ]),
+    tokens(
+      "a task that is not in the recipe", "add.jsonl:1 names the task sub; the tasks are add, copy",
+      [
+        ["input_ids": [1, 2], "labels": [-100, 2], "task": "sub"]
+      ]),
+    tokens(
+      "unequal lengths", "add.jsonl:1 has 2 input_ids and 3 labels",
+      [
+        ["input_ids": [1, 2], "labels": [-100, 2, 3]]
+      ]),
     tokens("no labels", "add.jsonl:1 needs input_ids with labels", [["input_ids": [1, 2]]]),
   ]
 

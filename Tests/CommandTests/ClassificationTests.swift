@@ -233,7 +233,8 @@ struct ClassificationTests {
       #expect(predictions.map(\.prediction) == ["0", "1"])
       let evaluation = try String(contentsOf: folder.file("run/evaluation/25.json"), encoding: .utf8)
       #expect(evaluation.contains("100"))
-      let numbers = [["input_ids": [2, 9, 3], "label": 1.5], ["input_ids": [2, 8, 3], "label": -2]] as [[String: Any]]
+      let numbers =
+        [["input_ids": [2, 9, 3], "label": 1.5], ["input_ids": [2, 8, 3], "label": -2]] as [[String: Any]]
       try folder.write(numbers, to: "0.jsonl")
       folder.recipe["tasks"] = EncoderFolder.tasks([", test: 0.jsonl, num_labels: 1, metrics: [pearson]"])
       _ = try folder.trained(ranks: 1, as: "numbers", ["max_steps=2"])

@@ -46,7 +46,8 @@ struct ComposeFaultTests {
       "add", "--weights", "1", "--adapter", one, "--adapter", two),
     Fault(2, "The value '1,x' is invalid for '--weights <weights>'", "--operator", "add", "--weights", "1,x"),
     Fault(
-      2, "--peft-compatible is for linear, cat, svd, ties, magnitude_prune, dare_linear, dare_ties alone, not for add: "
+      2,
+      "--peft-compatible is for linear, cat, svd, ties, magnitude_prune, dare_linear, dare_ties alone, not for add: "
         + "leave it out", "a", "--peft-compatible", "--adapter", "a=\(one)"),
     Fault(2, "Unknown option '--adaptor'. Did you mean '--adapter'?", "a", "--adaptor", "a=\(one)"),
     Fault(2, "--weights is for --operator without", "--a", "--weights", "1", "--adapter", "a=\(one)"),
@@ -56,14 +57,16 @@ struct ComposeFaultTests {
       "--adapter", "a=\(one)"),
     Fault(4, "there is no folder", "a", "--adapter", "a=nowhere"),
     Fault(
-      4, "operator add needs equal ranks: at model.layers.0.self_attn.q_proj a has r = 4, b has r = 6; use --operator "
+      4,
+      "operator add needs equal ranks: at model.layers.0.self_attn.q_proj a has r = 4, b has r = 6; use --operator "
         + "cat (exact) or svd", "a + b", "--adapter", "a=\(one)", "--adapter", "b=\(wide)"),
     Fault(
       4, "adapters of different types cannot be combined: a has LORA, b has IA3", "a + b", "--adapter", "a=\(one)",
       "--adapter", "b=\(vectors)"),
     Fault(4, "a is a DoRA adapter", "a", "--adapter", "a=\(dora)"),
     Fault(
-      4, "a is routed by task (POLY), so that it is a different LoRA for each task: write one task with `polyad "
+      4,
+      "a is routed by task (POLY), so that it is a different LoRA for each task: write one task with `polyad "
         + "export` and combine that", "a", "--adapter", "a=\(poly)"),
   ]
 

@@ -65,7 +65,9 @@ struct ComposeSearchTests {
     try JSONDecoder().decode(Found.self, from: Data(contentsOf: folder.appending(path: "\(output)/search.json")))
   }
 
-  private static let files = ["adapter_config.json", "adapter_model.safetensors", "composition.json", "search.json", "search.svg"]
+  private static let files = [
+    "adapter_config.json", "adapter_model.safetensors", "composition.json", "search.json", "search.svg",
+  ]
 
   private func files(_ output: String, in folder: URL) throws -> [Data] {
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: output).path)
@@ -194,7 +196,8 @@ struct ComposeSearchTests {
   @Test func aFaultIsSaidOnceAndNothingIsWritten() throws {
     try with { folder in
       for fault in Self.faults {
-        let arguments = ["compose"] + fault.arguments
+        let arguments =
+          ["compose"] + fault.arguments
           + (fault.arguments.contains("--output") ? Array(Self.both.dropLast(2)) : Self.both)
         let outcome = try PolyadProcess.run(arguments, in: folder)
         #expect(outcome.exitCode == fault.exitCode, "\(fault.text)")

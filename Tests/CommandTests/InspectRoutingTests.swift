@@ -72,7 +72,8 @@ struct InspectRoutingTests {
   @Test func tasksHaveTheWeightsOfEvaluation() throws {
     try withTemporaryFolder { folder in
       // σ(0) = 1/2 and σ(ln 3) = 3/4.
-      try RoutedFolder.writeCPoly(to: folder.appending(path: "adapter"), names: ["rte", "wic"], common: [0, 1.0986123])
+      try RoutedFolder.writeCPoly(
+        to: folder.appending(path: "adapter"), names: ["rte", "wic"], common: [0, 1.0986123])
       let routing = try #require(try inspect("adapter", in: folder).routing)
       #expect(routing.kind == "task" && routing.tasks == ["rte", "wic"] && routing.skills == ["common 0", "own 0"])
       #expect(routing.maps?.map(\.map) == [Self.layer, "transformer.h.1.attn.c_attn"])

@@ -7,16 +7,26 @@ struct RoutedInputTests {
   private static let cPoly = "{peft_type: C_POLY, r: 2, target_modules: [c_attn]}"
 
   @Test(arguments: [
-    ("{peft_type: POLY, n_splits: 5, target_modules: [c_attn]}", 4,
-     "transformer.h.0.attn.c_attn: the input width, 16, is not divisible by n_splits, 5; choose another n_splits"),
-    ("{peft_type: MODE, r: 4, router_block: 3, target_modules: [c_attn]}", 4,
-     "r, 4, is not divisible by router_block, 3; choose another router_block"),
-    ("{peft_type: C_POLY, n_common_skills: 0, n_task_skills: 0, target_modules: [c_attn]}", 4,
-     "n_common_skills and n_task_skills are both 0: one of them must be above"),
-    ("{peft_type: TASK_LORA, n_tasks: 3}", 2,
-     "`adapter.n_tasks` is 3 (line 1); it must be 2, as many as there are tasks; it may be left out"),
-    ("{peft_type: LORA, new_tasks: [x]}", 2,
-     "`adapter.new_tasks` (line 1) does not go with an adapter without init_from; remove it"),
+    (
+      "{peft_type: POLY, n_splits: 5, target_modules: [c_attn]}", 4,
+      "transformer.h.0.attn.c_attn: the input width, 16, is not divisible by n_splits, 5; choose another n_splits"
+    ),
+    (
+      "{peft_type: MODE, r: 4, router_block: 3, target_modules: [c_attn]}", 4,
+      "r, 4, is not divisible by router_block, 3; choose another router_block"
+    ),
+    (
+      "{peft_type: C_POLY, n_common_skills: 0, n_task_skills: 0, target_modules: [c_attn]}", 4,
+      "n_common_skills and n_task_skills are both 0: one of them must be above"
+    ),
+    (
+      "{peft_type: TASK_LORA, n_tasks: 3}", 2,
+      "`adapter.n_tasks` is 3 (line 1); it must be 2, as many as there are tasks; it may be left out"
+    ),
+    (
+      "{peft_type: LORA, new_tasks: [x]}", 2,
+      "`adapter.new_tasks` (line 1) does not go with an adapter without init_from; remove it"
+    ),
     ("{peft_type: MODE, n_tasks: 2}", 2, "`adapter.n_tasks` (line 1) does not go with peft_type MODE; remove it"),
   ])
   func anAdapterThatCannotBeIsRefused(adapter: String, code: Int, text: String) throws {
@@ -158,7 +168,10 @@ struct RoutedInputTests {
     try TrainFolder.with { folder in
       _ = try folder.trained(ranks: 1, as: "old")
       for (keys, text) in [
-        ("new_tasks: [add]", "new_tasks: an adapter of peft_type LORA is not routed by task and takes any; remove the key"),
+        (
+          "new_tasks: [add]",
+          "new_tasks: an adapter of peft_type LORA is not routed by task and takes any; remove the key"
+        ),
         (
           "train: task",
           "train: task: an adapter of peft_type LORA is not routed by task, so no part belongs to one; "

@@ -54,8 +54,9 @@ struct TrainFilesTests {
       #expect(abs(mean["perplexity"]! - (tasks["add"]!["perplexity"]! + tasks["copy"]!["perplexity"]!) / 2) < 1e-9)
     }
     let predictions = folder.lines(of: "run/predictions.jsonl")
-    #expect(predictions.compactMap { $0["task"] as? String } == Array(repeating: "add", count: 11)
-      + Array(repeating: "copy", count: 6))
+    #expect(
+      predictions.compactMap { $0["task"] as? String } == Array(repeating: "add", count: 11)
+        + Array(repeating: "copy", count: 6))
     for line in predictions {
       #expect(line["prediction"] is String && (line["references"] as? [String])?.count == 1 && line["id"] is String)
       #expect((line["loss_sum"] as? Double)! > 0 && (line["label_count"] as? Int)! > 1)

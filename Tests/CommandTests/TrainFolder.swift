@@ -11,9 +11,9 @@ struct TrainFolder {
     "output_dir": "run",
     "adapter": "{peft_type: LORA, r: 4, lora_dropout: 0.1, target_modules: [c_attn, c_proj]}",
     "tasks": """
-      [{name: add, format: jsonl, train: add.jsonl, source: "{text}", target: "{answer}"},
-       {name: copy, format: jsonl, train: copy.jsonl, source: "{text}", target: "{answer}"}]
-      """,
+    [{name: add, format: jsonl, train: add.jsonl, source: "{text}", target: "{answer}"},
+     {name: copy, format: jsonl, train: copy.jsonl, source: "{text}", target: "{answer}"}]
+    """,
     "max_seq_length": "48", "max_target_length": "12", "train_batch_size": "8", "micro_batches": "5",
     "num_train_epochs": "2.5", "learning_rate": "0.01", "lr_scheduler_type": "constant", "weight_decay": "0.01",
     "logging_steps": "1", "save_steps": "5",

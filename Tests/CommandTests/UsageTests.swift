@@ -10,7 +10,9 @@ struct UsageTests {
   @Test(arguments: [
     (["trian", "x.yaml"], "there is no verb trian; did you mean train?"),
     (["score", "--modl", "x"], "Unknown option '--modl'. Did you mean '--model'? (see polyad score --help)"),
-    (["generate", "--model=x", "--max-tokens", "3"], "Unknown option '--max-tokens'. Did you mean '--max-new-tokens'?"),
+    (
+      ["generate", "--model=x", "--max-tokens", "3"], "Unknown option '--max-tokens'. Did you mean '--max-new-tokens'?"
+    ),
     (["evaluate"], "Missing expected argument '<recipe>' (see polyad evaluate --help)"),
     (["evaluate", "x", "--base", "--adapter", "y"], "--base and --adapter exclude each other"),
     (["prepare", "x", "--show", "-1"], "--show"),

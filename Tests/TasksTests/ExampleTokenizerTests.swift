@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
-import Tokenizers
 import Testing
+import Tokenizers
 
 @testable import Tasks
 
@@ -190,7 +190,8 @@ private func lines(
   #expect(message("{\"input_ids\": [1, -100], \"labels\": [1, 2]}").hasPrefix("lines.jsonl:1 has the token id -100"))
   #expect(message("{\"input_ids\": [1, 2], \"labels\": [1, -1]}").hasPrefix("lines.jsonl:1 has the token id -1,"))
   #expect(
-    message("{\"target\": \"x\"}") == "lines.jsonl:1 needs input_ids with labels or label, or source with target or label.")
+    message("{\"target\": \"x\"}")
+      == "lines.jsonl:1 needs input_ids with labels or label, or source with target or label.")
   #expect(
     message("{\"input_ids\": [1], \"task\": \"three\"}")
       == "lines.jsonl:1 names the task three; the tasks are one, two. Correct the line.")

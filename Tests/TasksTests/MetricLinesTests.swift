@@ -30,8 +30,9 @@ private func collectError(_ text: String) -> String {
     {"prediction": 0, "label": 0}
     """
   let results = try withFile("answers.jsonl", numbers, MetricLines.collect).results()
-  #expect(results.keys.sorted { $0.rawValue < $1.rawValue }.map(\.rawValue)
-    == ["accuracy", "f1", "f1_macro", "matthews", "pearson", "spearman"])
+  #expect(
+    results.keys.sorted { $0.rawValue < $1.rawValue }.map(\.rawValue)
+      == ["accuracy", "f1", "f1_macro", "matthews", "pearson", "spearman"])
   #expect(results[.accuracy] == 2.0 / 3)
   let names = "{\"prediction\": \"yes\", \"label\": \"yes\"}\n{\"prediction\": \"no\", \"label\": \"yes\"}\n"
   #expect(try withFile("answers.jsonl", names, MetricLines.collect).results()[.accuracy] == 0.5)

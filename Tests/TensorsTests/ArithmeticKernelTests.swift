@@ -85,9 +85,10 @@ struct ArithmeticKernelTests {
       expected[i * (shape.columns + 1) + j] += Double(x[i * shape.stride + j]) * Double(factor[j])
     }
     #expect(largestDifference(z, expected) < 1e-6)
-    #expect((0..<shape.rows).allSatisfy {
-      z[$0 * (shape.columns + 1) + shape.columns] == original[$0 * (shape.columns + 1) + shape.columns]
-    })
+    #expect(
+      (0..<shape.rows).allSatisfy {
+        z[$0 * (shape.columns + 1) + shape.columns] == original[$0 * (shape.columns + 1) + shape.columns]
+      })
   }
 
   @Test(arguments: Shape.awkward) func rowSquaresAreAdded(shape: Shape) {

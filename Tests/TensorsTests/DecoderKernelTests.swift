@@ -20,7 +20,8 @@ struct DecoderKernelTests {
           #expect(abs(Double(y[second]) - (Double(x[second]) * c + Double(x[first]) * s)) < 1e-6)
         }
       }
-      #expect(y[row * stride + heads * width..<(row + 1) * stride] == x[row * stride + heads * width..<(row + 1) * stride])
+      #expect(
+        y[row * stride + heads * width..<(row + 1) * stride] == x[row * stride + heads * width..<(row + 1) * stride])
     }
     ck_rotate(rows, heads, width, positions, cosines, sines, -1, &y, stride)
     #expect(largestDifference(y, x.map(Double.init)) < 2e-6)  // turned there and back

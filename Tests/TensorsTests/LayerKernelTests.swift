@@ -44,10 +44,11 @@ struct LayerKernelTests {
         let part = x[row * width..<(row + 1) * width]
         let center = part.reduce(0, +) / Double(width)
         let scale = 1 / (part.reduce(0) { $0 + ($1 - center) * ($1 - center) } / Double(width) + 1e-5).squareRoot()
-        return total + (0..<width).reduce(0) {
-          let index = row * width + $1
-          return $0 + Double(dy[index]) * ((x[index] - center) * scale * Double(gamma[$1]) + Double(beta[$1]))
-        }
+        return total
+          + (0..<width).reduce(0) {
+            let index = row * width + $1
+            return $0 + Double(dy[index]) * ((x[index] - center) * scale * Double(gamma[$1]) + Double(beta[$1]))
+          }
       }
     }
     let start = x.map(Double.init), step = 1e-5

@@ -57,7 +57,8 @@ struct TrainableRangesTests {
     parameters.restrictTraining(to: [32..<35])
     parameters.gradients.update(repeating: 1)
     parameters.zeroGradients(touchedBy: [1])
-    #expect(parameters.gradients.indices.filter { parameters.gradients[$0] != 0 } == Array(8..<16) + [Int](24..<32)
-      + [35, 36, 39, 40])
+    #expect(
+      parameters.gradients.indices.filter { parameters.gradients[$0] != 0 } == Array(8..<16) + [Int](24..<32)
+        + [35, 36, 39, 40])
   }
 }

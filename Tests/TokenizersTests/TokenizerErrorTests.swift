@@ -76,7 +76,9 @@ struct TokenizerErrorTests {
         == #"tokenizer.json asks for pre_tokenizer.pattern.Regex "\bx" with "\b", which is not supported here; "#
         + "supported: alternatives, groups, lookahead, classes, categories and repetitions that match something.")
     let nested = String(repeating: "(?:", count: 65) + "a" + String(repeating: ")", count: 65)
-    for (pattern, part) in [(nested, "groups nested deeper than 64"), ("(?:(?:ab){300}){300}", "more than 65536 steps")] {
+    for (pattern, part) in [
+      (nested, "groups nested deeper than 64"), ("(?:(?:ab){300}){300}", "more than 65536 steps"),
+    ] {
       #expect(try failure { $0.preTokenizer = split(#"{"Regex": "\#(pattern)"}"#) }.contains(part))
     }
     #expect(

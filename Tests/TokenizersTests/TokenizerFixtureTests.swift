@@ -34,7 +34,9 @@ struct TokenizerFixtureTests {
     }
   }
 
-  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence))) func gpt2RoundTripsTaskText() throws {
+  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence))) func gpt2RoundTripsTaskText()
+    throws
+  {
     let tokenizer = try Tokenizer(folder: SharedFolder.url.appending(path: "tokenizers/gpt2"))
     #expect(tokenizer.vocabularySize == 50257)
     #expect(tokenizer.endOfTextId == 50256)

@@ -14,15 +14,16 @@ struct LowRankComposition {
       return Pruning(choice: request.operation.isRandom ? .lots(key) : .largest, density: density)
     }
     let election = SignElection(majority: options.majority ?? .total, ignoresSignsOfWeights: isPEFTs)
-    rule = switch request.operation {
-    case .add, .negate, .analogy: FactorSum(isSingle: request.isSingle)
-    // PEFT does with a single adapter the same whatever the operator is.
-    case _ where isPEFTs && request.isSingle: RootWeightedSum(pruning: nil, election: nil)
-    case .cat: Concatenation()
-    case .svd: TruncatedSum(rank: options.rank)
-    case .linear, .magnitudePrune, .dareLinear: RootWeightedSum(pruning: pruning, election: nil)
-    case .ties, .dareTies: RootWeightedSum(pruning: pruning, election: election)
-    }
+    rule =
+      switch request.operation {
+      case .add, .negate, .analogy: FactorSum(isSingle: request.isSingle)
+      // PEFT does with a single adapter the same whatever the operator is.
+      case _ where isPEFTs && request.isSingle: RootWeightedSum(pruning: nil, election: nil)
+      case .cat: Concatenation()
+      case .svd: TruncatedSum(rank: options.rank)
+      case .linear, .magnitudePrune, .dareLinear: RootWeightedSum(pruning: pruning, election: nil)
+      case .ties, .dareTies: RootWeightedSum(pruning: pruning, election: election)
+      }
   }
 
   /// The tensors of all maps, what came of each, and the configuration that fits them.

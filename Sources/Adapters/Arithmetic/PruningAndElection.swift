@@ -18,10 +18,11 @@ struct Pruning: Sendable {
   ///   - name: The tensor's name.
   func apply(to matrix: DoubleMatrix, adapter: Int, name: String) -> DoubleMatrix {
     guard density < 1 else { return matrix }
-    let values = switch choice {
-    case .largest: largest(matrix.values)
-    case .lots(let key): Self.drawn(matrix.values, key.child(UInt64(adapter)).child(name), density)
-    }
+    let values =
+      switch choice {
+      case .largest: largest(matrix.values)
+      case .lots(let key): Self.drawn(matrix.values, key.child(UInt64(adapter)).child(name), density)
+      }
     return DoubleMatrix(rows: matrix.rows, columns: matrix.columns, values: values)
   }
 

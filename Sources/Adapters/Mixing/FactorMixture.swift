@@ -77,7 +77,8 @@ final class FactorMixture: LinearAdapter {
     var groups: [Group] = []
     for sequence in pass.segments.indices {
       let rows = pass.rows(of: sequence)
-      if !router.noise.isDrawn(pass), let last = groups.last, pass.segments[last.sequence].route == pass.segments[sequence].route
+      if !router.noise.isDrawn(pass), let last = groups.last,
+        pass.segments[last.sequence].route == pass.segments[sequence].route
       {
         groups[groups.count - 1].rows = last.rows.lowerBound..<rows.upperBound
       } else {

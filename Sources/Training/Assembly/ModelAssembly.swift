@@ -67,8 +67,10 @@ public struct ModelAssembly {
   public var notes: [String] {
     loaded.unusedTensors.isEmpty
       ? []
-      : ["\(loaded.unusedTensors.count) tensor(s) of the model are not used: "
-        + loaded.unusedTensors.prefix(4).joined(separator: ", ")]
+      : [
+        "\(loaded.unusedTensors.count) tensor(s) of the model are not used: "
+          + loaded.unusedTensors.prefix(4).joined(separator: ", ")
+      ]
   }
 
   /// Gives shared memory back. Collective over the node: not for a `defer`, since a rank that meets an error would wait

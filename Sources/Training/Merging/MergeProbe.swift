@@ -40,11 +40,12 @@ public struct MergeProbe {
     let examples = (0..<4).map { place in
       let key = RandomKey(seed: 0).child("merge probe").child(UInt64(place))
       let tokens = Self.tokens(key, min(16, backbone.maximumLength), of: backbone)
-      let labels: [Int32] = switch backbone.architecture {
-      case .decoderOnly: tokens.map { _ in TokenizedExample.noLabel }
-      case .encoderDecoder: Self.tokens(key.child("labels"), 8, of: backbone)
-      case .encoderOnly: classifies ? [] : tokens.map { _ in TokenizedExample.noLabel }
-      }
+      let labels: [Int32] =
+        switch backbone.architecture {
+        case .decoderOnly: tokens.map { _ in TokenizedExample.noLabel }
+        case .encoderDecoder: Self.tokens(key.child("labels"), 8, of: backbone)
+        case .encoderOnly: classifies ? [] : tokens.map { _ in TokenizedExample.noLabel }
+        }
       return TokenizedExample(id: "\(place)", inputIds: tokens[...], labels: labels[...], promptLength: tokens.count)
     }
     inputs = Scorer.Inputs(examples, routes: examples.map { _ in route }, heads: examples.map { _ in head })

@@ -17,7 +17,8 @@ struct MergedConfiguration {
   /// - Throws: An error of a file.
   func write(for model: ModelFolder, into folder: URL) throws {
     let changes = changes(of: model)
-    let data = try changes.isEmpty
+    let data =
+      try changes.isEmpty
       ? model.configuration
       : JSONSerialization.data(
         withJSONObject: model.configurationValues.merging(changes) { $1 },

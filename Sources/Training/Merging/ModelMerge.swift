@@ -50,7 +50,8 @@ public struct ModelMerge {
     source = try assembly.folder.weights()
     fileNames = try BackboneLoader.fileNames(of: assembly.folder)
     whole = Dictionary(
-      adapter.wholeTensors.map { (String($0.name.trimmingPrefix("base_model.model.")), $0) }) { first, _ in first }
+      adapter.wholeTensors.map { (String($0.name.trimmingPrefix("base_model.model.")), $0) }
+    ) { first, _ in first }
   }
 
   /// Writes the model into an existing, empty folder.
@@ -114,9 +115,10 @@ public struct ModelMerge {
       try MergedTensor(name, shape: tensor.shape, of: source, original: nil, wanted: wanted) { _ in tensor.values }
     }
     let names = Set(tensors.map(\.name)), used = Set(fileNames.values)
-    return tensors + (try source.names.filter { !used.contains($0) && !names.contains($0) }.map {
-      try MergedTensor($0, of: source, original: $0, wanted: wanted)
-    })
+    return tensors
+      + (try source.names.filter { !used.contains($0) && !names.contains($0) }.map {
+        try MergedTensor($0, of: source, original: $0, wanted: wanted)
+      })
   }
 
   /// The numbers of those parameters that the adapter changes.

@@ -22,7 +22,8 @@ public final class OrderedReduction: GradientReduction {
   ) throws {
     (self.gradients, self.communicator) = (gradients, communicator)
     tree = ReductionTree(partCount: partCount, rankCount: communicator.size)
-    exchange = communicator.size == 1
+    exchange =
+      communicator.size == 1
       ? nil : try Exchange(tree: tree, capacity: gradients.count, rank: communicator.rank)
   }
 

@@ -93,10 +93,11 @@ struct RunFolder {
     for checkpoint in try CheckpointFolder.list(in: url) { try AtomicFolder.remove(checkpoint.url) }
     // A model's other files are the run's only if the weights are.
     let isModel = FileSystem.isFile(url.appending(path: Self.weightsName))
-    let written = [
-      MetricsLog.fileName, RunLog.fileName, RunReporter.predictionsName, RunReporter.evaluationName, Self.recipeName,
-      AdapterFolder.configurationName, AdapterFolder.weightsName,
-    ] + (isModel ? [Self.weightsName] + Self.modelNames + Tokenizer.allFileNames : [])
+    let written =
+      [
+        MetricsLog.fileName, RunLog.fileName, RunReporter.predictionsName, RunReporter.evaluationName, Self.recipeName,
+        AdapterFolder.configurationName, AdapterFolder.weightsName,
+      ] + (isModel ? [Self.weightsName] + Self.modelNames + Tokenizer.allFileNames : [])
     let manager = FileManager.default
     for name in try manager.contentsOfDirectory(atPath: url.path)
     where name.hasPrefix("events.out.tfevents.") || written.contains(name) {

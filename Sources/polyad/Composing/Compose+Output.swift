@@ -15,7 +15,8 @@ extension Compose {
 
   /// What a composed adapter's folder may hold, with what a search and PEFT add.
   private static let names: Set = [
-    AdapterFolder.configurationName, AdapterFolder.weightsName, recordName, ComposeSearch.scoresName, ComposeSearch.plotName,
+    AdapterFolder.configurationName, AdapterFolder.weightsName, recordName, ComposeSearch.scoresName,
+    ComposeSearch.plotName,
     "README.md",
   ]
 
@@ -43,7 +44,8 @@ extension Compose {
     }
     guard isComposed else {
       throw UsageError(
-        "--output \(output) holds an adapter that was not composed (it has no \(Self.recordName)): choose another folder")
+        "--output \(output) holds an adapter that was not composed (it has no \(Self.recordName)): choose another folder"
+      )
     }
     try OutputTarget.requireReplaceable(output, option: "--output", holding: Self.names, "a composed adapter")
   }

@@ -31,7 +31,8 @@ struct ComposeSearch {
     let recipe = try options.loadRecipe(), adapters = try folders.mapValues(Compose.adapter)
     let candidates = zip(grid.values, sums).map { lambda, terms in
       AdapterSearch.Candidate(
-        lambda: lambda, request: ArithmeticRequest(
+        lambda: lambda,
+        request: ArithmeticRequest(
           operation, expression: weighted(terms, adapters), options: command.options))
     }
     let assembly = try CommandError.loadingModel {
@@ -69,12 +70,13 @@ struct ComposeSearch {
     // The scores are said first: they took long, and the folder may not take the adapter.
     if !command.json { try CommandOutput.result((result.table.lines + [""]).joined(separator: "\n")) }
     let composition = try Composition(request)
-    let found: [JSONValue.Member] = [
-      .init("expression", .string(expression)), .init("recipe", .string(options.recipe ?? "")),
-      .init("set", .array(options.overrides.map { .string($0) })),
-      .init("adapters", .array(command.adapters.map { .string($0) })),
-      .init("operator", .string(operation.rawValue)),
-    ] + result.json
+    let found: [JSONValue.Member] =
+      [
+        .init("expression", .string(expression)), .init("recipe", .string(options.recipe ?? "")),
+        .init("set", .array(options.overrides.map { .string($0) })),
+        .init("adapters", .array(command.adapters.map { .string($0) })),
+        .init("operator", .string(operation.rawValue)),
+      ] + result.json
     let report = CompositionReport(request, composition, output: command.output)
     try AtomicFolder.write(
       to: URL(filePath: command.output), replaceExisting: command.overwrite, writesManifest: false

@@ -49,11 +49,14 @@ struct CompositionReport {
     ]
     return treatments.compactMap { treatment, text in
       let modules = composition.wholeModules.filter { $0.treatment == treatment }.map { module in
-        let adapters = treatment == .averaged
+        let adapters =
+          treatment == .averaged
           ? WeightedSum.text(Array(zip(module.adapters, module.shares))) : module.adapters.joined(separator: ", ")
-        let isNegated = treatment == .takenOver && request.terms.contains {
-          $0.weight < 0 && module.adapters.contains($0.name)
-        }
+        let isNegated =
+          treatment == .takenOver
+          && request.terms.contains {
+            $0.weight < 0 && module.adapters.contains($0.name)
+          }
         return "\(module.module) (\(adapters)\(isNegated ? ", not negated: --without-heads leaves it out" : ""))"
       }
       return modules.isEmpty ? nil : "\(text): \(modules.joined(separator: ", "))"

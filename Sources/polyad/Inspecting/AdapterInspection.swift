@@ -99,7 +99,9 @@ struct AdapterInspection {
 
   private var headTable: Table {
     Table(
-      columns: [.init("classification heads"), .init("outputs", .right), .init("labels"), .init("in the file", .right)],
+      columns: [
+        .init("classification heads"), .init("outputs", .right), .init("labels"), .init("in the file", .right),
+      ],
       rows: adapter.heads.map { saved in
         [
           saved.head.task, "\(saved.head.labelCount)", saved.head.labels.joined(separator: ", "),

@@ -7,7 +7,8 @@ import Training
 
 /// A file of examples and the task they are routed by, as several verbs take them.
 struct InputOptions: ParsableArguments {
-  @Option(help: """
+  @Option(
+    help: """
       JSON lines: input_ids and labels, or source and target; to be classified, input_ids (and token_type_ids) or \
       source (and source_pair), and label or target.
       """, completion: .file(extensions: ["jsonl"]))

@@ -92,7 +92,8 @@ struct Compose: ParsableCommand {
     let terms = try named.map { term in
       WeightedAdapter(name: term.name, adapter: try Self.adapter(in: term.folder), weight: term.weight)
     }
-    let request = expression == nil
+    let request =
+      expression == nil
       ? ArithmeticRequest(chosen, terms, options: options)
       : ArithmeticRequest(chosen, expression: terms, options: options)
     let composition = try Composition(request)

@@ -70,8 +70,15 @@ struct ArithmeticRuleTests {
 
   @Test func dareAddsWhatItsDropLeavesAsLinearAndTiesDo() throws {
     let adapters = try [RandomAdapter.lora(1, alpha: 6), RandomAdapter.lora(2), RandomAdapter.lora(3)]
-    let weights = [0.6, -0.4, 0.3], pairs = [(ArithmeticOperator.dareLinear, nil), (.dareTies, SignElection(
-      majority: .total, ignoresSignsOfWeights: false))]
+    let weights = [0.6, -0.4, 0.3],
+      pairs = [
+        (ArithmeticOperator.dareLinear, nil),
+        (
+          .dareTies,
+          SignElection(
+            majority: .total, ignoresSignsOfWeights: false)
+        ),
+      ]
     for (operation, election) in pairs {
       for density in [1, 0.6] {
         let result = try compose(operation, adapters, weights) { ($0.density, $0.seed) = (density, 5) }.result

@@ -1,5 +1,6 @@
-@testable import Adapters
 import Tensors
+
+@testable import Adapters
 
 /// Adapters with random numbers at two maps, for properties that hold for any.
 enum RandomAdapter {

@@ -64,7 +64,8 @@ struct WholeModulesTests {
     let adapters = try [adapter(1, head: [1, 2]), adapter(2, head: [3])]
     let result = try compose(.add, adapters, [0.5, 0.5]) { $0.leavesOutWholeModules = true }.result
     #expect(head(result) == nil && result.configuration.modulesToSave.isEmpty)
-    let text = "\(Self.name): a has [2], b has [1], so the modules trained whole cannot be averaged; leave them out "
+    let text =
+      "\(Self.name): a has [2], b has [1], so the modules trained whole cannot be averaged; leave them out "
       + "with --without-heads"
     let error = #expect(throws: ArithmeticError.self) { try compose(.add, adapters, [0.5, 0.5]) }
     #expect("\(try #require(error))" == text)

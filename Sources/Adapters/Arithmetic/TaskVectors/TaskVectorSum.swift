@@ -109,7 +109,8 @@ public struct TaskVectorSum {
       let start = origin?.doubles(range) ?? [Double](repeating: 0, count: range.count)
       let values = trained.map { $0.doubles(range) }, vectors = values.map { Self.difference($0, start) }
       // A sum that is zero leaves even the sign of a zero.
-      let result = isPlain
+      let result =
+        isPlain
         ? weightedSum(values, weights)
         : zip(start, rule.update(vectors, tensor: tensor.name, part: part)).map { $1 == 0 ? $0 : $0 + $1 }
       let rounded = try rounded(result, tensor)
@@ -150,7 +151,8 @@ public struct TaskVectorSum {
       } else {
         nil
       }
-    let election = operation.electsSigns
+    let election =
+      operation.electsSigns
       ? SignElection(majority: options.majority ?? .total, ignoresSignsOfWeights: false) : nil
     return TaskVectorRule(weights: weights, choice: choice, election: election)
   }

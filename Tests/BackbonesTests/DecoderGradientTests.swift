@@ -52,7 +52,8 @@ func aDecodersBackwardAgreesWithCentralDifferences(variation: DecoderVariation) 
 }
 
 @Test func eachVariationChangesTheDecoder() {
-  let alike: [DecoderVariation] = [.oneLayer, .oneKeyHead, .everyHeadItsKeys]  // other arrays, so another loss for certain
+  // Other arrays, so another loss for certain.
+  let alike: [DecoderVariation] = [.oneLayer, .oneKeyHead, .everyHeadItsKeys]
   let losses = DecoderVariation.allCases.filter { !alike.contains($0) }.map {
     ReferenceDecoder($0.configuration, TestModel.arrays($0.configuration)).loss(TestSequence.ragged())
   }

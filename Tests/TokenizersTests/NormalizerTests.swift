@@ -111,7 +111,7 @@ struct NormalizerTests {
     units[a] = 1 << 31 | 0
     units[a ^ 0x62] = 200 << 10 | hasLeaf | 0x62
     units[(a ^ 0x62) ^ 200] = 1 << 31 | 2
-    var bytes = [UInt8]()
+    var bytes: [UInt8] = []
     for word in [UInt32(units.count * 4)] + units {
       for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(word >> shift & 0xFF)) }
     }

@@ -8,8 +8,9 @@ import Training
 struct T5FixtureTests {
   @Test(arguments: ["t5", "flan-t5"]) func theWholeModelTrainsAsHuggingFaceDoes(family: String) throws {
     let fixture = try Fixture(family)
-    let model = try AdapterModel(AdapterConfiguration(peftType: .full), backbone: fixture.backbone(), seed: 0)
-    let disagreements = try fixture.disagreements(model, expectedFolder: fixture.folder, .t5)
+    let disagreements = try fixture.disagreements(expectedFolder: fixture.folder) {
+      try AdapterModel(AdapterConfiguration(peftType: .full), backbone: fixture.backbone($0), seed: 0)
+    }
     #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
   }
 

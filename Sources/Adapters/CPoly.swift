@@ -80,8 +80,8 @@ public struct CPoly: TaskRoutedMethod {
   }
 
   /// The skills that a task has weights on.
-  private func experts(of task: Int) -> [Int] {
-    let first = configuration.exclusiveSkills ? common + task * perTask : common
+  private func experts(of route: Int) -> [Int] {
+    let first = configuration.exclusiveSkills ? common + route * perTask : common
     return Array(0..<common) + Array(first..<first + specificColumns)
   }
 
@@ -91,18 +91,18 @@ public struct CPoly: TaskRoutedMethod {
     let router: SkillRouter?
     let specific: ParameterPair?
 
-    func experts(of task: Int) -> [Int] { skills.experts(of: task) }
+    func experts(of route: Int) -> [Int] { skills.experts(of: route) }
 
-    func weights(of sequence: Int, _ pass: Pass) -> [Double] {
-      let own = specific?.values.rows(pass.segments[sequence].route..<pass.segments[sequence].route + 1).array() ?? []
-      return (router?.weights(of: sequence, pass) ?? []) + own.map(Double.init)
+    func weights(of segment: Int, _ pass: Pass) -> [Double] {
+      let own = specific?.values.rows(pass.segments[segment].route..<pass.segments[segment].route + 1).array() ?? []
+      return (router?.weights(of: segment, pass) ?? []) + own.map(Double.init)
     }
 
-    func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass) {
-      router?.addGradient(Array(dWeights.prefix(skills.common)), of: sequence, pass)
+    func addGradient(_ dWeights: [Double], of segment: Int, _ pass: Pass) {
+      router?.addGradient(Array(dWeights.prefix(skills.common)), of: segment, pass)
       guard let specific else { return }
       for (column, slope) in dWeights.dropFirst(skills.common).enumerated() {
-        specific.gradient[pass.segments[sequence].route, column] += Float(slope)
+        specific.gradient[pass.segments[segment].route, column] += Float(slope)
       }
     }
   }

@@ -1,7 +1,7 @@
 import Backbones
 import Tensors
 
-/// Inverted dropout (Srivastava et al. 2014) whose mask depends on the seed, the sequence's running number and the site,
+/// Inverted dropout (Srivastava et al. 2014) whose mask depends on the seed, the segment's running number and the site,
 /// so that ranks, micro-batches and resumption change nothing, and the backward pass draws the same mask again.
 struct Dropout {
   let rate: Float
@@ -34,10 +34,10 @@ struct Dropout {
   private func drop(_ x: Matrix, into y: Matrix, _ pass: Pass) {
     guard let key = pass.randomKey?.child("dropout").child(site) else { return }
     precondition(x.isContiguous && y.isContiguous, "dropout works on whole rows")
-    for sequence in pass.segments.indices {
-      let rows = pass.rows(of: sequence)
+    for segment in pass.segments.indices {
+      let rows = pass.rows(of: segment)
       let offset = rows.lowerBound * x.columns
-      key.child(pass.segments[sequence].ordinal).dropout(
+      key.child(pass.segments[segment].ordinal).dropout(
         x.base + offset, into: y.base + offset, count: rows.count * x.columns, rate: rate)
     }
   }

@@ -34,9 +34,9 @@ public struct TaskLoRA: TaskRoutedMethod {
 
   /// Each task has one expert, its own, and uses it whole.
   private struct OwnExpert: TaskAllocation {
-    func experts(of task: Int) -> [Int] { [task] }
-    func weights(of sequence: Int, _ pass: Pass) -> [Double] { [1] }
-    func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass) {}
+    func experts(of route: Int) -> [Int] { [route] }
+    func weights(of segment: Int, _ pass: Pass) -> [Double] { [1] }
+    func addGradient(_ dWeights: [Double], of segment: Int, _ pass: Pass) {}
   }
 }
 

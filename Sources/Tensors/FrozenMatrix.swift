@@ -36,6 +36,12 @@ public final class FrozenMatrix {
     stored = memory
   }
 
+  /// The numbers of a matrix of one row, such as a bias or a norm's weights, which is always fp32.
+  public var vector: Matrix {
+    precondition(rows == 1, "(\(rows), \(columns)) is no vector")
+    return stored
+  }
+
   /// The numbers in row order, for files and folding.
   public func array() -> [Float] { stored.array() }
 

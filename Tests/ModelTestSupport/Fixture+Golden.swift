@@ -42,7 +42,8 @@ extension Fixture {
 
   /// The same, for models that sharpen roundings: numbers may also part by twice as much as the furthest of six disturbed
   /// models does, by 5e-2 at the most. Measured with OpenBLAS's Haswell, SkylakeX and Cooperlake kernels: no number parts
-  /// further from the golden ones than a disturbance of one last place moves it. A wrong formula is some 1e-1 off.
+  /// further from the golden ones than a disturbance of one last place moves it. A wrong formula is some 1e-1 off. One bound
+  /// serves all numbers of a kind: which tensors a kink moves depends on the side that roundings fall to.
   ///
   /// - Parameter make: Makes the model, disturbed or not.
   public func disagreements(
@@ -66,6 +67,7 @@ extension Fixture {
     var lines: [String] = []
     let trained = found.keys.filter { $0.hasPrefix("grad.") }
     let known = expected.names.filter { $0.hasPrefix("grad.") }
+    // The project's own set has the small arrays of a whole model alone, a quarter of them or more.
     if Fixtures.isWhole ? trained.count != known.count : known.count * 8 < trained.count {
       lines.append("\(trained.count) parameters train, not \(known.count)")
     }

@@ -1,12 +1,12 @@
 import Backbones
 import Tensors
 
-/// The rule "mix factors, then multiply": a sequence's skills are averaged factor by factor into one low-rank product.
+/// The rule "mix factors, then multiply": a segment's skills are averaged factor by factor into one low-rank product.
 ///
 ///     A_t[q] = Σ_s w[q, s] A[q, s]        B_t[q] = Σ_s w[q, s] B[q, s]        for each split q
 ///     y = x W + b + s (x A_t) B_t
 ///
-/// A_t's rows are the splits' one above the other, B_t's columns theirs side by side. A sequence has weights of its own,
+/// A_t's rows are the splits' one above the other, B_t's columns theirs side by side. A segment has weights of its own,
 /// so each has factors of its own, mixed once a pass; its tokens then cost what LoRA's cost.
 ///
 /// Shapes: A (splits, skills, inputs / splits, r), B (splits, skills, r, outputs / splits).
@@ -59,30 +59,30 @@ final class FactorMixture: LinearAdapter {
       dat.set(xPart.T, dz.N)
       dx?.rows(group.rows).accumulate(dz.N, at.T)
       let dWeights = addGradient(dat, dbt, group.weights)
-      router.addGradient(dWeights, of: group.sequence, pass)
+      router.addGradient(dWeights, of: group.segment, pass)
       pass.scratch.release(to: mark)
     }
   }
 
   // MARK: Mixing
 
-  /// Rows that share factors: a sequence, or, where no noise tells sequences of a task apart, neighbours of one task.
+  /// Rows that share factors: a segment, or, where no noise tells segments of a task apart, neighbours of one task.
   private struct Group {
-    let sequence: Int
+    let segment: Int
     var rows: Range<Int>
     let weights: [Double]
   }
 
   private func groups(_ pass: Pass) -> [Group] {
     var groups: [Group] = []
-    for sequence in pass.segments.indices {
-      let rows = pass.rows(of: sequence)
+    for segment in pass.segments.indices {
+      let rows = pass.rows(of: segment)
       if !router.noise.isDrawn(pass), let last = groups.last,
-        pass.segments[last.sequence].route == pass.segments[sequence].route
+        pass.segments[last.segment].route == pass.segments[segment].route
       {
         groups[groups.count - 1].rows = last.rows.lowerBound..<rows.upperBound
       } else {
-        groups.append(Group(sequence: sequence, rows: rows, weights: router.weights(of: sequence, pass)))
+        groups.append(Group(segment: segment, rows: rows, weights: router.weights(of: segment, pass)))
       }
     }
     return groups.filter { !$0.rows.isEmpty }

@@ -19,9 +19,9 @@ struct SkillRouter {
 
   private var skills: Int { logits.values.columns / splits }
 
-  /// A sequence's weights, [split · skills + skill].
-  func weights(of sequence: Int, _ pass: Pass) -> [Double] {
-    let values = activations(of: sequence, pass).values
+  /// A segment's weights, [split · skills + skill].
+  func weights(of segment: Int, _ pass: Pass) -> [Double] {
+    let values = activations(of: segment, pass).values
     return normalizes ? Self.normalized(values, splits: splits) : values
   }
 
@@ -42,10 +42,10 @@ struct SkillRouter {
     return weights
   }
 
-  /// Adds the logits' gradient from that of a sequence's weights.
-  func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass) {
-    let (z, slope) = activations(of: sequence, pass)
-    let row = logits.gradient.rows(pass.segments[sequence].route..<pass.segments[sequence].route + 1)
+  /// Adds the logits' gradient from that of a segment's weights.
+  func addGradient(_ dWeights: [Double], of segment: Int, _ pass: Pass) {
+    let (z, slope) = activations(of: segment, pass)
+    let row = logits.gradient.rows(pass.segments[segment].route..<pass.segments[segment].route + 1)
     for split in 0..<splits {
       let range = split * skills..<(split + 1) * skills
       // w = z / sum
@@ -56,12 +56,12 @@ struct SkillRouter {
   }
 
   /// z and its slope by the logit.
-  private func activations(of sequence: Int, _ pass: Pass) -> (values: [Double], slope: [Double]) {
-    let task = pass.segments[sequence].route, columns = logits.values.columns
-    let draws = noise.logits(count: columns, site: site, sequence: sequence, pass)
+  private func activations(of segment: Int, _ pass: Pass) -> (values: [Double], slope: [Double]) {
+    let route = pass.segments[segment].route, columns = logits.values.columns
+    let draws = noise.logits(count: columns, site: site, segment: segment, pass)
     let temperature = draws == nil ? 1 : noise.temperature
     let values = (0..<columns).map { column in
-      1 / (1 + exp(-(Double(logits.values[task, column]) + (draws?[column] ?? 0)) / temperature))
+      1 / (1 + exp(-(Double(logits.values[route, column]) + (draws?[column] ?? 0)) / temperature))
     }
     return (values, values.map { $0 * (1 - $0) / temperature })
   }

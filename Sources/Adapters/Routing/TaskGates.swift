@@ -1,17 +1,17 @@
 import Backbones
 import Tensors
 
-/// Which experts a task uses, and how much each counts for one of its sequences.
+/// Which experts a task uses, and how much each counts for one of its segments.
 protocol TaskAllocation {
   /// The experts of a task, in rising order.
-  func experts(of task: Int) -> [Int]
-  /// The weights of a sequence on ``experts(of:)`` of its task.
-  func weights(of sequence: Int, _ pass: Pass) -> [Double]
+  func experts(of route: Int) -> [Int]
+  /// The weights of a segment on ``experts(of:)`` of its task.
+  func weights(of segment: Int, _ pass: Pass) -> [Double]
   /// Adds the gradients of what the weights come from.
-  func addGradient(_ dWeights: [Double], of sequence: Int, _ pass: Pass)
+  func addGradient(_ dWeights: [Double], of segment: Int, _ pass: Pass)
 }
 
-/// Gates that are the same at all tokens of a sequence: its task's weights on its experts, 0 on the others in use.
+/// Gates that are the same at all tokens of a segment: its task's weights on its experts, 0 on the others in use.
 final class TaskGates: Gates {
   private let allocation: any TaskAllocation
 
@@ -26,25 +26,25 @@ final class TaskGates: Gates {
   func width(_ experts: [Int32]) -> Int { experts.count }
 
   func open(_ gates: Matrix, _ experts: [Int32], _ pass: Pass) {
-    for sequence in pass.segments.indices {
+    for segment in pass.segments.indices {
       var row = [Float](repeating: 0, count: experts.count)
-      for (place, weight) in zip(places(of: sequence, experts, pass), allocation.weights(of: sequence, pass)) {
+      for (place, weight) in zip(places(of: segment, experts, pass), allocation.weights(of: segment, pass)) {
         row[place] = Float(weight)
       }
-      gates.rows(pass.rows(of: sequence)).setRows(to: row)
+      gates.rows(pass.rows(of: segment)).setRows(to: row)
     }
   }
 
   func close(gradient: Matrix, gates: Matrix, _ experts: [Int32], _ pass: Pass) {
-    for sequence in pass.segments.indices {
-      let sums = gradient.rows(pass.rows(of: sequence)).columnSums()
-      allocation.addGradient(places(of: sequence, experts, pass).map { Double(sums[$0]) }, of: sequence, pass)
+    for segment in pass.segments.indices {
+      let sums = gradient.rows(pass.rows(of: segment)).columnSums()
+      allocation.addGradient(places(of: segment, experts, pass).map { Double(sums[$0]) }, of: segment, pass)
     }
   }
 
-  /// Where a sequence's own experts are among those in use.
-  private func places(of sequence: Int, _ experts: [Int32], _ pass: Pass) -> [Int] {
-    allocation.experts(of: pass.segments[sequence].route).map { expert in
+  /// Where a segment's own experts are among those in use.
+  private func places(of segment: Int, _ experts: [Int32], _ pass: Pass) -> [Int] {
+    allocation.experts(of: pass.segments[segment].route).map { expert in
       experts.withUnsafeBufferPointer { Self.place(of: Int32(expert), in: $0) }
     }
   }

@@ -21,6 +21,8 @@ public struct Rows: Sendable {
   /// Each row's position in its example, from 0.
   public private(set) var positions: [Int32] = []
   public private(set) var segments: [Segment] = []
+  /// The largest of the positions; 0 without rows.
+  public private(set) var largestPosition: Int32 = 0
 
   public init() {}
 
@@ -35,6 +37,7 @@ public struct Rows: Sendable {
   /// Adds a segment with a row for each position.
   public mutating func append(positions newPositions: some Sequence<Int32>, _ segment: Segment) {
     positions.append(contentsOf: newPositions)
+    for position in positions[starts[segments.count]...] { largestPosition = max(largestPosition, position) }
     segments.append(segment)
     starts.append(positions.count)
   }
@@ -45,6 +48,7 @@ public struct Rows: Sendable {
     starts.append(0)
     positions.removeAll(keepingCapacity: true)
     segments.removeAll(keepingCapacity: true)
+    largestPosition = 0
   }
 
   /// Some of the segments alone, whose rows start at 0; what they see is left out.
@@ -87,6 +91,7 @@ public struct KeyRanges: Sendable, Equatable {
 
   public init(_ ranges: [Range<Int>], visible: Int = 0) {
     (self.ranges, self.visible) = (ranges.filter { !$0.isEmpty }, visible)
+    precondition((0...count).contains(visible), "\(visible) visible keys of \(count)")
   }
 
   public var count: Int { ranges.reduce(0) { $0 + $1.count } }

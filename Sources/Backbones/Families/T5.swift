@@ -53,7 +53,7 @@ public final class T5: GenerativeBackbone {
   private func context(
     _ stack: Stack, source: (states: Matrix, pass: Pass)? = nil, decoding: StackContext.Decoding? = nil, _ pass: Pass
   ) -> StackContext {
-    let reach = Int(pass.rows.positions.max() ?? 0)
+    let reach = Int(pass.rows.largestPosition)
     return StackContext(pass, bias: stack.bias?.values(reach: reach, pass.scratch), source: source, decoding: decoding)
   }
 

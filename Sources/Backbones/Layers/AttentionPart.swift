@@ -47,7 +47,10 @@ final class AttentionPart: Sublayer {
     (self.core, self.projection, self.output) = (core, projection, output)
     (self.queryNorm, self.keyNorm, self.rotary) = (queryNorm, keyNorm, rotary)
     (self.readsSource, self.layer) = (readsSource, layer)
-    if readsSource, case .joined = projection { preconditionFailure("one map cannot read two streams") }
+    if case .joined = projection {
+      precondition(!readsSource, "one map cannot read two streams")
+      precondition(queryNorm == nil && keyNorm == nil, "heads of one map do not lie end to end for a norm")
+    }
   }
 
   /// The maps before attention.
@@ -130,8 +133,8 @@ final class AttentionPart: Sublayer {
       values.forward(read, into: raw.v, readPass)
     }
     let (q, queryState) = normalize(raw.q, queryNorm, pass), (k, keyState) = normalize(raw.k, keyNorm, pass)
-    rotary?.rotate(q, .forth, pass.rows.positions)
-    rotary?.rotate(k, .forth, readPass.rows.positions)
+    rotary?.rotate(q, .forth, pass.rows)
+    rotary?.rotate(k, .forth, readPass.rows)
     return Meeting(inputs: .init(q: q, k: k, v: raw.v), queryState: queryState, keyState: keyState)
   }
 
@@ -175,8 +178,8 @@ final class AttentionPart: Sublayer {
   ) {
     let pass = context.pass
     // q = rotary(norm(Wq x)), k = rotary(norm(Wk s))
-    rotary?.rotate(d.q, .back, pass.rows.positions)
-    rotary?.rotate(d.k, .back, (readsSource ? context.requiredSource.pass : pass).rows.positions)
+    rotary?.rotate(d.q, .back, pass.rows)
+    rotary?.rotate(d.k, .back, (readsSource ? context.requiredSource.pass : pass).rows)
     let dq = backwardNorm(d.q, queryNorm, meeting.queryState, pass)
     let dk = backwardNorm(d.k, keyNorm, meeting.keyState, pass)
     let readers = readsSource ? Array(inputLinears.prefix(1)) : inputLinears
@@ -252,8 +255,9 @@ final class AttentionPart: Sublayer {
       q = met.q
     }
     let places = decoding.slots.map { cached(decoding.cache, $0) }
+    guard let cache = places.first?.cache else { return }
     core.step(
-      q, bias: bias(context), into: attended, cache: places[0].cache, layer: layer, slots: places.map(\.slot),
+      q, bias: bias(context), into: attended, cache: cache, layer: layer, slots: places.map(\.slot),
       lengths: places.map { $0.cache.lengths[$0.slot] + (readsSource ? 0 : 1) }, scratch: context.pass.scratch)
   }
 

@@ -9,19 +9,15 @@ public final class Parameter {
   public let matrix: FrozenMatrix
   /// Where the gradient is added up, in the shape of ``matrix``; nil while the parameter is frozen.
   public private(set) var gradient: Matrix?
-  /// The numbers of an array of one axis, always fp32.
-  private var row: Matrix?
 
   /// - Parameter values: Where the numbers lie; never written through while the parameter is frozen.
   public init(name: String, shape: [Int], values: UnsafeMutablePointer<Float>) {
-    let numbers = Self.matrix(values, shape: shape)
-    (self.name, self.shape, matrix) = (name, shape, FrozenMatrix(numbers))
-    row = shape.count == 1 ? numbers : nil
+    (self.name, self.shape, matrix) = (name, shape, FrozenMatrix(Self.matrix(values, shape: shape)))
   }
 
   /// Another parameter on the numbers of `original`, which can be trained apart.
   init(name: String, sharing original: Parameter) {
-    (self.name, shape, matrix, row) = (name, original.shape, original.matrix.another(), original.row)
+    (self.name, shape, matrix) = (name, original.shape, original.matrix.another())
   }
 
   private static func matrix(_ values: UnsafeMutablePointer<Float>, shape: [Int]) -> Matrix {
@@ -36,17 +32,12 @@ public final class Parameter {
   public var modulePath: String { name.split(separator: ".").dropLast().joined(separator: ".") }
 
   /// The numbers of a bias or a norm's weights: one row.
-  public var vector: Matrix {
-    guard let row else { preconditionFailure("\(name) of shape \(shape) is not a vector") }
-    return row
-  }
+  public var vector: Matrix { matrix.vector }
 
   /// From now on the numbers live in `values`, which receives a copy of today's, and their gradient in `gradient`.
   public func train(values: UnsafeMutableBufferPointer<Float>, gradient: UnsafeMutableBufferPointer<Float>) {
     precondition(values.count == count && gradient.count == count, "\(name) has \(count) numbers, not \(values.count)")
-    let numbers = Self.matrix(values.baseAddress!, shape: shape)
-    matrix.move(to: numbers)
-    if row != nil { row = numbers }
+    matrix.move(to: Self.matrix(values.baseAddress!, shape: shape))
     self.gradient = Self.matrix(gradient.baseAddress!, shape: shape)
   }
 }

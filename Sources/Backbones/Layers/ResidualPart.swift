@@ -43,7 +43,7 @@ extension Sublayer {
 ///
 ///     y = behind(x + after(f(before(x))))
 ///
-/// Every family has one norm before the part or one behind the sum; Gemma 2 also has one after f.
+/// There is either a norm before the part or one behind the sum; Gemma 2 also has one after f.
 final class ResidualPart {
   let inner: any Sublayer
   private let before, after, behind: (any Norm)?
@@ -58,7 +58,7 @@ final class ResidualPart {
   }
 
   init(before: (any Norm)? = nil, _ inner: any Sublayer, after: (any Norm)? = nil, behind: (any Norm)? = nil) {
-    precondition(before != nil || behind != nil, "a residual part without a norm before it or behind it")
+    precondition((before == nil) != (behind == nil), "a residual part has a norm before it or behind it")
     (self.inner, self.before, self.after, self.behind) = (inner, before, after, behind)
   }
 

@@ -27,11 +27,11 @@ public final class RotaryEmbedding {
   deinit { table.deallocate() }
 
   /// Turns every head of x, (rows, heads · width), by its row's position.
-  public func rotate(_ x: Matrix, _ direction: Direction, _ positions: [Int32]) {
-    reserve(Int(positions.max() ?? 0) + 1)
+  public func rotate(_ x: Matrix, _ direction: Direction, _ rows: Rows) {
+    reserve(Int(rows.largestPosition) + 1)
     let angles = Matrix(base: table.baseAddress!, rows: 2 * length, columns: frequencies.count)
     x.rotatePairs(
-      headWidth: headWidth, positions: positions, cosines: angles.rows(0..<length),
+      headWidth: headWidth, positions: rows.positions, cosines: angles.rows(0..<length),
       sines: angles.rows(length..<2 * length), isBack: direction == .back)
   }
 

@@ -21,6 +21,9 @@ final class Stack {
   init(_ parts: [ResidualPart], finalNorm: (any Norm)?, bias: RelativePositionBias? = nil) {
     (self.parts, self.finalNorm, self.bias) = (parts, finalNorm, bias)
     lastAttention = parts.lastIndex { $0.inner is AttentionPart } ?? -1
+    precondition(lastAttention >= 0 || parts.isEmpty, "a stack of parts none of which looks at other rows")
+    // A part with a norm before it reads its input again in the backward pass: no part ahead may take it back.
+    precondition(Set(parts.map(\.keepsOutput)).count <= 1, "norms stand before all parts of a stack, or behind all")
   }
 
   var linears: [Linear] { parts.flatMap(\.inner.linears) }

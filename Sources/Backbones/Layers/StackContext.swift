@@ -21,7 +21,7 @@ struct StackContext {
 
   /// Over the rows that a part reads.
   private(set) var pass: Pass
-  /// What each segment sees of its own stream.
+  /// What each segment sees of its own stream; none where a cache holds the keys.
   private(set) var keys: [KeyRanges]
   /// By which self-attention tells positions, if not by their embeddings.
   let bias: DistanceBias?
@@ -40,7 +40,7 @@ struct StackContext {
     _ pass: Pass, bias: DistanceBias? = nil, source: (states: Matrix, pass: Pass)? = nil, decoding: Decoding? = nil
   ) {
     (self.pass, self.bias, self.decoding) = (pass, bias, decoding)
-    keys = pass.rows.ownKeys
+    keys = decoding?.isStep == true ? [] : pass.rows.ownKeys
     self.source = source.map { states, sourcePass in
       Source(states: states, pass: sourcePass, keys: pass.rows.keys(in: sourcePass.rows))
     }

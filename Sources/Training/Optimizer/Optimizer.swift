@@ -24,7 +24,7 @@ extension Optimizer {
   }
 }
 
-/// How many updates an optimizer has made.
+/// How many updates an optimizer has made: all that a checkpoint knows of it beside its arrays.
 public struct OptimizerCounters: Sendable, Equatable {
   /// All of them.
   public var updates: Int

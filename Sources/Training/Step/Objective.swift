@@ -32,7 +32,7 @@ public final class Objective {
     let dHidden = saved.matrix(hidden.rows, hidden.columns)
     phases.measure(.logits) { measureLosses(hidden, batch, pass, dHidden: dHidden) }
     phases.measure(.backward) { model.backbone.backward(dHidden, batch, pass) }
-    add(batch, accounts: accounts ?? batch.rows.segments.map(\.route), to: &sums)
+    add(batch, accounts: accounts ?? batch.labelRows.segments.map(\.route), to: &sums)
     reset()
   }
 

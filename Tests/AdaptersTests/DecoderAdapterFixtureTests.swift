@@ -1,8 +1,5 @@
-import Adapters
 import ModelTestSupport
-import TestSupport
 import Testing
-import Training
 
 @Test(
   arguments: ["llama", "gemma"],
@@ -11,8 +8,6 @@ import Training
     "c-poly-raw",
   ])
 func anAdapterOfADecoderTrainsAsItsReferenceTrainsIt(family: String, name: String) throws {
-  let fixture = try Fixture(family)
-  let model = try AdapterFolder.load(fixture.adapter(name), into: fixture.backbone(), routerNoise: .off)
-  let disagreements = try fixture.disagreements(model, expectedFolder: fixture.adapter(name))
+  let disagreements = try Fixture(family).disagreements(adapter: name)
   #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
 }

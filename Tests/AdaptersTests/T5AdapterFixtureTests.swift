@@ -1,8 +1,5 @@
-import Adapters
 import ModelTestSupport
-import TestSupport
 import Testing
-import Training
 
 @Test(
   arguments: ["t5", "flan-t5"],
@@ -11,11 +8,6 @@ import Training
     "c-poly-raw",
   ])
 func anAdapterOfT5TrainsAsItsReferenceTrainsIt(family: String, name: String) throws {
-  let fixture = try Fixture(family), folder = try fixture.adapter(name)
-  let disagreements = try fixture.disagreements(expectedFolder: folder) { disturbance in
-    let model = try AdapterFolder.load(folder, into: fixture.backbone(disturbance), routerNoise: .off)
-    for entry in model.parameters.entries { disturbance?.apply(to: model.parameters.values(entry.name), entry.name) }
-    return model
-  }
+  let disagreements = try Fixture(family).disagreements(adapter: name)
   #expect(disagreements.isEmpty, "\(disagreements.joined(separator: "\n"))")
 }

@@ -35,7 +35,8 @@ struct EncoderCommandTests {
       for (place, score) in scores.enumerated() {
         let found = try logits.array("logits.\(place)"), want = try expected.array("logits.\(place)")
         #expect(found.count == (family == "bert" ? 2 : 3))
-        #expect(zip(found, want).allSatisfy { abs($0 - $1) <= 1e-5 * (want.map(abs).max() ?? 0) })
+        // Two numbers near each other's negative sharpen rounding: see Fixture.disagreements; draws move them by 4e-5.
+        #expect(zip(found, want).allSatisfy { abs($0 - $1) <= 1e-4 * (want.map(abs).max() ?? 0) })
         #expect(score.prediction == want.firstIndex(of: want.max()!))
       }
     }
@@ -62,8 +63,8 @@ struct EncoderCommandTests {
       // The bias of keys has no true gradient: Adam steps by the learning rate from its rounding noise.
       for name in names where !name.hasSuffix("self.key.bias") {
         let got = try #require(found[String(name.dropFirst(7))])
-        // Stock PyTorch in fp32 gets 1e-6; kernels that sum in another order stay well within 1e-4.
-        #expect(TensorFile.distance(got.values[...], expected[name]!.values[...]) < 1e-4, "\(name)")
+        // Twice the farthest that another order of sums may move it, 8e-5 (poly): see Fixture.disagreements.
+        #expect(TensorFile.distance(got.values[...], expected[name]!.values[...]) < 2e-4, "\(name)")
       }
       let losses = folder.lines(of: "run/metrics.jsonl").compactMap { $0["loss"] as? Double }
       #expect(losses.count == 3 && abs(losses[0] - Double(expected["loss"]!.values[0])) < 1e-5 * losses[0])

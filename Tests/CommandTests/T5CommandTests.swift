@@ -6,8 +6,8 @@ import Testing
 struct T5CommandTests {
   @Test(arguments: ["t5", "flan-t5"], [nil, "lora", "ia3", "mode", "c-poly", "poly", "dora"])
   func lossesAndLogitsAgreeWithHuggingFace(family: String, adapter: String?) throws {
-    // T5's relu and unscaled scores cost stock single precision 1e-5 of the largest logit.
-    try FamilyFolder.with(family) { try $0.expectGoldenScores(adapter, ranks: 2, tolerance: 5e-5) }
+    // T5's unscaled scores sharpen rounding: another order of sums may move logits by 3e-5 (Fixture.disagreements).
+    try FamilyFolder.with(family) { try $0.expectGoldenScores(adapter, ranks: 2, tolerance: 1e-4) }
   }
 
   @Test(arguments: ["t5", "flan-t5"], [[], ["--batch-size", "1"]])
@@ -39,7 +39,7 @@ struct T5CommandTests {
   }
 
   @Test(arguments: [nil, "lora", "c-poly", "poly"]) func threeStepsEndAtTheFixture(adapter: String?) throws {
-    // Stock single-precision PyTorch is 1e-3 off on T5.
-    try FamilyFolder.with("t5") { try $0.expectGoldenSteps(adapter, ranks: 2, tolerance: 1e-2) }
+    // Twice the farthest that another order of sums may move them, 4e-4 (lora): see Fixture.disagreements.
+    try FamilyFolder.with("t5") { try $0.expectGoldenSteps(adapter, ranks: 2, tolerance: 1e-3) }
   }
 }

@@ -39,7 +39,10 @@ struct TrainFixtureTests {
 
       let expected = try TensorFile(golden).tensors
       let name = isFull ? "model.safetensors" : "adapter_model.safetensors"
-      try expectAfterThreeSteps(try TensorFile(folder.appending(path: "run/\(name)")).tensors, expected)
+      // Twice the farthest that another order of sums may move them: 7e-4 where everything trains, some of it with
+      // gradients near rounding, and less than 2e-5 of adapters; see Fixture.disagreements.
+      try expectAfterThreeSteps(
+        try TensorFile(folder.appending(path: "run/\(name)")).tensors, expected, tolerance: isFull ? 2e-3 : 1e-4)
       let metrics = try String(contentsOf: folder.appending(path: "run/metrics.jsonl"), encoding: .utf8)
       let lines = try metrics.split(separator: "\n").map { try JSONSerialization.jsonObject(with: Data($0.utf8)) }
       let losses = lines.compactMap { ($0 as? [String: Any])?["loss"] as? Double }
@@ -64,20 +67,19 @@ struct TrainFixtureTests {
   }
 
   private func expectAfterThreeSteps(
-    _ found: [String: TensorFile.Tensor], _ expected: [String: TensorFile.Tensor]
+    _ found: [String: TensorFile.Tensor], _ expected: [String: TensorFile.Tensor], tolerance: Double
   ) throws {
     let names = expected.keys.filter { $0.hasPrefix("after3.") }
     #expect(Fixtures.isWhole ? found.count == names.count : found.count <= 8 * names.count)
     for name in names {
       let want = expected[name]!.values[...], got = try #require(found[String(name.dropFirst(7))]).values[...]
       guard name.hasSuffix("c_attn.bias") else {
-        // Stock PyTorch in fp32 gets 1e-6; kernels that sum in another order stay well within 1e-4.
-        #expect(TensorFile.distance(got, want) < 1e-4, "\(name)")
+        #expect(TensorFile.distance(got, want) < tolerance, "\(name)")
         continue
       }
       // The key bias has no true gradient: Adam makes three steps of the learning rate, 0.01, from its rounding noise.
       let third = want.count / 3
-      for (part, tolerance) in [(0, 1e-4), (2, 1e-4)] {
+      for part in [0, 2] {
         let range = part * third..<(part + 1) * third
         #expect(TensorFile.distance(got[range], want[range]) < tolerance, "\(name)")
       }

@@ -6,8 +6,7 @@ import Tensors
 import TestSupport
 import Training
 
-/// A backbone's golden numbers: a model, six ragged examples, and what the
-/// reference implementations compute from them.
+/// A backbone's golden numbers: a model, six ragged examples, and what the reference implementations compute from them.
 public struct Fixture {
   /// A prompt and the tokens that greedy decoding adds.
   public struct Continuation: Decodable, Sendable {
@@ -41,23 +40,42 @@ public struct Fixture {
   }
 
   /// The model, on memory of its own.
-  public func backbone(_ disturbance: Disturbance? = nil) throws -> any Backbone {
+  public func backbone() throws -> any Backbone { try backbone(disturbance: nil) }
+
+  /// The model with one of its adapters, or as a whole where it is nil: what trains.
+  ///
+  /// - Parameter disturbance: What draws the errors of all weights; nil: they are as they are saved.
+  func model(_ adapter: String?, disturbance: Disturbance? = nil) throws -> AdapterModel {
+    let backbone = try backbone(disturbance: disturbance)
+    guard let adapter else {
+      return try AdapterModel(AdapterConfiguration(peftType: .full), backbone: backbone, seed: 0)
+    }
+    let model = try AdapterFolder.load(golden(adapter), into: backbone, routerNoise: .off)
+    for entry in model.parameters.entries { disturbance?.disturb(model.parameters.values(entry.name), entry.name) }
+    return model
+  }
+
+  /// An adapter's folder, or the model's own where it is nil: where its golden numbers are.
+  func golden(_ adapter: String?) throws -> URL {
+    try adapter.map { try Fixtures.require(folder.appending(path: "adapters/\($0)")) } ?? folder
+  }
+
+  /// The six examples as one batch.
+  var batch: PackedBatch { PackedBatch(sequences, for: configuration.architecture) }
+
+  /// An example as one whose every position has logits.
+  func everyPosition(of sequence: TestSequence) -> PackedBatch {
+    var batch = PackedBatch()
+    batch.appendEveryPosition(sequence.example, for: configuration.architecture, route: sequence.task)
+    return batch
+  }
+
+  private func backbone(disturbance: Disturbance?) throws -> any Backbone {
     let arrays = try configuration.parameterShapes.map { name, _ in
       var values = try weights.array(name)
-      values.withUnsafeMutableBufferPointer { disturbance?.apply(to: $0, name) }
+      values.withUnsafeMutableBufferPointer { disturbance?.disturb($0, name) }
       return (name, values)
     }
     return TestModel.backbone(configuration, Dictionary(uniqueKeysWithValues: arrays))
-  }
-
-  /// An adapter's folder.
-  public func adapter(_ name: String) throws -> URL { try Fixtures.require(folder.appending(path: "adapters/\(name)")) }
-
-  var batch: PackedBatch { PackedBatch(sequences, for: configuration.architecture) }
-
-  func lastLogits(_ sequence: TestSequence, _ model: AdapterModel) -> [Float] {
-    var batch = PackedBatch()
-    batch.appendEveryPosition(sequence.example, for: configuration.architecture, route: sequence.task)
-    return Objective(model).withLogits(of: batch) { $0.rows(max(0, $0.rows - 6)..<$0.rows).array() }
   }
 }

@@ -2,7 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
 struct PrepareTests {
   private struct Line: Decodable {
     let task: String
@@ -25,7 +24,8 @@ struct PrepareTests {
     let references: [String]
   }
 
-  @Test func promptsAreTkInstructs() throws {
+  @Test(.enabled(if: SharedFolder.isPresent, Comment(rawValue: SharedFolder.absence)))
+  func promptsAreTkInstructs() throws {
     let data = try Data(contentsOf: Fixtures.url("prompts/cases.json"))
     let tests = SharedFolder.url.appending(path: "data/super-natural-instructions/test")
     let prompts = try JSONDecoder().decode([Prompt].self, from: data).filter {

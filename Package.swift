@@ -16,8 +16,9 @@ let package = Package(
     .target(
       name: "CKernels",
       cSettings: [.unsafeFlags(["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"])]),
+    .target(name: "COneDNN"),
     .target(name: "MessagePassing", dependencies: ["COpenMPI"]),
-    .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"]),
+    .target(name: "Tensors", dependencies: ["CKernels", "COneDNN", "COpenBLAS"]),
     .target(name: "JSON"),
     .target(
       name: "Checkpoints",

@@ -128,7 +128,7 @@ final class DoRAAdapter: LinearAdapter {
   private func setInverseNorms(_ result: Matrix, _ base: Linear, _ pass: Pass) {
     let rank = a.values.rows, squares = base.weight.isTrained ? base.outputSquares() : squares
     let aw = pass.scratch.matrix(rank, result.columns), aa = pass.scratch.matrix(rank, rank)
-    base.multiply(a.values, into: aw)
+    base.multiplyExactly(a.values, into: aw)
     aa.set(a.values.N, a.values.T)
     let baa = pass.scratch.matrix(result.columns, rank)
     baa.set(b.values.N, aa.N)

@@ -59,31 +59,19 @@ struct ProductTests {
     #expect(c.array() == [0, 0, 0, 0])
   }
 
-  @Test(arguments: [FrozenMatrix.Layout.inputsByOutputs, .outputsByInputs])
-  func aFrozenMatrixIsTheSameMapInBothLayouts(layout: FrozenMatrix.Layout) {
-    let (tokens, inputs, outputs) = (5, 7, 4)
-    let isInputsFirst = layout == .inputsByOutputs
-    let w = isInputsFirst ? matrix(inputs, outputs, 1) : matrix(outputs, inputs, 1)
-    let frozen = FrozenMatrix(w)
-    let x = matrix(tokens, inputs, 2), dy = matrix(tokens, outputs, 3)
-    let y = matrix(tokens, outputs, 4), dx = matrix(tokens, inputs, 5), gradient = matrix(w.rows, w.columns, 6)
-
-    let expectedY = loop(x, false, w, !isInputsFirst, alpha: 1, beta: 0.5, y)
-    frozen.multiply(x, layout, into: y, beta: 0.5)
-    #expect(largestDifference(y.array(), expectedY) < 2e-5)
-    let expectedX = loop(dy, false, w, isInputsFirst, alpha: 1, beta: 1, dx)
-    frozen.multiplyTransposed(dy, layout, into: dx)
-    #expect(largestDifference(dx.array(), expectedX) < 2e-5)
-    let expectedGradient =
-      isInputsFirst
-      ? loop(x, true, dy, false, alpha: 1, beta: 1, gradient) : loop(dy, true, x, false, alpha: 1, beta: 1, gradient)
-    gradient.addWeightGradient(x: x, dy: dy, layout)
-    #expect(largestDifference(gradient.array(), expectedGradient) < 2e-5)
-  }
-}
-
-struct MatrixLibraryTests {
-  @Test func theLibrarySaysWhatItIs() {
-    #expect(!MatrixLibrary.coreName.isEmpty)
+  @Test(arguments: [(300, 70, 40), (40, 600, 300), (8, 700, 90), (513, 8, 40), (130, 33, 600)])
+  func anyNumberOfThreadsGivesTheSameBits(sizes: (Int, Int, Int)) {
+    let (rows, columns, inner) = sizes
+    for (transposesA, transposesB) in [(false, false), (false, true), (true, false)] {
+      let a = transposesA ? matrix(inner, rows, 1) : matrix(rows, inner, 1)
+      let b = transposesB ? matrix(columns, inner, 2) : matrix(inner, columns, 2)
+      let c = matrix(rows, columns, 3), start = c.array()
+      let results = [1, 2, 3, 5].map { threads in
+        for (index, value) in start.enumerated() { c[index / columns, index % columns] = value }
+        withThreads(threads) { c.accumulate(transposesA ? a.T : a.N, transposesB ? b.T : b.N, alpha: 0.5) }
+        return c.array().map(\.bitPattern)
+      }
+      #expect(results.allSatisfy { $0 == results[0] }, "\(sizes) \(transposesA) \(transposesB)")
+    }
   }
 }

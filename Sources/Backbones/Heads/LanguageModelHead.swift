@@ -31,8 +31,7 @@ public struct LanguageModelHead: OutputHead {
   public func logits(_ h: Matrix, into logits: Matrix, _ pass: Pass) { project(h, into: logits) }
 
   private func project(_ h: Matrix, into logits: Matrix) {
-    if let bias { logits.setRows(to: bias.vector) }
-    weight.matrix.multiply(h, .outputsByInputs, into: logits, beta: bias == nil ? 0 : 1)
+    weight.matrix.multiply(h, .outputsByInputs, bias: bias?.vector, into: logits)
     if let softCap { logits.applySoftCap(softCap) }
   }
 
@@ -57,7 +56,7 @@ public struct LanguageModelHead: OutputHead {
       // logits = cap(h Eᵀ + b), and the cap's slope is in the gradient already
       if let gradient = bias?.gradient { logits.addColumnSums(to: gradient) }
       weight.gradient?.addWeightGradient(x: rows, dy: logits, .outputsByInputs)
-      weight.matrix.multiplyTransposed(logits, .outputsByInputs, into: dh.rows(range), beta: 0)
+      weight.matrix.multiplyTransposed(logits, .outputsByInputs, into: dh.rows(range))
     }
     scratch.release(to: mark)
   }

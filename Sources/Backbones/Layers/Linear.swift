@@ -65,17 +65,18 @@ public final class Linear {
 
   /// y = x W + b, without the adapter.
   public func applyBase(_ x: Matrix, into y: Matrix) {
-    guard let bias else { return multiply(x, into: y) }
-    y.setRows(to: bias.vector)
-    weight.matrix.multiply(x, layout, into: y)
+    weight.matrix.multiply(x, layout, bias: bias?.vector, into: y)
   }
 
   /// y = x W, without bias and adapter.
-  public func multiply(_ x: Matrix, into y: Matrix) { weight.matrix.multiply(x, layout, into: y, beta: 0) }
+  public func multiply(_ x: Matrix, into y: Matrix) { weight.matrix.multiply(x, layout, into: y) }
+
+  /// y = x W of an adapter's factor x, which ``FrozenMatrix`` does not round.
+  public func multiplyExactly(_ x: Matrix, into y: Matrix) { weight.matrix.multiplyExactly(x, layout, into: y) }
 
   /// dx = dy Wᵀ, without the adapter.
   public func multiplyTransposed(_ dy: Matrix, into dx: Matrix) {
-    weight.matrix.multiplyTransposed(dy, layout, into: dx, beta: 0)
+    weight.matrix.multiplyTransposed(dy, layout, into: dx)
   }
 
   /// Adds the gradient of W, if it trains, from that of x W.

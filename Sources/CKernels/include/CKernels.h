@@ -213,6 +213,17 @@ void ck_normal(long count, uint64_t key, uint64_t stream, float *x);
 /// Element i depends on (key, stream, i) alone. x may be y.
 void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, const float *x, float *y);
 
+// Numbers of bf16, the upper halves of fp32 numbers (HalfFloats.c)
+
+/// y[i, :] = x[i, :] rounded to nearest, ties to even; y's rows lie end to end. NaN stays NaN.
+void ck_round_bf16(long rows, long columns, const float *x, long stride, uint16_t *y);
+/// The same as fp32 numbers.
+void ck_round_through_bf16(long rows, long columns, const float *x, long stride, float *y);
+/// y = x.
+void ck_expand_bf16(long count, const uint16_t *x, float *y);
+/// y += x.
+void ck_add_bf16(long count, const uint16_t *x, float *y);
+
 // Optimizer (Optimizer.c)
 
 /// One AdamW step as PyTorch's: decoupled decay, bias correction by the two factors 1 - beta^t. The weights 1 - beta1 and

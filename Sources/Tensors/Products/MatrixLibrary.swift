@@ -1,12 +1,32 @@
 import COpenBLAS
 import Foundation
 
-/// The library behind the products: which kernels it chose, and how many threads it uses.
+/// The libraries behind the products: which there are, which kernels they chose, and how many threads they use.
 public enum MatrixLibrary {
+  /// What computes products with frozen matrices, and others, in a few words, such as "oneDNN 2.6.3 (AVX-512, bf16),
+  /// OpenBLAS SkylakeX for small products". A function of processor and installed libraries.
+  ///
+  /// - Parameter isBF16: Whether frozen matrices are held in bf16.
+  public static func description(isBF16: Bool) -> String {
+    let small = "OpenBLAS (\(coreName))"
+    guard ProductLibrary.current == .oneDNN, case .ready(let version, let level) = OneDNN.finding else {
+      return isBF16 ? "\(small), bf16 converted to fp32 on the way" : small
+    }
+    let instructions = isBF16 && level == .amxBF16 ? "AMX" : "AVX-512"
+    let way = !isBF16 ? "fp32" : ProductLibrary.multipliesBF16 ? "bf16" : "bf16 converted to fp32 on the way"
+    return "oneDNN \(version) (\(instructions), \(way)), \(small) for small products"
+  }
+
+  /// What the user should know: why there is no oneDNN on a processor that it would make faster; nil: nothing.
+  public static var note: String? {
+    guard case .missing(let reason) = OneDNN.finding, processorHasAVX512 else { return nil }
+    return "products run on OpenBLAS alone, bf16 at the speed of fp32: \(reason)"
+  }
+
   /// The name of OpenBLAS's kernels in use, such as "SkylakeX".
   public static var coreName: String { String(cString: openblas_get_corename()) }
 
-  /// Sets the threads a product uses.
+  /// Sets the threads that OpenBLAS uses for one product; ours share the work from outside.
   public static func setThreadCount(_ count: Int) { openblas_set_num_threads(CInt(count)) }
 
   /// Starts this program again with OPENBLAS_CORETYPE set where OpenBLAS uses kernels that leave AVX-512 idle: because it

@@ -1,0 +1,28 @@
+import Foundation
+
+/// Which library computes which products: a function of the processor and of what is installed, so that the same
+/// machine gives the same bits every time.
+///
+/// oneDNN where the processor has AVX-512: there it is the faster one, its product of some rows does not depend on the
+/// rows beside them, and it has products of bf16. OpenBLAS elsewhere, and for small or narrow products, for which it has
+/// kernels of its own.
+enum ProductLibrary {
+  case openBLAS, oneDNN
+
+  /// The library of large products.
+  static let current: ProductLibrary = {
+    let wanted = ProcessInfo.processInfo.environment["POLYAD_MATMUL"] ?? "onednn"
+    return wanted != "openblas" && OneDNN.level.map { $0 >= .avx512 } ?? false ? .oneDNN : .openBLAS
+  }()
+
+  /// Whether the processor multiplies bf16 by itself, and the library at hand makes it.
+  static let multipliesBF16 = current == .oneDNN && OneDNN.level.map { $0 >= .avx512BF16 } ?? false
+
+  /// Of a general product in fp32.
+  static func forProduct(rows: Int, columns: Int, inner: Int) -> ProductLibrary {
+    columns <= narrowColumns || rows * columns * inner <= smallProduct ? .openBLAS : current
+  }
+
+  /// Columns of a result that count as few, and multiply-adds as a small product.
+  static let narrowColumns = 32, smallProduct = 1 << 19
+}

@@ -1,0 +1,26 @@
+import Testing
+
+@testable import Tensors
+
+struct MatrixLibraryTests {
+  @Test func theLibrariesSayWhatTheyAre() {
+    #expect(!MatrixLibrary.coreName.isEmpty)
+    for isBF16 in [false, true] {
+      #expect(MatrixLibrary.description(isBF16: isBF16).contains("OpenBLAS (\(MatrixLibrary.coreName))"))
+    }
+    #expect(MatrixLibrary.description(isBF16: false).contains("oneDNN") == (ProductLibrary.current == .oneDNN))
+  }
+
+  @Test func aMissingLibraryIsNamedWithWhatToDo() {
+    #expect(OneDNN.reason(.notBuilt) == "this program was built without its headers (Debian's libdnnl-dev)")
+    #expect(OneDNN.reason(.notInstalled).hasPrefix("libdnnl"))
+    #expect(OneDNN.reason(.notInstalled).hasSuffix("is not installed here (Debian's libdnnl2)"))
+    #expect(OneDNN.reason(.unfit).contains("is not the version "))
+  }
+
+  /// Else this build measures and tests a lesser program.
+  @Test func aProcessorWithItsInstructionsHasOneDNN() {
+    guard MatrixLibrary.processorHasAVX512 else { return }
+    #expect(OneDNN.level != nil, "\(MatrixLibrary.note ?? "")")
+  }
+}

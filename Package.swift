@@ -50,7 +50,8 @@ let package = Package(
     .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
     .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "MessagePassing", "Tensors", "TestSupport"]),
     .testTarget(name: "TokenizersTests", dependencies: ["JSON", "Tokenizers", "TestSupport"]),
     .testTarget(
       name: "BackbonesTests",

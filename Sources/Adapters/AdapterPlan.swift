@@ -142,7 +142,7 @@ struct AdapterPlan {
         let isBias = suffix.hasSuffix("bias")
         let start = isBias ? SiteParameter.Initialization.zeros : .normal(standardDeviation: 0.02)
         start.fill(values, key: key.child(name))
-        let parameter = Parameter(name: name, shape: shape, values: values.baseAddress!)
+        let parameter = Parameter(name: name, shape: shape, numbers: .fp32(values.baseAddress!))
         parameter.train(values: values, gradient: parameters.gradient(name))
         return parameter
       }

@@ -40,9 +40,9 @@ extension BackboneConfiguration {
   /// Most families' config.json says all.
   public func fitting(_ fileNames: Set<String>) -> any BackboneConfiguration { self }
 
-  /// The model on numbers that `values` finds by an array's name; asked once for each of ``parameterShapes``.
-  public func makeBackbone(values: (String) -> UnsafeMutablePointer<Float>) -> any Backbone {
-    makeBackbone(BackboneArrays(parameterShapes, values))
+  /// The model on numbers that `numbers` finds by an array's name; asked once for each of ``parameterShapes``.
+  public func makeBackbone(numbers: (String) -> FrozenNumbers) -> any Backbone {
+    makeBackbone(BackboneArrays(parameterShapes, numbers))
   }
 
   /// N(0, σ²), from the seed and the array's name.
@@ -66,8 +66,8 @@ public struct BackboneArrays {
   public let parameters: [Parameter]
   private let named: [String: Parameter]
 
-  init(_ shapes: [(name: String, shape: [Int])], _ values: (String) -> UnsafeMutablePointer<Float>) {
-    parameters = shapes.map { Parameter(name: $0.name, shape: $0.shape, values: values($0.name)) }
+  init(_ shapes: [(name: String, shape: [Int])], _ numbers: (String) -> FrozenNumbers) {
+    parameters = shapes.map { Parameter(name: $0.name, shape: $0.shape, numbers: numbers($0.name)) }
     named = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
   }
 

@@ -11,27 +11,30 @@ public struct LoadedBackbone {
   let configuration: any BackboneConfiguration
 
   /// Another model on the same numbers, without what was set into the first.
-  public func another() -> any Backbone { configuration.makeBackbone(values: weights.values) }
+  public func another() -> any Backbone { configuration.makeBackbone(numbers: weights.numbers) }
 }
 
 /// Builds backbones from Hugging Face folders or from published shapes with random numbers.
 public enum BackboneLoader {
   /// Loads a model folder. Collective over `node`.
   ///
+  /// - Parameter precision: How frozen arrays of two or more axes are held.
   /// - Throws: ``BackboneError``, `ModelFolderError`, `SafetensorsError` or `MPIError`.
-  public static func load(_ folder: ModelFolder, node: Communicator) throws -> LoadedBackbone {
+  public static func load(
+    _ folder: ModelFolder, node: Communicator, precision: Precision = .fp32
+  ) throws -> LoadedBackbone {
     let source = try folder.weights()
     let configuration = try configuration(of: folder).fitting(Set(source.names))
     let entries = try entries(configuration, in: source)
-    let weights = try SharedWeights(entries, from: source, node: node)
+    let weights = try SharedWeights(entries, from: source, node: node, precision: precision)
     return LoadedBackbone(
-      backbone: configuration.makeBackbone(values: weights.values), weights: weights,
+      backbone: configuration.makeBackbone(numbers: weights.numbers), weights: weights,
       unusedTensors: unusedTensors(configuration, of: source, entries), configuration: configuration)
   }
 
   /// The names that a folder's file gives to the model's arrays, by the model's names.
   ///
-  /// - Throws: As ``load(_:node:)``.
+  /// - Throws: As ``load(_:node:precision:)``.
   public static func fileNames(of folder: ModelFolder) throws -> [String: String] {
     let source = try folder.weights()
     let entries = try entries(configuration(of: folder).fitting(Set(source.names)), in: source)
@@ -53,7 +56,7 @@ public enum BackboneLoader {
       guard found == array.shape else {
         throw BackboneError.wrongShape(file: source.path, name: array.name, found: found, expected: array.shape)
       }
-      return SharedWeights.Entry(name: array.name, fileName: fileName!, count: array.shape.reduce(1, *))
+      return SharedWeights.Entry(name: array.name, fileName: fileName!, shape: array.shape)
     }
   }
 
@@ -66,20 +69,25 @@ public enum BackboneLoader {
   }
 
   /// A model of the folder's shape with fresh random weights (``BackboneConfiguration/initialize(_:_:seed:)``).
-  public static func random(_ folder: ModelFolder, seed: UInt64, node: Communicator) throws -> LoadedBackbone {
-    try random(configuration(of: folder), seed: seed, node: node)
+  public static func random(
+    _ folder: ModelFolder, seed: UInt64, node: Communicator, precision: Precision = .fp32
+  ) throws -> LoadedBackbone {
+    try random(configuration(of: folder), seed: seed, node: node, precision: precision)
   }
 
-  /// A model of a given shape with fresh random weights. Collective over `node`.
+  /// A model of a given shape with fresh random weights, the same ones in either precision but for their rounding.
+  /// Collective over `node`.
   public static func random(
-    _ configuration: any BackboneConfiguration, seed: UInt64, node: Communicator
+    _ configuration: any BackboneConfiguration, seed: UInt64, node: Communicator, precision: Precision = .fp32
   ) throws -> LoadedBackbone {
     let entries = configuration.parameterShapes.map {
-      SharedWeights.Entry(name: $0.name, fileName: $0.name, count: $0.shape.reduce(1, *))
+      SharedWeights.Entry(name: $0.name, fileName: $0.name, shape: $0.shape)
     }
-    let weights = try SharedWeights(entries, node: node) { configuration.initialize($0.name, $1, seed: seed) }
+    let weights = try SharedWeights(entries, node: node, precision: precision) {
+      configuration.initialize($0.name, $1, seed: seed)
+    }
     return LoadedBackbone(
-      backbone: configuration.makeBackbone(values: weights.values), weights: weights, unusedTensors: [],
+      backbone: configuration.makeBackbone(numbers: weights.numbers), weights: weights, unusedTensors: [],
       configuration: configuration)
   }
 

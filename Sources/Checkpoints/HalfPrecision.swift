@@ -1,5 +1,5 @@
-/// Exact conversions of 16-bit floats to fp32, without a branch per element so that the loops vectorise on every
-/// processor (the hardware's own half conversion is not part of the x86-64 baseline).
+/// Exact conversions of 16-bit floats to fp32, and back by rounding, without a branch per element so that the loops
+/// vectorise on every processor (the hardware's own half conversion is not part of the x86-64 baseline).
 enum HalfPrecision {
   /// The fp32 number of an IEEE 754 binary16 bit pattern: 1 sign, 5 exponent and 10 mantissa bits.
   @inline(__always)
@@ -31,11 +31,12 @@ enum HalfPrecision {
     return sign | UInt16(min(rounded, 0x7c00))
   }
 
-  /// The nearest bfloat16 number, ties to even.
+  /// The nearest bfloat16 number, ties to even; NaN stays NaN.
+  @inline(__always)
   static func bfloat16(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
-    if value.isNaN { return UInt16(truncatingIfNeeded: bits >> 16) | 0x0040 }
-    return UInt16(truncatingIfNeeded: (bits + 0x7fff + ((bits >> 16) & 1)) >> 16)
+    let nearest = bits &+ 0x7fff &+ ((bits >> 16) & 1), quiet = bits | 0x0040_0000
+    return UInt16(truncatingIfNeeded: (bits & 0x7fff_ffff > 0x7f80_0000 ? quiet : nearest) >> 16)
   }
 
   /// Converts `destination.count` binary16 numbers, which need not be aligned.
@@ -53,6 +54,33 @@ enum HalfPrecision {
     guard let from = source.baseAddress, let to = destination.baseAddress else { return }
     for index in 0..<destination.count {
       to[index] = float(bfloat16: from.loadUnaligned(fromByteOffset: 2 &* index, as: UInt16.self))
+    }
+  }
+
+  /// Rounds `destination.count` fp32 numbers, which need not be aligned, to bfloat16.
+  ///
+  /// - Returns: Whether every finite number stays finite.
+  static func round(float32 source: UnsafeRawBufferPointer, into destination: UnsafeMutableBufferPointer<UInt16>)
+    -> Bool
+  {
+    precondition(source.count == 4 * destination.count, "\(source.count) bytes for \(destination.count) bfloats")
+    guard let from = source.baseAddress, let to = destination.baseAddress else { return true }
+    var overflows: UInt32 = 0
+    for index in 0..<destination.count {
+      let bits = from.loadUnaligned(fromByteOffset: 4 &* index, as: UInt32.self)
+      to[index] = bfloat16(Float(bitPattern: bits))
+      // From the middle above the largest bfloat16 number up to infinity.
+      overflows |= (bits & 0x7fff_ffff) &- 0x7f7f_8000 < 0x8000 ? 1 : 0
+    }
+    return overflows == 0
+  }
+
+  /// Rounds `destination.count` binary16 numbers, which need not be aligned, to bfloat16; all are in its range.
+  static func round(float16 source: UnsafeRawBufferPointer, into destination: UnsafeMutableBufferPointer<UInt16>) {
+    precondition(source.count == 2 * destination.count, "\(source.count) bytes for \(destination.count) halves")
+    guard let from = source.baseAddress, let to = destination.baseAddress else { return }
+    for index in 0..<destination.count {
+      to[index] = bfloat16(float(float16: from.loadUnaligned(fromByteOffset: 2 &* index, as: UInt16.self)))
     }
   }
 }

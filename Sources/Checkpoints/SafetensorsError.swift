@@ -16,6 +16,7 @@ public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
   case missingTensor(file: String, tensor: String, count: Int)
   case notFloatingPoint(file: String, tensor: String, dataType: DataType)
   case wrongElementCount(file: String, tensor: String, shape: [Int], wanted: Int)
+  case tooLargeForBFloat16(file: String, tensor: String)
   case wrongShape(file: String, tensor: String, expected: [Int], found: [Int])
   case reservedName(file: String, tensor: String)
   case verificationFailed(file: String, reason: String)
@@ -61,6 +62,9 @@ public enum SafetensorsError: Error, Equatable, CustomStringConvertible {
       "\(file): tensor '\(tensor)' has type \(dataType.rawValue); only F32, F16 and BF16 can be read as weights."
     case .wrongElementCount(let file, let tensor, let shape, let wanted):
       "\(file): tensor '\(tensor)' has shape \(shape) (\(shape.reduce(1, *)) numbers) where \(wanted) are wanted."
+    case .tooLargeForBFloat16(let file, let tensor):
+      "\(file): tensor '\(tensor)' holds numbers above \(DataType.bfloat16.largest), which would be infinite in bf16. "
+        + "Use the precision fp32."
     case .wrongShape(let file, let tensor, let expected, let found):
       "\(file): tensor '\(tensor)' has shape \(found), the configuration asks for \(expected)."
     case .reservedName(let file, let tensor):

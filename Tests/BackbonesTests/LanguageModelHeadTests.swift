@@ -15,7 +15,7 @@ func theLossOfManyRowsAgreesWithALoop(rowCount: Int, isTrained: Bool) {
     return matrix
   }
   let h = numbers(rowCount, width, 1), table = numbers(vocabulary, width, 2)
-  let weight = Parameter(name: "lm_head.weight", shape: [vocabulary, width], values: table.base)
+  let weight = Parameter(name: "lm_head.weight", shape: [vocabulary, width], numbers: .fp32(table.base))
   let values = numbers(vocabulary, width, 3), gradient = workspace.matrix(vocabulary, width)
   gradient.fill(0)
   if isTrained { weight.train(values: values.elements, gradient: gradient.elements) }

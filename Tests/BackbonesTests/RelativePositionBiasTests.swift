@@ -10,7 +10,7 @@ struct RelativePositionBiasTests {
   private func bias(_ buckets: Int = 32, heads: Int = 2, isBidirectional: Bool) -> RelativePositionBias {
     let numbers = workspace.matrix(buckets, heads)
     for index in 0..<numbers.count { numbers.elements[index] = Float(index) }
-    let table = Parameter(name: "table", shape: [buckets, heads], values: numbers.base)
+    let table = Parameter(name: "table", shape: [buckets, heads], numbers: .fp32(numbers.base))
     return RelativePositionBias(table: table, maximumDistance: 128, isBidirectional: isBidirectional)
   }
 

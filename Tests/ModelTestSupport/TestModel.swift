@@ -30,17 +30,26 @@ public enum TestModel {
     return Dictionary(uniqueKeysWithValues: pairs)
   }
 
-  /// A model on copies of `arrays`.
+  /// A model on copies of `arrays`, matrices rounded to nearest even where they are held in bf16.
   ///
   /// The copies are never freed: a backbone does not own its numbers, and a test's models are small.
   public static func backbone(
-    _ configuration: any BackboneConfiguration, _ arrays: [String: [Float]]
+    _ configuration: any BackboneConfiguration, _ arrays: [String: [Float]], precision: Precision = .fp32
   ) -> any Backbone {
-    configuration.makeBackbone { name in
-      let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: arrays[name]!.count)
-      _ = memory.initialize(from: arrays[name]!)
-      return memory.baseAddress!
+    let shapes = Dictionary(uniqueKeysWithValues: configuration.parameterShapes.map { ($0.name, $0.shape) })
+    return configuration.makeBackbone { name in
+      switch precision.holding(shape: shapes[name]!) {
+      case .fp32: .fp32(copy(arrays[name]!))
+      case .bf16:
+        .bf16(UnsafePointer(copy(arrays[name]!.map { UInt16(truncatingIfNeeded: $0.inBF16.bitPattern >> 16) })))
+      }
     }
+  }
+
+  private static func copy<Number>(_ numbers: [Number]) -> UnsafeMutablePointer<Number> {
+    let memory = UnsafeMutableBufferPointer<Number>.allocate(capacity: numbers.count)
+    _ = memory.initialize(from: numbers)
+    return memory.baseAddress!
   }
 
   /// A small model with ``arrays(_:seed:)``.

@@ -33,6 +33,17 @@ import Testing
         == "unknown key `mixing.stategy` (line 8); did you mean `strategy`?")
   }
 
+  @Test func aPrecisionWithoutFrozenWeightsIsRefused() {
+    let reason = "does not go with peft_type FULL, which trains every array in fp32; remove it"
+    #expect(fault(smallRecipe("precision: bf16", adapter: "{peft_type: FULL}")) == "`precision` (line 8) \(reason)")
+    #expect(
+      fault(smallRecipe("init_weights: random", adapter: "{peft_type: FULL}"), "precision=bf16")
+        == "`precision` (--set) \(reason)")
+    #expect(fault(smallRecipe("precision: fp32", adapter: "{peft_type: FULL}")) == nil)
+    #expect(fault(smallRecipe("precision: bf16")) == nil)
+    #expect(fault(smallRecipe("precision: fp16")) == "`precision` is `fp16` (line 8); supported: fp32, bf16")
+  }
+
   @Test func aMissingKeyIsNamed() {
     #expect(fault("seed: 1") == "missing key `model_name_or_path` (recipe); it has no default")
     #expect(
@@ -132,7 +143,6 @@ import Testing
     #expect(
       fault(smallRecipe("lr_scheduler_type: cosin"))
         == "`lr_scheduler_type` is `cosin` (line 8); supported: linear, cosine, polynomial, constant")
-    #expect(fault(smallRecipe("precision: bf16")) == "`precision` is `bf16` (line 8); supported: fp32")
   }
 
   @Test(arguments: [

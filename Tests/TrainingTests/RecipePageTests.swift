@@ -1,5 +1,6 @@
 import Adapters
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 import Yams
@@ -110,7 +111,7 @@ import Yams
   @Test(
     arguments: [
       (nil, "init_weights", Recipe.InitWeights.allCases.map(\.rawValue)),
-      (nil, "precision", Recipe.Precision.allCases.map(\.rawValue)),
+      (nil, "precision", Precision.allCases.map(\.rawValue)),
       (nil, "reduction", Recipe.Reduction.allCases.map(\.rawValue)),
       (nil, "lr_scheduler_type", LearningRateSchedule.Kind.allCases.map(\.rawValue)),
       ("adapter", "peft_type", PEFTType.allCases.map(\.rawValue)),

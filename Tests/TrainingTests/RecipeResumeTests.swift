@@ -33,6 +33,12 @@ import Testing
     #expect(old.fingerprint.count == 16)
   }
 
+  @Test func thePrecisionOfFrozenWeightsIsBinding() throws {
+    let old = try parse(recipe), new = try parse(recipe, overrides: ["precision=bf16"])
+    #expect(old.differences(to: new).map(\.description) == ["`precision` was fp32 and is bf16"])
+    #expect(old.fingerprint != new.fingerprint)
+  }
+
   @Test func howParametersAreUpdatedIsBinding() throws {
     let old = try parse(recipe)
     let new = try parse(

@@ -63,9 +63,12 @@ extension SavedAdapter {
   /// The adapted maps of a backbone with the adapter in their own numbers, computed in 64 bits; ``FoldedMap/weight``
   /// rounds them once, to the type that it is given.
   ///
+  /// - Parameter numbers: Gives a parameter's numbers, which the backbone may hold rounded.
   /// - Throws: ``SavedAdapterError`` for a method that is routed, ``AdapterError`` where the model lacks a map or
-  ///   tensors are missing. ``FoldedMap/weight`` throws for tensors of other shapes.
-  public func foldedMaps(of backbone: any Backbone) throws -> [FoldedMap] {
+  ///   tensors are missing, or what `numbers` throws. ``FoldedMap/weight`` throws for tensors of other shapes.
+  public func foldedMaps(
+    of backbone: any Backbone, numbers: @escaping (Parameter) throws -> [Float]
+  ) throws -> [FoldedMap] {
     let type = configuration.peftType
     guard let method = try method() as? any FoldableMethod else {
       throw type.routing == .token
@@ -77,17 +80,17 @@ extension SavedAdapter {
         throw AdapterError.surplusTensors(site.tensors.values.map(\.name).sorted(), file: file)
       }
       return FoldedMap(
-        map: map, weight: { $0.rounded(map.laid(try method.fold(site, into: map.transposedWeight))) },
-        bias: try map.bias.flatMap { try method.fold(site, intoBias: $0.matrix.array()) })
+        map: map,
+        weight: { $0.rounded(map.laid(try method.fold(site, into: map.transposed(numbers(map.weight))))) },
+        bias: try map.bias.flatMap { try method.fold(site, intoBias: numbers($0)) })
     }
   }
 }
 
 extension Linear {
-  /// Wᵀ in 64 bits. Shape: (outputs, inputs).
-  fileprivate var transposedWeight: DoubleMatrix {
-    let numbers = weight.matrix
-    let stored = DoubleMatrix(rows: numbers.rows, columns: numbers.columns, values: numbers.array())
+  /// Wᵀ in 64 bits, from W's numbers as this map lays them. Shape: (outputs, inputs).
+  fileprivate func transposed(_ numbers: [Float]) -> DoubleMatrix {
+    let stored = DoubleMatrix(rows: weight.matrix.rows, columns: weight.matrix.columns, values: numbers)
     return layout == .outputsByInputs ? stored : stored.transposed
   }
 

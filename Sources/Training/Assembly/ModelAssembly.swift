@@ -2,6 +2,7 @@ import Adapters
 import Backbones
 import Checkpoints
 import Foundation
+import Tensors
 import Tokenizers
 
 /// A model with its adapter, as a recipe or a command's options name them.
@@ -26,9 +27,13 @@ public struct ModelAssembly {
   }
 
   /// Loads a model and, if given, an adapter folder. Collective over the node.
-  public init(model name: String, adapter: String?, tokenizer: String? = nil, ranks: Ranks) throws {
+  ///
+  /// - Parameter precision: How the model's frozen weights are held.
+  public init(
+    model name: String, adapter: String?, tokenizer: String? = nil, precision: Precision, ranks: Ranks
+  ) throws {
     folder = try Self.folder(name)
-    loaded = try BackboneLoader.load(folder, node: ranks.node)
+    loaded = try BackboneLoader.load(folder, node: ranks.node, precision: precision)
     let backbone = loaded.backbone
     model =
       try adapter.map { try AdapterFolder.load(URL(filePath: $0), into: backbone) } ?? AdapterModel(bare: backbone)
@@ -43,7 +48,7 @@ public struct ModelAssembly {
     loaded =
       recipe.initWeights == .random
       ? try BackboneLoader.random(folder, seed: UInt64(bitPattern: Int64(recipe.initSeed)), node: ranks.node)
-      : try BackboneLoader.load(folder, node: ranks.node)
+      : try BackboneLoader.load(folder, node: ranks.node, precision: recipe.precision)
     model = try recipe.makeAdapterModel(loaded.backbone, resuming: checkpoint)
     tokenizer = try Self.tokenizer(
       recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath, beside: folder)

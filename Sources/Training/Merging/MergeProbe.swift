@@ -15,15 +15,21 @@ public struct MergeProbe {
     public let largest: Double
     public let logitCount: Int
 
-    /// Whether the rounding of weights to these types explains the difference.
+    /// The precision that both models were held in.
+    public let precision: Precision
+
+    /// Whether the rounding of weights to these types, and to what both models were held in, explains the difference.
     public func isSound(in dataTypes: [DataType]) -> Bool {
-      difference.isFinite && difference <= MergeProbe.tolerance(for: dataTypes) * max(largest, 1)
+      let tolerance = MergeProbe.tolerance(for: dataTypes, precision)
+      return difference.isFinite && difference <= tolerance * max(largest, 1)
     }
   }
 
   /// Differences relative to the largest logit beyond which a merge is not sound. Single roundings make some 1e-6 in 32
   /// bits; in 16 some 1e-3 (F16) and 1e-2 (BF16), with room for deep models.
-  public static func tolerance(for dataTypes: [DataType]) -> Double { dataTypes == [.float32] ? 1e-3 : 0.1 }
+  public static func tolerance(for dataTypes: [DataType], _ precision: Precision) -> Double {
+    dataTypes == [.float32] && precision == .fp32 ? 1e-3 : 0.1
+  }
 
   private let inputs: Scorer.Inputs
 
@@ -57,15 +63,17 @@ public struct MergeProbe {
     return lots.map { Int32(min(Int($0 * Float(backbone.vocabularySize)), backbone.vocabularySize - 1)) }
   }
 
-  /// Compares the adapted model with the one in a merged folder.
+  /// Compares the adapted model with the one in a merged folder, both held alike.
   ///
-  /// - Parameter alone: A communicator of this process alone.
+  /// - Parameters:
+  ///   - precision: How the adapted model is held.
+  ///   - alone: A communicator of this process alone.
   /// - Returns: nil where the model has no head, so that there are no logits.
   /// - Throws: What loading the folder throws.
   public func compare(
-    _ adapted: AdapterModel, with folder: ModelFolder, ranks: Ranks, alone: Communicator
+    _ adapted: AdapterModel, with folder: ModelFolder, precision: Precision, ranks: Ranks, alone: Communicator
   ) throws -> Result? {
-    let loaded = try BackboneLoader.load(folder, node: alone)
+    let loaded = try BackboneLoader.load(folder, node: alone, precision: precision)
     let merged = AdapterModel(bare: loaded.backbone)
     var difference = 0.0, largest = 0.0, count = 0
     let before = Scorer(adapted, ranks: ranks), after = Scorer(merged, ranks: ranks)
@@ -85,6 +93,7 @@ public struct MergeProbe {
       count += old.count
     }
     try loaded.weights.free()
-    return hasLogits ? Result(difference: difference, largest: largest, logitCount: count) : nil
+    guard hasLogits else { return nil }
+    return Result(difference: difference, largest: largest, logitCount: count, precision: precision)
   }
 }

@@ -5,7 +5,8 @@ import Foundation
 
 /// A model with an adapter folded into its weights, as a Hugging Face folder.
 ///
-/// Tensors that the adapter leaves alone keep their bytes. A tied output projection stays tied, unless the adapter
+/// Tensors that the adapter leaves alone keep their bytes, and others are computed from the file's numbers, in whatever
+/// precision the model is held meanwhile. A tied output projection stays tied, unless the adapter
 /// brings its own or its own embedding: then both are written, and config.json says that they are apart.
 public struct ModelMerge {
   /// What a merge did.
@@ -106,7 +107,7 @@ public struct ModelMerge {
       if let original, numbers[parameter.name] == nil {
         return try MergedTensor(name, of: source, original: original, wanted: wanted)
       }
-      let values = numbers[parameter.name] ?? { _ in parameter.matrix.array() }
+      let values = numbers[parameter.name] ?? { _ in try self.numbers(of: parameter) }
       return try MergedTensor(
         name, shape: parameter.shape, of: source, original: original, wanted: wanted,
         values: isUntied && parameter.name == projectionName ? { projection(try values($0), $0) } : values)
@@ -124,11 +125,18 @@ public struct ModelMerge {
   /// The numbers of those parameters that the adapter changes.
   private func newNumbers() throws -> [String: MergedTensor.Values] {
     var numbers: [String: MergedTensor.Values] = whole.mapValues { tensor in { _ in tensor.values } }
-    for folded in try adapter.foldedMaps(of: backbone) {
+    for folded in try adapter.foldedMaps(of: backbone, numbers: self.numbers(of:)) {
       numbers[folded.map.weight.name] = folded.weight
       if let bias = folded.map.bias, let values = folded.bias { numbers[bias.name] = { $0.rounded(values) } }
     }
     return numbers
+  }
+
+  /// A parameter's numbers, exact whatever the precision that the backbone holds them in: the file's, but where the
+  /// adapter has its own.
+  private func numbers(of parameter: Parameter) throws -> [Float] {
+    guard !parameter.isTrained, let name = fileNames[parameter.origin] else { return parameter.matrix.array() }
+    return try source.array(name)
   }
 
   /// T5 divides the last states by √width only where the projection is tied, and version 1.1 not even there: one that

@@ -1,5 +1,6 @@
 import Adapters
 import Tasks
+import Tensors
 
 /// Everything a run depends on, as a recipe file states it, with every default filled in.
 ///
@@ -13,7 +14,7 @@ public struct Recipe: Sendable, Equatable {
   public var tokenizerNameOrPath = ""
   /// `init_weights`: where the model's weights come from. `random` needs peft_type FULL. Default: pretrained.
   public var initWeights = InitWeights.pretrained
-  /// `precision` of the frozen weights. Default: fp32.
+  /// `precision` of the frozen weights. FULL, which has none, refuses bf16. Default: fp32.
   public var precision = Precision.fp32
   /// `output_dir`, required: the run folder. A relative one is taken from the working directory and is absolute here.
   public var outputDir = ""
@@ -114,12 +115,6 @@ extension Recipe {
     case pretrained
     /// Drawn at random by the model family's rule; the model folder then needs no weights.
     case random
-  }
-
-  /// How frozen weights are held.
-  public enum Precision: String, Sendable, CaseIterable {
-    /// 32-bit floats.
-    case fp32
   }
 
   /// How the gradients of the parts of a batch are summed.

@@ -1,5 +1,6 @@
 import Adapters
 import Tasks
+import Tensors
 import Yams
 
 extension Recipe: RecipeSection {
@@ -86,6 +87,10 @@ extension Recipe: RecipeSection {
       initWeights == .pretrained || adapter.configuration.peftType == .full && adapter.initFrom == nil, "init_weights",
       "random",
       "pretrained for every peft_type but FULL")
+    if adapter.configuration.peftType == .full, adapter.initFrom == nil, precision == .bf16 {
+      throw .notApplicable(
+        key: "precision", reader.place(of: "precision"), with: "peft_type FULL, which trains every array in fp32")
+    }
     if adapter.configuration.peftType == .full, initWeights == .pretrained, adapter.initSeed != nil {
       throw .notApplicable(key: "adapter.init_seed", reader.place(of: "adapter"), with: "init_weights pretrained")
     }
@@ -135,6 +140,6 @@ extension RecipeField<Recipe> {
 }
 
 extension Recipe.InitWeights: RecipeChoice {}
-extension Recipe.Precision: RecipeChoice {}
+extension Precision: RecipeChoice {}
 extension Recipe.Reduction: RecipeChoice {}
 extension LearningRateSchedule.Kind: RecipeChoice {}

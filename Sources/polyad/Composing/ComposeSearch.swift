@@ -39,7 +39,7 @@ struct ComposeSearch {
       try ModelAssembly(
         model: recipe.modelNameOrPath, adapter: nil,
         tokenizer: recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath,
-        ranks: ranks)
+        precision: recipe.precision, ranks: ranks)
     }
     let search = try AdapterSearch(
       recipe, assembly: assembly, candidates: candidates, metric: options.metric, ranks: ranks)

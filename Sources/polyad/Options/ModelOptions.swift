@@ -2,7 +2,10 @@ import Adapters
 import ArgumentParser
 import Checkpoints
 import Foundation
+import Tensors
 import Training
+
+extension Precision: ExpressibleByArgument {}
 
 /// The model, its adapter and its tokenizer, as several verbs take them.
 struct ModelOptions: ParsableArguments {
@@ -12,12 +15,15 @@ struct ModelOptions: ParsableArguments {
   var adapter: String?
   @Option(help: "The tokenizer's folder, if not the model's.", completion: .directory)
   var tokenizer: String?
+  @Option(help: "How the model's frozen weights are held: fp32 or bf16.")
+  var precision = Precision.fp32
 
   /// Loads what the options name. Collective over the node.
   func load(on ranks: Ranks) throws -> ModelAssembly {
     try CommandError.loadingModel {
       if let adapter { try Self.requireAdapter(in: URL(filePath: adapter)) }
-      return try ModelAssembly(model: model, adapter: adapter, tokenizer: tokenizer, ranks: ranks)
+      return try ModelAssembly(
+        model: model, adapter: adapter, tokenizer: tokenizer, precision: precision, ranks: ranks)
     }
   }
 

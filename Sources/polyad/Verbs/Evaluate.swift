@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Foundation
 import JSON
+import Tensors
 import Training
 
 /// `polyad evaluate`.
@@ -22,6 +23,8 @@ struct Evaluate: RankedCommand {
   var base = false
   @Option(help: "Write every answer to this file, a JSON line each.", completion: .file(extensions: ["jsonl"]))
   var predictions: String?
+  @Option(help: "How frozen weights are held: fp32 or bf16. Default: the recipe's.")
+  var precision: Precision?
   @Flag(help: "Print one JSON object as the result.")
   var json = false
 
@@ -75,16 +78,24 @@ struct Evaluate: RankedCommand {
   private func folder(_ recipe: Recipe) -> URL { URL(filePath: adapter ?? recipe.outputDir) }
 
   private func load(_ recipe: Recipe, _ ranks: Ranks) throws -> ModelAssembly {
+    let precision = precision ?? recipe.precision
     let tokenizer = recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath
     if isBare {
       // Random weights are in no file: the recipe's own start is the bare model.
-      if recipe.initWeights == .random { return try ModelAssembly(recipe, ranks: ranks) }
-      return try ModelAssembly(model: recipe.modelNameOrPath, adapter: nil, tokenizer: tokenizer, ranks: ranks)
+      if recipe.initWeights == .random {
+        guard precision == .fp32 else {
+          throw UsageError("--precision bf16: random weights that all train are fp32; leave it out")
+        }
+        return try ModelAssembly(recipe, ranks: ranks)
+      }
+      return try ModelAssembly(
+        model: recipe.modelNameOrPath, adapter: nil, tokenizer: tokenizer, precision: precision, ranks: ranks)
     }
     let folder = folder(recipe)
     if ModelOptions.holdsAdapter(folder) {
       return try ModelAssembly(
-        model: recipe.modelNameOrPath, adapter: folder.path, tokenizer: tokenizer, ranks: ranks)
+        model: recipe.modelNameOrPath, adapter: folder.path, tokenizer: tokenizer, precision: precision,
+        ranks: ranks)
     }
     guard ModelOptions.holdsModel(folder) else {
       throw adapter == nil
@@ -92,6 +103,6 @@ struct Evaluate: RankedCommand {
         : CommandError.noAdapter(folder: folder.path, holdsModel: false)
     }
     return try ModelAssembly(
-      model: folder.path, adapter: nil, tokenizer: recipe.tokenizerNameOrPath, ranks: ranks)
+      model: folder.path, adapter: nil, tokenizer: recipe.tokenizerNameOrPath, precision: precision, ranks: ranks)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Tensors
 import Training
 
 /// `polyad inspect`.
@@ -23,11 +24,14 @@ struct Inspect: ParsableCommand {
   var model: String?
   @Option(help: "The tokenizer's folder for --data, if not the model's.", completion: .directory)
   var tokenizer: String?
+  @Option(help: "How the model's frozen weights are held for --data: fp32 or bf16. Default: fp32.")
+  var precision: Precision?
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func validate() throws {
-    for (option, value) in [("--model", model), ("--tokenizer", tokenizer)] where value != nil && data == nil {
+    let ofData = [("--model", model != nil), ("--tokenizer", tokenizer != nil), ("--precision", precision != nil)]
+    for (option, isGiven) in ofData where isGiven && data == nil {
       throw ValidationError("\(option) is for --data alone")
     }
   }
@@ -52,7 +56,7 @@ struct Inspect: ParsableCommand {
     let assembly = try CommandError.loadingModel {
       try ModelAssembly(
         model: model ?? inspection.namedModel(), adapter: inspection.folder.path, tokenizer: tokenizer,
-        ranks: ranks)
+        precision: precision ?? .fp32, ranks: ranks)
     }
     if ranks.isMain {
       let inputs = try InputOptions.parse(["--input", data]).read(for: assembly, promptsOnly: false)

@@ -19,7 +19,8 @@ struct Merge: RankedCommand {
 
       The merged model is read again and compared with the adapted one on --probe, or on a few sequences of drawn \
       tokens; the largest difference of their logits is printed. A difference above a thousandth of the largest \
-      logit, above a tenth where weights have 16 bits, is an error, and nothing is written.
+      logit, above a tenth where weights have 16 bits, is an error, and nothing is written. --precision is how both \
+      are held for that; what is written does not depend on it.
       """)
 
   @OptionGroup var modelOptions: ModelOptions
@@ -59,7 +60,8 @@ struct Merge: RankedCommand {
     var summary: ModelMerge.Summary?, result: MergeProbe.Result?
     try AtomicFolder.write(to: URL(filePath: output), replaceExisting: false, writesManifest: false) { folder in
       summary = try merge.write(into: folder, dataType: dtype?.dataType)
-      result = try comparison.compare(assembly.model, with: ModelFolder(folder), ranks: ranks, alone: alone)
+      result = try comparison.compare(
+        assembly.model, with: ModelFolder(folder), precision: modelOptions.precision, ranks: ranks, alone: alone)
       if let result, let summary, !result.isSound(in: summary.dataTypes) {
         throw ModelMergeError.differs(difference: result.difference, largest: result.largest)
       }

@@ -40,7 +40,15 @@ public struct Fixture {
   }
 
   /// The model, on memory of its own.
-  public func backbone() throws -> any Backbone { try backbone(disturbance: nil) }
+  public func backbone(precision: Precision = .fp32) throws -> any Backbone {
+    try backbone(disturbance: nil, precision: precision)
+  }
+
+  /// The logits at every position of the examples, in either precision, without an adapter.
+  public func logits(precision: Precision) throws -> [[Float]] {
+    let objective = Objective(AdapterModel(bare: try backbone(precision: precision)))
+    return sequences.map { sequence in objective.withLogits(of: everyPosition(of: sequence)) { $0.array() } }
+  }
 
   /// The model with one of its adapters, or as a whole where it is nil: what trains.
   ///
@@ -61,7 +69,7 @@ public struct Fixture {
   }
 
   /// The six examples as one batch.
-  var batch: PackedBatch { PackedBatch(sequences, for: configuration.architecture) }
+  public var batch: PackedBatch { PackedBatch(sequences, for: configuration.architecture) }
 
   /// An example as one whose every position has logits.
   func everyPosition(of sequence: TestSequence) -> PackedBatch {
@@ -70,12 +78,12 @@ public struct Fixture {
     return batch
   }
 
-  private func backbone(disturbance: Disturbance?) throws -> any Backbone {
+  private func backbone(disturbance: Disturbance?, precision: Precision = .fp32) throws -> any Backbone {
     let arrays = try configuration.parameterShapes.map { name, _ in
       var values = try weights.array(name)
       values.withUnsafeMutableBufferPointer { disturbance?.disturb($0, name) }
       return (name, values)
     }
-    return TestModel.backbone(configuration, Dictionary(uniqueKeysWithValues: arrays))
+    return TestModel.backbone(configuration, Dictionary(uniqueKeysWithValues: arrays), precision: precision)
   }
 }

@@ -8,6 +8,7 @@ public struct ReferenceDecoder: ReferenceCausalModel {
   /// The rule of an adapter; nil: the bare model.
   public var adapter: ReferenceGPT2.Rule?
   public var ownLoss: ReferenceGPT2.OwnLoss?
+  public var operand: (Double) -> Double = { $0 }
 
   /// The row that a map is applied to: its sequence and its place in it.
   private typealias Place = (ordinal: UInt64, task: Int, position: Int)
@@ -26,7 +27,7 @@ public struct ReferenceDecoder: ReferenceCausalModel {
     for layer in 0..<configuration.layerCount { x = block(x, layer, places) }
     let head = values["lm_head.weight"] ?? words
     return x.map { row in
-      let hidden = norm(row, "model.norm")
+      let hidden = norm(row, "model.norm").map(operand)
       return (0..<configuration.vocabularySize).map { token in
         capped((0..<width).reduce(0) { $0 + head[token * width + $1] * hidden[$1] }, configuration.logitCap)
       }
@@ -63,7 +64,8 @@ public struct ReferenceDecoder: ReferenceCausalModel {
     let weight = values[path + ".weight"]!, outputs = weight.count / x.count
     let bias = values[path + ".bias"] ?? Array(repeating: 0, count: outputs)
     func base(_ x: [Double]) -> [Double] {
-      bias.indices.map { j in x.indices.reduce(bias[j]) { $0 + x[$1] * weight[j * x.count + $1] } }
+      let x = x.map(operand)
+      return bias.indices.map { j in x.indices.reduce(bias[j]) { $0 + x[$1] * weight[j * x.count + $1] } }
     }
     guard let adapter else { return base(x) }
     return adapter(

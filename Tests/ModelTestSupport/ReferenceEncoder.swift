@@ -8,6 +8,7 @@ public struct ReferenceEncoder: ReferenceModel {
   /// The rule of an adapter; nil: the bare model.
   public var adapter: ReferenceGPT2.Rule?
   public var ownLoss: ReferenceGPT2.OwnLoss?
+  public var operand: (Double) -> Double = { $0 }
   /// The paths of the heads that an adapter brings for its tasks, by their place.
   public var taskHeads: [String] = []
 
@@ -133,7 +134,8 @@ public struct ReferenceEncoder: ReferenceModel {
   }
 
   private func product(_ weight: [Double], _ x: [Double]) -> [Double] {
-    (0..<weight.count / x.count).map { j in x.indices.reduce(0) { $0 + x[$1] * weight[j * x.count + $1] } }
+    let x = x.map(operand)
+    return (0..<weight.count / x.count).map { j in x.indices.reduce(0) { $0 + x[$1] * weight[j * x.count + $1] } }
   }
 
   private func norm(_ x: [Double], _ path: String) -> [Double] {

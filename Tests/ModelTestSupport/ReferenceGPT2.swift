@@ -22,6 +22,7 @@ public struct ReferenceGPT2: ReferenceCausalModel {
   public var adapter: Rule?
   /// Where the rule puts losses of its own, beside the labels'; nil: it has none.
   public var ownLoss: OwnLoss?
+  public var operand: (Double) -> Double = { $0 }
 
   /// What an adapter makes of one row.
   public typealias Rule = (Application, _ values: [String: [Double]]) -> [Double]
@@ -48,7 +49,7 @@ public struct ReferenceGPT2: ReferenceCausalModel {
     for layer in 0..<configuration.layerCount { x = block(x, layer, (ordinal, task)) }
     let head = values["lm_head.weight"] ?? words
     return x.map { row in
-      let hidden = norm(row, "transformer.ln_f")
+      let hidden = norm(row, "transformer.ln_f").map(operand)
       return (0..<configuration.vocabularySize).map { token in
         (0..<width).reduce(0) { $0 + head[token * width + $1] * hidden[$1] }
       }
@@ -72,7 +73,7 @@ public struct ReferenceGPT2: ReferenceCausalModel {
     let weight = values[path + ".weight"]!, bias = values[path + ".bias"]!
     func base(_ x: [Double]) -> [Double] {
       var y = bias
-      for (i, value) in x.enumerated() {
+      for (i, value) in x.map(operand).enumerated() {
         for j in y.indices { y[j] += value * weight[i * y.count + j] }
       }
       return y

@@ -6,6 +6,8 @@ public protocol ReferenceModel {
   var values: [String: [Double]] { get set }
   /// Where an adapter's rule puts losses of its own, beside the labels'; nil: it has none.
   var ownLoss: ReferenceGPT2.OwnLoss? { get }
+  /// What a frozen product makes of its operands first, such as rounding them; the model's arrays are used as they are.
+  var operand: (Double) -> Double { get set }
 
   /// The logits at each position that predicts something, and what: a negative label counts nowhere.
   func predictions(_ sequence: TestSequence) -> [(logits: [Double], label: Int32)]

@@ -8,6 +8,7 @@ public struct ReferenceT5: ReferenceModel {
   /// The rule of an adapter; nil: the bare model.
   public var adapter: ReferenceGPT2.Rule?
   public var ownLoss: ReferenceGPT2.OwnLoss?
+  public var operand: (Double) -> Double = { $0 }
 
   /// The sequence that a map's rows belong to.
   private typealias Origin = (ordinal: UInt64, task: Int)
@@ -34,8 +35,9 @@ public struct ReferenceT5: ReferenceModel {
   private func logits(_ hidden: [Double]) -> [Double] {
     let head = values["lm_head.weight"] ?? values["shared.weight"]!, width = configuration.width
     let scale = configuration.scalesOutputs ? pow(Double(width), -0.5) : 1
+    let scaled = hidden.map { operand($0 * scale) }
     return (0..<configuration.vocabularySize).map { token in
-      (0..<width).reduce(0) { $0 + head[token * width + $1] * hidden[$1] * scale }
+      (0..<width).reduce(0) { $0 + head[token * width + $1] * scaled[$1] }
     }
   }
 
@@ -109,7 +111,8 @@ public struct ReferenceT5: ReferenceModel {
     let weight = values[path + ".weight"]!
     return rows.enumerated().map { position, x in
       func base(_ x: [Double]) -> [Double] {
-        (0..<weight.count / x.count).map { j in x.indices.reduce(0) { $0 + x[$1] * weight[j * x.count + $1] } }
+        let x = x.map(operand)
+        return (0..<weight.count / x.count).map { j in x.indices.reduce(0) { $0 + x[$1] * weight[j * x.count + $1] } }
       }
       guard let adapter else { return base(x) }
       return adapter(

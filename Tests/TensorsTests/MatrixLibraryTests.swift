@@ -5,10 +5,10 @@ import Testing
 struct MatrixLibraryTests {
   @Test func theLibrariesSayWhatTheyAre() {
     #expect(!MatrixLibrary.coreName.isEmpty)
-    for isBF16 in [false, true] {
-      #expect(MatrixLibrary.description(isBF16: isBF16).contains("OpenBLAS (\(MatrixLibrary.coreName))"))
+    for precision in Precision.allCases {
+      #expect(MatrixLibrary.description(precision).contains("OpenBLAS (\(MatrixLibrary.coreName))"))
     }
-    #expect(MatrixLibrary.description(isBF16: false).contains("oneDNN") == (ProductLibrary.current == .oneDNN))
+    #expect(MatrixLibrary.description(.fp32).contains("oneDNN") == (ProductLibrary.current == .oneDNN))
   }
 
   @Test func aMissingLibraryIsNamedWithWhatToDo() {

@@ -6,8 +6,9 @@ public enum MatrixLibrary {
   /// What computes products with frozen matrices, and others, in a few words, such as "oneDNN 2.6.3 (AVX-512, bf16),
   /// OpenBLAS SkylakeX for small products". A function of processor and installed libraries.
   ///
-  /// - Parameter isBF16: Whether frozen matrices are held in bf16.
-  public static func description(isBF16: Bool) -> String {
+  /// - Parameter precision: How frozen matrices are held.
+  public static func description(_ precision: Precision) -> String {
+    let isBF16 = precision == .bf16
     let small = "OpenBLAS (\(coreName))"
     guard ProductLibrary.current == .oneDNN, case .ready(let version, let level) = OneDNN.finding else {
       return isBF16 ? "\(small), bf16 converted to fp32 on the way" : small

@@ -115,7 +115,9 @@ final class DoRAAdapter: LinearAdapter {
 
   /// 1 / norm: computed, or, in evaluation, that of the pass before if nothing has changed.
   private func setNorms(_ result: Matrix, _ base: Linear, _ pass: Pass) {
-    guard !pass.keepsActivations, !base.weight.isTrained else { return setInverseNorms(result, base, pass) }
+    guard pass.randomKey == nil, !pass.keepsActivations, !base.weight.isTrained else {
+      return setInverseNorms(result, base, pass)
+    }
     if let lastNorms, lastNorms.a.elementsEqual(a.values.elements), lastNorms.b.elementsEqual(b.values.elements) {
       _ = result.elements.update(from: lastNorms.inverse)
     } else {

@@ -35,6 +35,9 @@ struct BadInputTests {
       settings: ["output_dir=add.jsonl/run"], ranks: 2),
     Fault("output_dir is a file", 2, "add.jsonl cannot be written", settings: ["output_dir=add.jsonl"]),
     Fault("output_dir is the model", 2, "model holds what model_name_or_path names", settings: ["output_dir=model"]),
+    Fault(
+      "neither true nor false", 2, "`activation_checkpointing` is the text \"some\"", "expected true or false",
+      settings: ["activation_checkpointing=some"]),
     Fault("max_seq_length", 2, "max_seq_length is 49, but the model has 48 positions", settings: ["max_seq_length=49"]),
     Fault(
       "routers of LoRA", 2, "router_learning_rate is set, but a model with peft_type LORA has no routers",

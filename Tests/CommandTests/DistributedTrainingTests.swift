@@ -25,6 +25,19 @@ struct DistributedTrainingTests {
     }
   }
 
+  /// A run may also go on with the other.
+  @Test(arguments: adapters + ["{peft_type: MODE, r: 2, n_experts: 3, target_modules: [c_attn, c_fc]}"])
+  func activationsComputedAgainGiveTheSameBytes(adapter: String) throws {
+    try TrainFolder.with { folder in
+      folder.recipe["adapter"] = adapter
+      let kept = try folder.trained(ranks: 2, as: "kept")
+      #expect(try folder.trained(ranks: 2, as: "again", ["activation_checkpointing=true"]) == kept)
+      _ = try folder.trained(ranks: 1, as: "both", ["activation_checkpointing=true", "max_steps=5"])
+      let resumed = try folder.train(ranks: 1, ["output_dir=both", "max_steps=5"], options: ["--resume"])
+      #expect(resumed.exitCode == 0, "\(resumed.standardError)")
+    }
+  }
+
   @Test func plainReductionGivesNearlyTheSame() throws {
     try TrainFolder.with { folder in
       _ = try folder.trained(ranks: 1, as: "ordered")

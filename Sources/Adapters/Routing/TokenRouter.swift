@@ -12,7 +12,7 @@ public final class TokenRouter: Gates {
   /// Routers side by side, one a block of rank dimensions; and the experts each weighs.
   public let blocks, expertCount: Int
   private let everyExpert: [Int32]
-  /// When set, every pass adds its routing to it.
+  /// When set, every pass adds its routing to it; what is computed again adds nothing.
   public var statistics: RoutingStatistics?
   /// When set, backward passes add the gradients of the routers' own losses.
   var losses: RouterLosses.AtRouter?
@@ -35,7 +35,7 @@ public final class TokenRouter: Gates {
   func open(_ gates: Matrix, _ experts: [Int32], _ pass: Pass) {
     logSumExp = losses != nil && pass.keepsActivations ? pass.saved.matrix(gates.rows, blocks) : nil
     gates.applyGroupSoftmax(width: expertCount, logSumExp: logSumExp)
-    statistics?.add(gates)
+    if !pass.isRepeated { statistics?.add(gates) }
   }
 
   func close(gradient: Matrix, gates: Matrix, _ experts: [Int32], _ pass: Pass) {

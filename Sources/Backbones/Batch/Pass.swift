@@ -3,20 +3,29 @@ import Tensors
 /// What the layers of one forward (and backward) pass share: the rows that they treat, where to keep activations, and
 /// the random numbers of training.
 public struct Pass {
-  public let rows: Rows
+  public private(set) var rows: Rows
   /// Key of dropout and routing noise; nil switches both off (evaluation).
   public let randomKey: RandomKey?
   /// Whether a backward pass follows, so that activations must be kept.
-  public let keepsActivations: Bool
+  public private(set) var keepsActivations: Bool
+  /// Whether stacks keep their layers' inputs alone, and the backward pass computes each layer again: gradient
+  /// checkpointing (Chen et al. 2016).
+  public private(set) var isCheckpointed: Bool
+  /// Whether this computes again what a forward pass has computed before: nothing is counted twice.
+  public private(set) var isRepeated = false
   /// Activations that live until the backward pass has used them.
   public let saved: Workspace
   /// Short-lived values of a layer.
   public let scratch: Workspace
 
-  public init(_ rows: Rows, randomKey: RandomKey?, keepsActivations: Bool, saved: Workspace, scratch: Workspace) {
+  public init(
+    _ rows: Rows, randomKey: RandomKey?, keepsActivations: Bool, isCheckpointed: Bool = false, saved: Workspace,
+    scratch: Workspace
+  ) {
     self.rows = rows
     self.randomKey = randomKey
     self.keepsActivations = keepsActivations
+    self.isCheckpointed = keepsActivations && isCheckpointed
     self.saved = saved
     self.scratch = scratch
   }
@@ -33,6 +42,16 @@ public struct Pass {
 
   /// The same pass over other rows of the same examples.
   public func over(_ rows: Rows) -> Pass {
-    Pass(rows, randomKey: randomKey, keepsActivations: keepsActivations, saved: saved, scratch: scratch)
+    var pass = self
+    pass.rows = rows
+    return pass
+  }
+
+  /// The same pass through a layer of a checkpointed stack: without activations, or for what the backward pass computes
+  /// again with them.
+  func keeping(_ keepsActivations: Bool, again isRepeated: Bool = false) -> Pass {
+    var pass = self
+    (pass.keepsActivations, pass.isCheckpointed, pass.isRepeated) = (keepsActivations, false, isRepeated)
+    return pass
   }
 }

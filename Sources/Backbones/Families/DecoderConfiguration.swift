@@ -151,7 +151,7 @@ extension DecoderConfiguration: BackboneConfiguration {
       family: family, maximumLength: positionCount, parameters: arrays.parameters,
       embedding: TokenEmbedding(tokens: tokens, scale: embeddingScale),
       stack: Stack(
-        (0..<layerCount).flatMap { block($0, arrays, rotary) }, finalNorm: norm("model.norm", arrays)),
+        (0..<layerCount).map { block($0, arrays, rotary) }, finalNorm: norm("model.norm", arrays)),
       layerCount: layerCount, keyWidth: keyHeadCount * headWidth,
       head: LanguageModelHead(weight: tiesEmbeddings ? tokens : arrays["lm_head.weight"], softCap: logitCap))
   }

@@ -101,7 +101,7 @@ extension EncoderConfiguration: BackboneConfiguration {
     let headWidth = width / headCount
     let core = Attention(
       headCount: headCount, headWidth: headWidth, scale: 1 / Float(headWidth).squareRoot(), mask: .full)
-    let parts = (0..<layerCount).flatMap { layer -> [ResidualPart] in
+    let layers = (0..<layerCount).map { layer -> [ResidualPart] in
       let path = "\(prefix)encoder.layer.\(layer).", own = path + "attention.self."
       let attention = AttentionPart(
         core,
@@ -128,7 +128,8 @@ extension EncoderConfiguration: BackboneConfiguration {
         tokens: tokens, positions: arrays[prefix + "embeddings.position_embeddings.weight"],
         segments: arrays[prefix + "embeddings.token_type_embeddings.weight"],
         norm: norm(prefix + "embeddings.LayerNorm"), paddingId: kind == .roberta ? paddingId : nil),
-      stack: Stack(parts, finalNorm: nil), pooler: pooler, classifier: classifier(pooler, linear), tokenHead: tokenHead)
+      stack: Stack(layers, finalNorm: nil), pooler: pooler, classifier: classifier(pooler, linear),
+      tokenHead: tokenHead)
   }
 
   /// The model's own classification head.

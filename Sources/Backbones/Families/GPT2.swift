@@ -12,7 +12,7 @@ extension GPT2Configuration: BackboneConfiguration {
         path: path, weight: arrays[path + ".weight"], bias: arrays[path + ".bias"], layout: .inputsByOutputs)
     }
     let headWidth = width / headCount, scale = scalesScores ? 1 / Float(headWidth).squareRoot() : 1
-    let parts = (0..<layerCount).flatMap { layer -> [ResidualPart] in
+    let layers = (0..<layerCount).map { layer -> [ResidualPart] in
       let path = "transformer.h.\(layer)."
       let attention = AttentionPart(
         Attention(headCount: headCount, headWidth: headWidth, scale: scalesByLayer ? scale / Float(layer + 1) : scale),
@@ -26,7 +26,7 @@ extension GPT2Configuration: BackboneConfiguration {
     return Decoder(
       family: "gpt2", maximumLength: positionCount, parameters: arrays.parameters,
       embedding: TokenEmbedding(tokens: tokens, positions: arrays["transformer.wpe.weight"]),
-      stack: Stack(parts, finalNorm: norm("transformer.ln_f")), layerCount: layerCount, keyWidth: width,
+      stack: Stack(layers, finalNorm: norm("transformer.ln_f")), layerCount: layerCount, keyWidth: width,
       head: LanguageModelHead(weight: tiesEmbeddings ? tokens : arrays["lm_head.weight"]))
   }
 

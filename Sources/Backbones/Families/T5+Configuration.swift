@@ -86,7 +86,7 @@ extension T5Configuration: BackboneConfiguration {
   }
 
   private func stack(_ name: String, layerCount: Int, isDecoder: Bool, _ arrays: BackboneArrays) -> Stack {
-    let parts = (0..<layerCount).flatMap { layer -> [ResidualPart] in
+    let layers = (0..<layerCount).map { layer -> [ResidualPart] in
       let path = "\(name).block.\(layer).layer."
       let own = attention("\(path)0.", "SelfAttention", mask: isDecoder ? .causal : .full, layer, arrays)
       guard isDecoder else { return [own, feedForwardPart("\(path)1.", arrays)] }
@@ -96,7 +96,7 @@ extension T5Configuration: BackboneConfiguration {
     let bias = RelativePositionBias(
       table: arrays["\(name).block.0.layer.0.SelfAttention.relative_attention_bias.weight"],
       maximumDistance: maximumDistance, isBidirectional: !isDecoder)
-    return Stack(parts, finalNorm: norm(name + ".final_layer_norm", arrays), bias: bias)
+    return Stack(layers, finalNorm: norm(name + ".final_layer_norm", arrays), bias: bias)
   }
 
   private func norm(_ path: String, _ arrays: BackboneArrays) -> RMSNorm {

@@ -80,7 +80,7 @@ final class AttentionPart: Sublayer {
 
   // MARK: Forward
 
-  func forward(_ x: Matrix, into y: Matrix, _ context: StackContext) {
+  func forward(_ x: Matrix, into y: Matrix?, _ context: StackContext) {
     let pass = context.pass, attended = pass.kept(x.rows, core.width)
     if let decoding = context.decoding, decoding.isStep {
       step(x, into: attended, decoding, context)
@@ -93,7 +93,7 @@ final class AttentionPart: Sublayer {
       meeting.inputs, keys: readsSource ? context.requiredSource.keys : context.keys, bias: bias(context),
       into: attended, pass)
     let selected = context.selection.map { selection in
-      let rows = pass.kept(y.rows, core.width)
+      let rows = pass.kept(selection.pass.rows.count, core.width)
       selection.gather(attended, into: rows)
       return rows
     }
@@ -155,7 +155,8 @@ final class AttentionPart: Sublayer {
     guard dx != nil || inputIsTrained || passesGradient(context) else {
       return output.backward(dy, x: saved.context, into: nil, context.outputPass)
     }
-    let dContext = pass.scratch.matrix(dy.rows, core.width)
+    let met = saved.meeting.inputs, (all, d) = memory(met.q.rows, met.k.rows, pass.scratch.matrix)
+    let mark = pass.scratch.mark(), dContext = pass.scratch.matrix(dy.rows, core.width)
     output.backward(dy, x: saved.context, into: dContext, context.outputPass)
     var dAttended = dContext
     if let selection = context.selection {
@@ -163,11 +164,11 @@ final class AttentionPart: Sublayer {
       selection.scatter(dContext, into: dAttended)
     }
     // attended = attention(q, k, v)
-    let met = saved.meeting.inputs, (all, d) = memory(met.q.rows, met.k.rows, pass.scratch.matrix)
     core.backward(
       dAttended, y: saved.attended, logSumExp: saved.logSumExp, met,
       keys: readsSource ? context.requiredSource.keys : context.keys, bias: bias(context), into: d,
       dBias: readsSource ? nil : context.dBias, pass)
+    pass.scratch.release(to: mark)
     backwardPreparation(d, joined: all, saved.meeting, input: input, into: dx, context)
   }
 

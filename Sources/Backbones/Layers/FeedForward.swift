@@ -15,13 +15,19 @@ final class PlainFeedForward: Sublayer {
 
   var linears: [Linear] { [expand, contract] }
 
-  func forward(_ x: Matrix, into y: Matrix, _ context: StackContext) {
-    let pass = context.pass
-    let expanded = pass.kept(x.rows, expand.outputs), active = pass.scratch.matrix(x.rows, expand.outputs)
+  func forward(_ x: Matrix, into y: Matrix?, _ context: StackContext) {
+    let pass = context.pass, expanded = pass.kept(x.rows, expand.outputs)
     expand.forward(x, into: expanded, pass)
-    activation.forward(expanded, into: active)
-    contract.forward(active, into: y, pass)
     if pass.keepsActivations { self.expanded = expanded }
+    guard y != nil || contract.adapter != nil else { return }
+    contract.forward(active(expanded, pass), into: y, pass)
+  }
+
+  /// act(W₁ x).
+  private func active(_ expanded: Matrix, _ pass: Pass) -> Matrix {
+    let active = pass.scratch.matrix(expanded.rows, expanded.columns)
+    activation.forward(expanded, into: active)
+    return active
   }
 
   func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix?, _ context: StackContext) {
@@ -29,11 +35,7 @@ final class PlainFeedForward: Sublayer {
     self.expanded = nil
     let pass = context.pass
     // y = W₂ active
-    var active: Matrix?
-    if contract.needsInput {
-      active = pass.scratch.matrix(expanded.rows, expanded.columns)
-      activation.forward(expanded, into: active!)
-    }
+    let active = contract.needsInput ? active(expanded, pass) : nil
     guard dx != nil || expand.isTrained else { return contract.backward(dy, x: active, into: nil, pass) }
     let dExpanded = pass.scratch.matrix(expanded.rows, expanded.columns)
     contract.backward(dy, x: active, into: dExpanded, pass)

@@ -15,13 +15,14 @@ final class GatedFeedForward: Sublayer {
 
   var linears: [Linear] { [gate, up, down] }
 
-  func forward(_ x: Matrix, into y: Matrix, _ context: StackContext) {
+  func forward(_ x: Matrix, into y: Matrix?, _ context: StackContext) {
     let pass = context.pass
     let g = pass.kept(x.rows, gate.outputs), u = pass.kept(x.rows, up.outputs)
     gate.forward(x, into: g, pass)
     up.forward(x, into: u, pass)
-    down.forward(product(g, u, pass), into: y, pass)
     if pass.keepsActivations { activations = (g, u) }
+    guard y != nil || down.adapter != nil else { return }
+    down.forward(product(g, u, pass), into: y, pass)
   }
 
   /// act(gate) ∘ up.

@@ -54,6 +54,14 @@ public final class Linear {
     }
   }
 
+  /// The same, or, without y, only what the backward pass needs of it.
+  func forward(_ x: Matrix, into y: Matrix?, _ pass: Pass) {
+    guard y != nil || adapter != nil else { return }
+    let mark = pass.scratch.mark()
+    forward(x, into: y ?? pass.scratch.matrix(x.rows, outputs), pass)
+    pass.scratch.release(to: mark)
+  }
+
   /// Adds parameter gradients and sets dx; see ``LinearAdapter/backward(_:x:into:base:_:)``.
   public func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, _ pass: Pass) {
     if let adapter {

@@ -11,8 +11,9 @@ protocol Sublayer: AnyObject {
   /// Whether a gradient is asked for that passes through it beside its input's.
   func passesGradient(_ context: StackContext) -> Bool
 
-  /// Sets y from x. Shapes: x (rows, width), y (rows or, with a selection, its rows, width).
-  func forward(_ x: Matrix, into y: Matrix, _ context: StackContext)
+  /// Sets y from x, or, without y, computes only what the backward pass needs. Shapes: x (rows, width), y (rows or, with
+  /// a selection, its rows, width).
+  func forward(_ x: Matrix, into y: Matrix?, _ context: StackContext)
 
   /// Adds parameter gradients.
   ///
@@ -69,25 +70,37 @@ final class ResidualPart {
 
   // MARK: Forward
 
-  /// Sets y from x. Shapes: x (rows, width), y (rows or, with a selection, its rows, width).
-  func forward(_ x: Matrix, into y: Matrix, _ context: StackContext) {
+  /// Sets y from x, or, without y, computes again what the backward pass needs. Shapes: x (rows, width), y (rows or, with
+  /// a selection, its rows, width).
+  ///
+  /// - Parameter keepsSum: Whether what ``output(_:)`` reads is kept even where activations are not; without y it then
+  ///   is there already.
+  func forward(_ x: Matrix, into y: Matrix?, keepsSum: Bool = false, _ context: StackContext) {
     let pass = context.pass, outputPass = context.outputPass, mark = pass.scratch.mark()
+    let endPass = keepsSum ? outputPass.keeping(true) : outputPass
+    func rows(_ pass: Pass) -> Matrix { pass.kept(pass.rows.count, x.columns) }
     let normed = before.map { norm in
       let normed = pass.scratch.matrix(x.rows, x.columns)
       return (normed, norm.forward(x, into: normed, pass))
     }
-    let sum = behind == nil ? y : outputPass.kept(y.rows, y.columns)
-    let added = after == nil ? sum : outputPass.kept(y.rows, y.columns)
+    let sum = y.map { behind == nil ? $0 : rows(endPass) }
+    let added = after == nil ? sum : rows(outputPass)
     inner.forward(normed?.0 ?? x, into: added, context)
-    let afterStatistics = after?.forward(added, into: sum, outputPass)
-    sum.add(residual(x, context))
-    let behindStatistics = behind?.forward(sum, into: y, outputPass)
+    let afterState = forward(after, added, into: sum, outputPass)
+    sum?.add(residual(x, context))
+    let behindState = y == nil ? activations?.behind : forward(behind, sum, into: y, endPass)
     if pass.keepsActivations {
-      activations = Activations(
-        before: normed.map { (x, $0.1) }, after: afterStatistics.map { (added, $0) },
-        behind: behindStatistics.map { (sum, $0) })
+      activations = Activations(before: normed.map { (x, $0.1) }, after: afterState, behind: behindState)
+    } else if keepsSum {
+      activations = Activations(before: nil, after: nil, behind: behindState)
     }
     pass.scratch.release(to: mark)
+  }
+
+  /// Sets y, if it is asked for, to the normalised x; nil without a norm.
+  private func forward(_ norm: (any Norm)?, _ x: Matrix?, into y: Matrix?, _ pass: Pass) -> Normed? {
+    guard let norm, let x else { return nil }
+    return (x, norm.forward(x, into: y ?? pass.scratch.matrix(x.rows, x.columns), pass))
   }
 
   /// The rows of x that go on.

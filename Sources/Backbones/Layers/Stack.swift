@@ -1,10 +1,16 @@
 import Tensors
 
-/// Residual parts one behind another, and the norm behind the last if there is one.
+/// Layers of residual parts one behind another, and the norm behind the last if there is one.
+///
+/// A checkpointed pass (``Pass/isCheckpointed``) keeps the layers' inputs; its backward pass computes one layer after
+/// the other again, from the last but one, which is as exact as it was the first time. The last layer keeps its
+/// activations: it would be computed again at once.
 ///
 /// Behind the last attention only the rows that somebody reads go on, where the caller selects some.
 final class Stack {
   let parts: [ResidualPart]
+  /// The places of each layer's parts.
+  private let layers: [Range<Int>]
   /// By which attention tells positions (T5); nil: the rows know theirs.
   let bias: RelativePositionBias?
   private let finalNorm: (any Norm)?
@@ -16,12 +22,17 @@ final class Stack {
   private struct Activations {
     let x: Matrix
     let last: (x: Matrix, statistics: NormStatistics)?
+    /// The layers' inputs, and where the memory stood before the last layer; nil: every activation was kept.
+    let checkpoints: (inputs: [Matrix], mark: Workspace.Mark)?
   }
 
-  init(_ parts: [ResidualPart], finalNorm: (any Norm)?, bias: RelativePositionBias? = nil) {
+  init(_ layers: [[ResidualPart]], finalNorm: (any Norm)?, bias: RelativePositionBias? = nil) {
+    let parts = Array(layers.joined()), ends = layers.reduce(into: [0]) { $0.append($0.last! + $1.count) }
     (self.parts, self.finalNorm, self.bias) = (parts, finalNorm, bias)
+    self.layers = zip(ends, ends.dropFirst()).map { $0..<$1 }
     lastAttention = parts.lastIndex { $0.inner is AttentionPart } ?? -1
-    precondition(lastAttention >= 0 || parts.isEmpty, "a stack of parts none of which looks at other rows")
+    precondition(
+      parts.isEmpty || layers.last!.contains { $0.inner is AttentionPart }, "a last layer that looks at no other rows")
     // A part with a norm before it reads its input again in the backward pass: no part ahead may take it back.
     precondition(Set(parts.map(\.keepsOutput)).count <= 1, "norms stand before all parts of a stack, or behind all")
   }
@@ -39,33 +50,63 @@ final class Stack {
       ? context : place == lastAttention ? context.selecting(selection) : context.behind(selection)
   }
 
+  // MARK: Forward
+
   /// The rows behind the last norm: all, or the selected ones. Shape: (rows, width).
   ///
   /// - Parameter x: Overwritten unless activations are kept.
   func forward(_ x: Matrix, _ context: StackContext, selection: RowSelection? = nil) -> Matrix {
     let memory = context.pass.saved, keeps = context.pass.keepsActivations, first = x
-    var x = x
+    let isCheckpointed = context.pass.isCheckpointed, passing = context.keeping(false)
+    var x = x, inputs: [Matrix] = [], mark = memory.mark()
     // What no backward pass reads takes turns in two arrays.
     var isPassing = !keeps, spare: Matrix?
-    for (place, part) in parts.enumerated() {
-      let own = self.context(place, context, selection), isKept = keeps && part.keepsOutput
-      let rowCount = own.outputPass.rows.count
-      let y = (isKept ? nil : spare)?.rows(0..<rowCount) ?? memory.matrix(isKept ? rowCount : x.rows, x.columns)
-      part.forward(x, into: y.rows(0..<rowCount), own)
-      if isPassing { spare = x } else if !isKept { spare = nil }
-      (x, isPassing) = (y.rows(0..<rowCount), !isKept)
+    for layer in layers {
+      let isRepeated = isCheckpointed && layer != layers.last
+      inputs.append(x)
+      if !isRepeated, isCheckpointed { mark = memory.mark() }
+      for place in layer {
+        let part = parts[place], isLast = place == layer.upperBound - 1
+        let own = self.context(place, isRepeated ? passing : context, selection), rowCount = own.outputPass.rows.count
+        let isKept = keeps && part.keepsOutput && (isLast || !isRepeated)
+        let y = (isKept ? nil : spare)?.rows(0..<rowCount) ?? memory.matrix(isKept ? rowCount : x.rows, x.columns)
+        part.forward(x, into: y.rows(0..<rowCount), keepsSum: isRepeated && isLast && !part.keepsOutput, own)
+        if isPassing { spare = x } else if !isKept { spare = nil }
+        (x, isPassing) = (y.rows(0..<rowCount), !isKept)
+      }
     }
-    guard let finalNorm else {
-      if keeps { activations = Activations(x: first, last: nil) }
-      return x
+    let last = normalize(x, self.context(parts.count, context, selection).pass)
+    if keeps {
+      activations = Activations(
+        x: first, last: last.map { (x, $0.statistics) }, checkpoints: isCheckpointed ? (inputs, mark) : nil)
     }
-    let hidden = memory.matrix(x.rows, x.columns)
-    let statistics = finalNorm.forward(x, into: hidden, self.context(parts.count, context, selection).pass)
-    if keeps { activations = Activations(x: first, last: (x, statistics)) }
-    return hidden
+    return last?.hidden ?? x
   }
 
-  /// Adds parameter gradients.
+  /// Behind the last norm; nil: there is none.
+  private func normalize(_ x: Matrix, _ pass: Pass) -> (hidden: Matrix, statistics: NormStatistics)? {
+    guard let finalNorm else { return nil }
+    let hidden = pass.saved.matrix(x.rows, x.columns)
+    return (hidden, finalNorm.forward(x, into: hidden, pass))
+  }
+
+  /// Computes a layer again, but for its result, and keeps what its backward pass reads.
+  private func repeatForward(_ layer: Range<Int>, _ input: () -> Matrix, _ context: StackContext) {
+    let pass = context.pass, mark = pass.scratch.mark()
+    var x = input()
+    for place in layer {
+      let part = parts[place], memory = part.keepsOutput ? pass.saved : pass.scratch
+      let y = place == layer.upperBound - 1 ? nil : memory.matrix(x.rows, x.columns)
+      part.forward(x, into: y, context)
+      x = y ?? x
+    }
+    pass.scratch.release(to: mark)
+  }
+
+  // MARK: Backward
+
+  /// Adds parameter gradients. Of a checkpointed pass, gives back what was taken of ``Pass/saved`` since the last layer's
+  /// forward pass.
   ///
   /// - Parameters:
   ///   - dHidden: Gradient of ``forward(_:_:selection:)``'s result.
@@ -87,12 +128,19 @@ final class Stack {
     }
     let lowest =
       needsInputGradient ? 0 : parts.firstIndex { $0.isTrained || $0.inner.passesGradient(context) } ?? parts.count
-    for place in parts.indices.reversed() where place >= lowest {
-      let own = self.context(place, context, selection)
-      func input() -> Matrix { place == 0 ? saved.x : parts[place - 1].output(own.pass) }
-      let dx = parts[place].backward(
-        d, input: input, needsInputGradient: needsInputGradient || place > lowest, own)
-      if let dx { d = dx }
+    func input(_ place: Int) -> Matrix { place == 0 ? saved.x : parts[place - 1].output(pass) }
+    for (number, layer) in layers.enumerated().reversed() where layer.upperBound > lowest {
+      if let (inputs, mark) = saved.checkpoints, layer != layers.last {
+        pass.saved.release(to: mark)
+        let isKept = parts[layer.upperBound - 1].keepsOutput
+        repeatForward(layer, { isKept ? inputs[number] : input(layer.lowerBound) }, context.keeping(true, again: true))
+      }
+      for place in layer.reversed() where place >= lowest {
+        let dx = parts[place].backward(
+          d, input: { input(place) }, needsInputGradient: needsInputGradient || place > lowest,
+          self.context(place, context, selection))
+        if let dx { d = dx }
+      }
     }
     if let bias, let dBias = context.dBias { bias.addGradient(dBias) }
     return needsInputGradient ? d : nil

@@ -5,7 +5,7 @@ struct StackContext {
   /// Another stream, which cross-attention reads.
   struct Source {
     let states: Matrix
-    let pass: Pass
+    fileprivate(set) var pass: Pass
     /// What each of the queries' segments sees of it.
     let keys: [KeyRanges]
   }
@@ -26,7 +26,7 @@ struct StackContext {
   /// By which self-attention tells positions, if not by their embeddings.
   let bias: DistanceBias?
   /// nil where there is no other stream.
-  let source: Source?
+  private(set) var source: Source?
   /// nil in training and scoring.
   let decoding: Decoding?
   /// Rows that alone go on behind the part at hand; nil: all.
@@ -52,6 +52,15 @@ struct StackContext {
   var requiredSource: Source {
     guard let source else { preconditionFailure("cross-attention without another stream") }
     return source
+  }
+
+  /// The same for a layer of a checkpointed stack; see ``Pass``.
+  func keeping(_ keepsActivations: Bool, again isRepeated: Bool = false) -> StackContext {
+    func changed(_ pass: Pass) -> Pass { pass.keeping(keepsActivations, again: isRepeated) }
+    var context = self
+    context.pass = changed(pass)
+    if let source { context.source?.pass = changed(source.pass) }
+    return context
   }
 
   /// For the part behind which the selected rows alone go on.

@@ -87,6 +87,9 @@ public struct Recipe: Sendable, Equatable {
   /// `sparse_updates`: whether rows that belong to one task alone stay as they are at a step whose batch has none of
   /// that task; without effect on other parameters. See ``AdamW``. Default: false, everything is updated at every step.
   public var sparseUpdates = false
+  /// `activation_checkpointing`: whether the backward pass computes each layer's activations again in place of keeping
+  /// them: less memory, more time, the same bits. Default: false.
+  public var activationCheckpointing = false
   /// `reduction`: how gradients are summed over ranks. Default: ordered.
   public var reduction = Reduction.ordered
   /// `eval_steps`: test sets are scored every so many steps. null (default): at the end of the run only.

@@ -48,6 +48,7 @@ extension Recipe: RecipeSection {
       .init("adam_epsilon", \.adamEpsilon, mustBe: .positive),
       .init("max_grad_norm", \.maxGradNorm, mustBe: .notNegative),
       .init("sparse_updates", \.sparseUpdates, needs: .taskRows),
+      .init("activation_checkpointing", \.activationCheckpointing),
       .init("reduction", \.reduction),
       .init("eval_steps", \.evalSteps, mustBe: .atLeastOne),
       .init("eval_on_start", \.evalOnStart),

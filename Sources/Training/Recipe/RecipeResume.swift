@@ -24,7 +24,7 @@ extension Recipe {
 
   /// The settings that forbid to resume this recipe's run with `new`: empty if it may go on.
   ///
-  /// Everything must agree but `output_dir`, the cadence and extent of logging, saving and evaluation, and, when the
+  /// Everything must agree but `output_dir`, `activation_checkpointing`, the cadence and extent of logging, saving and evaluation, and, when the
   /// learning rate does not depend on it, the length of the run. Paths are compared by their last component, so that a
   /// run may be moved together with its data.
   public func differences(to new: Recipe) -> [Difference] {
@@ -39,7 +39,8 @@ extension Recipe {
   }
 
   private static let freeKeys: Set<String> = [
-    "output_dir", "eval_steps", "eval_on_start", "eval_batch_size", "max_new_tokens", "save_steps",
+    "output_dir", "activation_checkpointing", "eval_steps", "eval_on_start", "eval_batch_size", "max_new_tokens",
+    "save_steps",
     "save_total_limit", "logging_steps", "test", "metrics", "prediction", "length_normalize",
     "max_test_examples",
   ]

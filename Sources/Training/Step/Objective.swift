@@ -7,14 +7,17 @@ import Tensors
 ///     L = Σ -log softmax(head(h))[label]        over the label rows alone; squared errors where a head gives a number
 public final class Objective {
   private let model: AdapterModel
+  /// Whether a gradient keeps the inputs of the backbone's layers alone, and computes the layers again.
+  private let isCheckpointed: Bool
   private let saved = Workspace()
   private let scratch = Workspace()
   private var losses: [Double] = []
   /// Time spent in each part of a pass.
   public let phases: PhaseTimer
 
-  public init(_ model: AdapterModel, phases: PhaseTimer = PhaseTimer()) {
-    self.model = model
+  /// - Parameter isCheckpointed: Less memory for more time: activations are computed again, to the same bits.
+  public init(_ model: AdapterModel, isCheckpointed: Bool = false, phases: PhaseTimer = PhaseTimer()) {
+    (self.model, self.isCheckpointed) = (model, isCheckpointed)
     self.phases = phases
   }
 
@@ -82,6 +85,9 @@ public final class Objective {
     return results
   }
 
+  /// Bytes that activations took, and a layer's short-lived values, in the largest pass so far.
+  public var peakByteCounts: (saved: Int, scratch: Int) { (saved.peakByteCount, scratch.peakByteCount) }
+
   private func head(_ choice: HeadChoice) -> any OutputHead {
     guard let head = model.head(choice) else { preconditionFailure("the model has no head \(choice)") }
     return head
@@ -122,7 +128,9 @@ public final class Objective {
   }
 
   private func makePass(_ batch: PackedBatch, randomKey: RandomKey?, keepsActivations: Bool) -> Pass {
-    Pass(batch.rows, randomKey: randomKey, keepsActivations: keepsActivations, saved: saved, scratch: scratch)
+    Pass(
+      batch.rows, randomKey: randomKey, keepsActivations: keepsActivations, isCheckpointed: isCheckpointed,
+      saved: saved, scratch: scratch)
   }
 
   private func reset() {

@@ -13,6 +13,8 @@ extension TrainingStep {
     public var routerLosses = RouterLosses(balance: 0, z: 0)
     /// How the parts' gradients are summed.
     public var reduction = Recipe.Reduction.ordered
+    /// Whether activations are computed again in place of being kept.
+    public var isCheckpointed = false
     public var optimizer = OptimizerChoice.adamW(AdamW.Options())
 
     public init(partCount: Int) { self.partCount = partCount }
@@ -24,6 +26,7 @@ extension TrainingStep {
       maximumNorm = recipe.maxGradNorm
       routerLosses = RouterLosses(balance: recipe.routerBalanceLoss, z: recipe.routerZLoss)
       reduction = recipe.reduction
+      isCheckpointed = recipe.activationCheckpointing
       optimizer = OptimizerChoice(recipe)
     }
   }

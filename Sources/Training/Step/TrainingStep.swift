@@ -46,7 +46,7 @@ public final class TrainingStep {
     (self.model, self.options, self.ranks) = (model, options, ranks)
     taskRoutes = routes
     optimizer = options.optimizer.make(for: model.parameters)
-    objective = Objective(model)
+    objective = Objective(model, isCheckpointed: options.isCheckpointed)
     span = ReductionTree(partCount: options.partCount, rankCount: ranks.count).span(of: ranks.rank)
     reduction =
       switch options.reduction {

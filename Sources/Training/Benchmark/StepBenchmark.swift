@@ -25,6 +25,8 @@ public struct StepBenchmark {
     public var taskCount: Int?
     /// AdamW's `sparse_updates`.
     public var updatesSparsely = false
+    /// A recipe's `activation_checkpointing`.
+    public var isCheckpointed = false
 
     public init() {}
   }
@@ -61,7 +63,7 @@ public struct StepBenchmark {
     let shape = BatchShape(sequences: options.sequencesPerRank * ranks.count, parts: options.partsPerRank * ranks.count)
     step = try TrainingStep(
       model, routes: TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil)),
-      options: Self.stepOptions(partCount: shape.parts, updatesSparsely: options.updatesSparsely), ranks: ranks)
+      options: Self.stepOptions(partCount: shape.parts, options), ranks: ranks)
     let examples = try BenchmarkExamples(
       tokenizer,
       options: ModelInputs(model.backbone).tokenizationOptions(
@@ -79,12 +81,12 @@ public struct StepBenchmark {
     let sequences, parts: Int
   }
 
-  private static func stepOptions(partCount: Int, updatesSparsely: Bool) -> TrainingStep.Options {
+  private static func stepOptions(partCount: Int, _ options: Options) -> TrainingStep.Options {
     var adamW = AdamW.Options()
-    (adamW.groups.weightDecay, adamW.isSparse) = (0.01, updatesSparsely)
-    var options = TrainingStep.Options(partCount: partCount)
-    options.optimizer = .adamW(adamW)
-    return options
+    (adamW.groups.weightDecay, adamW.isSparse) = (0.01, options.updatesSparsely)
+    var result = TrainingStep.Options(partCount: partCount)
+    (result.optimizer, result.isCheckpointed) = (.adamW(adamW), options.isCheckpointed)
+    return result
   }
 
   /// The task that an example of a file is dealt to, so that each task has examples of one file.

@@ -34,6 +34,8 @@ struct BenchStep: RankedCommand {
   var tasks: Int?
   @Flag(help: "Leave what belongs to tasks outside the batch untouched, as sparse_updates does.")
   var sparseUpdates = false
+  @Flag(help: "Compute activations again in place of keeping them, as activation_checkpointing does.")
+  var activationCheckpointing = false
   @Option(help: "Sequences a rank and step.")
   var batch = 4
   @Option(help: "Parts that a rank's sequences are cut in.")
@@ -77,17 +79,20 @@ struct BenchStep: RankedCommand {
     (options.sequencesPerRank, options.partsPerRank) = (batch, min(microBatches, batch))
     (options.maximumLength, options.steps) = (maxLength, steps)
     (options.taskCount, options.updatesSparsely) = (tasks, sparseUpdates)
+    options.isCheckpointed = activationCheckpointing
     let benchmark = try StepBenchmark(
       adapted, tokenizer: Tokenizer(folder: ModelAssembly.tokenizerFolder(tokenizer)), taskFiles: files,
       options: options, ranks: ranks)
     let peakBefore = try peak(ranks)
     let result = try benchmark.run()
     let peakAfter = try peak(ranks)
-    let memory = try ranks.world.allReduce(Int64(MemoryUse.peakResidentMiB), .max)
+    let memory = try [MemoryUse.peakResidentMiB, MemoryUse.peakPrivateMiB].map {
+      Int(try ranks.world.allReduce(Int64($0), .max))
+    }
     try loaded.weights.free()
     guard ranks.isMain else { return false }
     try report(
-      result, adapted, ranks, peak: max(peakBefore, peakAfter), memory: Int(memory), loadSeconds: loadSeconds,
+      result, adapted, ranks, peak: max(peakBefore, peakAfter), memory: memory, loadSeconds: loadSeconds,
       sharedMiB: loaded.weights.byteCount >> 20)
     return false
   }
@@ -107,7 +112,7 @@ struct BenchStep: RankedCommand {
   }
 
   private func report(
-    _ result: StepBenchmark.Result, _ adapted: AdapterModel, _ ranks: Ranks, peak: Double, memory: Int,
+    _ result: StepBenchmark.Result, _ adapted: AdapterModel, _ ranks: Ranks, peak: Double, memory: [Int],
     loadSeconds: Double, sharedMiB: Int
   ) throws {
     let utilization = result.flopsPerSecondPerRank * 1e-9 / peak
@@ -121,8 +126,9 @@ struct BenchStep: RankedCommand {
         "ranks": .int(ranks.count), "threads": .int(threads),
         "precision": "fp32", "tokens_per_second": .double(result.tokensPerSecond),
         "seconds_per_step": .double(result.secondsPerStep), "phase_seconds": .object(phases),
-        "matmul_gflops": .double(peak), "model_flops_utilization": .double(utilization), "peak_rss_mib": .int(memory),
-        "shared_mib": .int(sharedMiB), "load_seconds": .double(loadSeconds),
+        "matmul_gflops": .double(peak), "model_flops_utilization": .double(utilization),
+        "peak_rss_mib": .int(memory[0]), "peak_private_mib": .int(memory[1]), "shared_mib": .int(sharedMiB),
+        "load_seconds": .double(loadSeconds),
         "first_step_seconds": .double(result.firstStepSeconds), "loss": .double(result.lastLoss),
         "kernels": .string(MatrixLibrary.coreName),
       ])
@@ -137,7 +143,8 @@ struct BenchStep: RankedCommand {
     for phase in phases { table.append(["  \(phase.name)", Formatting.number(phase.value)]) }
     table.append(["measured matmul peak, GFLOP/s a rank", Formatting.number(peak)])
     table.append(["share of that peak", Formatting.percent(utilization)])
-    table.append(["peak resident MiB a rank, shared weights included", Formatting.count(memory)])
+    table.append(["peak resident MiB a rank, shared weights included", Formatting.count(memory[0])])
+    table.append(["of them its own", Formatting.count(memory[1])])
     table.append(["shared weights, MiB a node", Formatting.count(sharedMiB)])
     let starts = [loadSeconds, result.firstStepSeconds].map(Formatting.number).joined(separator: ", ")
     table.append(["load, first step (seconds)", starts])

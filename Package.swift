@@ -42,13 +42,13 @@ let package = Package(
       name: "polyad",
       dependencies: ["JSON", "Training", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
     .target(
       name: "ModelTestSupport",
       dependencies: ["Adapters", "Backbones", "Checkpoints", "Tasks", "Tensors", "TestSupport", "Training"],
       path: "Tests/ModelTestSupport"),
     .testTarget(name: "MessagePassingTests", dependencies: ["MessagePassing", "TestSupport"]),
-    .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors"]),
+    .testTarget(name: "TensorsTests", dependencies: ["CKernels", "Tensors", "TestSupport"]),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "MessagePassing", "Tensors", "TestSupport"]),

@@ -48,13 +48,13 @@ VECTORIZED void ck_layer_norm_backward(long rows, long width, const float *dy, c
   }
 }
 
-VECTORIZED void ck_layer_norm_parameter_gradients(long rows, long width, const float *dy, const float *x,
+VECTORIZED void ck_layer_norm_parameter_gradients(long rows, long columns, const float *dy, const float *x, long stride,
                                                   const float *mean, const float *rstd, float *dgamma,
                                                   float *dbeta) {
   for (long i = 0; i < rows; i++)
-    for (long j = 0; j < width; j++) {
-      dgamma[j] += dy[i * width + j] * (x[i * width + j] - mean[i]) * rstd[i];
-      dbeta[j] += dy[i * width + j];
+    for (long j = 0; j < columns; j++) {
+      dgamma[j] += dy[i * stride + j] * (x[i * stride + j] - mean[i]) * rstd[i];
+      dbeta[j] += dy[i * stride + j];
     }
 }
 
@@ -92,11 +92,11 @@ VECTORIZED void ck_embed_scaled(long rows, long width, const int32_t *tokens, co
   }
 }
 
-VECTORIZED void ck_scatter_add_rows(long rows, long width, const int32_t *index, const float *dy, long stride,
-                                    float *table) {
+VECTORIZED void ck_scatter_add_rows(long rows, long columns, const int32_t *index, const float *dy, long stride,
+                                    float *table, long tableStride) {
   for (long i = 0; i < rows; i++) {
-    float *row = table + (long)index[i] * width;
-    for (long j = 0; j < width; j++) row[j] += dy[i * stride + j];
+    float *row = table + (long)index[i] * tableStride;
+    for (long j = 0; j < columns; j++) row[j] += dy[i * stride + j];
   }
 }
 

@@ -2,19 +2,19 @@
 
 #include "Vectorized.h"
 
-VECTORIZED void ck_pack_experts(long experts, const int32_t *index, long outputs, long rank, const float *b,
+VECTORIZED void ck_pack_experts(long experts, const int32_t *index, long outputs, long rank, const float *b, long step,
                                 float *packed) {
   for (long i = 0; i < experts; i++) {
-    const float *expert = b + index[i] * outputs * rank;
+    const float *expert = b + index[i] * step;
     for (long q = 0; q < outputs; q++)
       for (long j = 0; j < rank; j++) packed[(q * experts + i) * rank + j] = expert[q * rank + j];
   }
 }
 
 VECTORIZED void ck_add_packed_experts(long experts, const int32_t *index, long outputs, long rank, const float *packed,
-                                      float *b) {
+                                      float *b, long step) {
   for (long i = 0; i < experts; i++) {
-    float *expert = b + index[i] * outputs * rank;
+    float *expert = b + index[i] * step;
     for (long q = 0; q < outputs; q++)
       for (long j = 0; j < rank; j++) expert[q * rank + j] += packed[(q * experts + i) * rank + j];
   }
@@ -99,11 +99,11 @@ void ck_count_routing(long rows, long groups, long width, const float *p, long s
 }
 
 VECTORIZED void ck_inverse_norms(long outputs, long rank, float scale, const float *squares, const float *aw,
-                                 const float *b, const float *baa, float *inverse) {
+                                 long awStride, const float *b, const float *baa, float *inverse) {
   for (long o = 0; o < outputs; o++) {
     double square = squares[o];
     for (long j = 0; j < rank; j++)
-      square += (double)scale * b[o * rank + j] * (2.0 * aw[j * outputs + o] + (double)scale * baa[o * rank + j]);
+      square += (double)scale * b[o * rank + j] * (2.0 * aw[j * awStride + o] + (double)scale * baa[o * rank + j]);
     inverse[o] = (float)(1 / sqrt(square));
   }
 }

@@ -37,8 +37,8 @@ VECTORIZED void ck_rms_norm_backward(long rows, long width, const float *dy, con
   }
 }
 
-VECTORIZED void ck_rms_norm_weight_gradient(long rows, long width, const float *dy, const float *x, const float *rstd,
-                                            float *dweight) {
+VECTORIZED void ck_rms_norm_weight_gradient(long rows, long columns, const float *dy, const float *x, long stride,
+                                            const float *rstd, float *dweight) {
   for (long i = 0; i < rows; i++)
-    for (long j = 0; j < width; j++) dweight[j] += dy[i * width + j] * x[i * width + j] * rstd[i];
+    for (long j = 0; j < columns; j++) dweight[j] += dy[i * stride + j] * x[i * stride + j] * rstd[i];
 }

@@ -94,18 +94,20 @@ VECTORIZED void ck_normal(long count, uint64_t key, uint64_t stream, float *x) {
   for (long j = 0; j < count % 4; j++) x[4 * whole + j] = last[j];
 }
 
-VECTORIZED void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, const float *x, float *y) {
+VECTORIZED void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, uint64_t first, const float *x,
+                           float *y) {
   float kept = 1.0f / (1.0f - rate);
   uint32_t threshold = (uint32_t)((double)rate * 0x1p32);
+  uint64_t start = first / 4;
   long whole = count / 4;
   for (long i = 0; i < whole; i++) {
     uint32_t block[4];
-    words(key, stream, (uint64_t)i, block);
+    words(key, stream, start + (uint64_t)i, block);
     for (int j = 0; j < 4; j++) y[4 * i + j] = block[j] >= threshold ? x[4 * i + j] * kept : 0.0f;
   }
   if (count % 4 != 0) {
     uint32_t block[4];
-    words(key, stream, (uint64_t)whole, block);
+    words(key, stream, start + (uint64_t)whole, block);
     for (long j = 0; j < count % 4; j++) y[4 * whole + j] = block[j] >= threshold ? x[4 * whole + j] * kept : 0.0f;
   }
 }

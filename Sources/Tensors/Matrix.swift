@@ -1,5 +1,3 @@
-import CKernels
-
 /// A view of fp32 numbers in rows of equal length, owned by somebody else (a workspace, a parameter store, a file map).
 ///
 /// Shape (rows, columns), row-major; `stride` is the distance between the starts of two rows, in elements. The view is
@@ -55,19 +53,23 @@ public struct Matrix {
 
   /// Sets every element.
   public func fill(_ value: Float) {
-    for row in 0..<rows { (base + row * stride).update(repeating: value, count: columns) }
+    eachBlock { rows in
+      for row in rows { (base + row * stride).update(repeating: value, count: columns) }
+    }
   }
 
   /// Copies a view of the same shape.
   public func copy(from other: Matrix) {
     precondition(rows == other.rows && columns == other.columns, "copy of \(other.shape) into \(shape)")
-    for row in 0..<rows { (base + row * stride).update(from: other.base + row * other.stride, count: columns) }
+    eachBlock { rows in
+      for row in rows { (base + row * stride).update(from: other.base + row * other.stride, count: columns) }
+    }
   }
 
   /// Adds a contiguous view of the same shape.
   public func add(_ other: Matrix) {
     precondition(rows == other.rows && columns == other.columns, "sum of \(other.shape) and \(shape)")
-    ck_add(count, other.elements.baseAddress!, elements.baseAddress!)
+    elements.baseAddress!.add(other.elements.baseAddress!, count: count)
   }
 
   /// "(rows, columns)", for messages.

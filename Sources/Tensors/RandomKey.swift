@@ -41,6 +41,6 @@ public struct RandomKey: Hashable, Sendable {
 
   /// y = x with elements dropped at `rate` and the kept ones scaled by 1 / (1 - rate); element i depends on the key and i.
   public func dropout(_ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, count: Int, rate: Float) {
-    ck_dropout(count, rate, value, 0, x, y)
+    Threads.elements(count) { ck_dropout($1, rate, value, 0, UInt64($0), x + $0, y + $0) }
   }
 }

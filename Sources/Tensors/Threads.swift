@@ -1,6 +1,3 @@
-import Foundation
-import Synchronization
-
 /// The threads of this process that share the work of one operation.
 ///
 /// Work is cut into tasks by its shape, and no task's result depends on who does it or when: any number of threads gives
@@ -17,15 +14,29 @@ public enum Threads {
   /// - Precondition: No work is under way.
   public static func setCount(_ count: Int) { team.setCount(count) }
 
+  /// Numbers that a task treats at least: some microseconds of work, where handing it out takes one or two. Loops cut
+  /// here keep the numbers that they treat in vectors, and those that they treat one by one behind the last vector.
+  private static let grain = 1 << 14
+
   /// Does every task of 0 ..< `taskCount` once, in any order and side by side, and returns when all are done.
   ///
-  /// - Parameter body: Gets the task, and a place in 0 ..< ``count`` that no other task has at the same time.
+  /// - Parameters:
+  ///   - work: Numbers that all tasks treat together; the caller does little work alone.
+  ///   - body: Gets the task, and a place in 0 ..< ``count`` that no other task of this call has at the same time.
   @inline(__always)
-  public static func run(_ taskCount: Int, _ body: (_ task: Int, _ place: Int) -> Void) {
-    if taskCount > 1, team.isAvailable {
+  public static func run(_ taskCount: Int, work: Int = .max, _ body: (_ task: Int, _ place: Int) -> Void) {
+    if taskCount > 1, work > grain, team.isAvailable {
       team.run(taskCount, body)
     } else {
       for task in 0..<taskCount { body(task, 0) }
+    }
+  }
+
+  /// The results of ``run(_:work:_:)``'s tasks, in their order.
+  public static func map<Result>(_ taskCount: Int, work: Int = .max, _ body: (_ task: Int) -> Result) -> [Result] {
+    Array(unsafeUninitializedCapacity: taskCount) { results, count in
+      run(taskCount, work: work) { task, _ in (results.baseAddress! + task).initialize(to: body(task)) }
+      count = taskCount
     }
   }
 
@@ -39,124 +50,25 @@ public enum Threads {
     }
     team.run((count + size - 1) / size) { block, _ in body(block * size..<min((block + 1) * size, count)) }
   }
-}
 
-/// One caller and some waiting workers.
-///
-/// A job is published as its number, joined with the next task to take, in one word: taking a task succeeds only while
-/// the job is the one that was looked at, so that a worker that comes late does no harm.
-private final class ThreadTeam: @unchecked Sendable {
-  typealias Body = (Int, Int) -> Void
+  // MARK: How operations are cut
 
-  private(set) var count = 1
-  private var owner: pthread_t?
-  private var isBusy = false
-  private var workerCount = 0
-  /// The job's number in the upper half, the next task in the lower.
-  private let state = Atomic<UInt64>(0)
-  private let taskCount = Atomic<Int>(0)
-  private let finished = Atomic<Int>(0)
-  /// Where the job's body lies.
-  private let body = Atomic<UInt>(0)
-  private let helpers = Atomic<Int>(0)
-  private let sleepers = Atomic<Int>(0)
-  private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-  /// Looks at an empty queue before a worker sleeps: about a tenth of a millisecond.
-  private static let patience = 20_000
-
-  init() {
-    pthread_mutex_init(lock, nil)
-    pthread_cond_init(wake, nil)
-  }
-
-  func setCount(_ count: Int) {
-    precondition(count > 0 && !isBusy, "\(count) threads")
-    self.count = count
-    owner = pthread_self()
-    helpers.store(count - 1, ordering: .sequentiallyConsistent)
-    while workerCount < count - 1 {
-      workerCount += 1
-      start(workerCount)
-    }
-  }
-
-  /// Whether the calling thread may hand out work.
+  /// Numbers of flat arrays that do not depend on each other.
   @inline(__always)
-  var isAvailable: Bool { count > 1 && !isBusy && owner.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
-
-  func run(_ tasks: Int, _ work: Body) {
-    isBusy = true
-    defer { isBusy = false }
-    withoutActuallyEscaping(work) { work in
-      withUnsafePointer(to: work) { pointer in
-        let job = (state.load(ordering: .relaxed) >> 32) + 1
-        // No worker takes a task while the word says that there is none.
-        state.store(job << 32 | UInt64(UInt32.max), ordering: .sequentiallyConsistent)
-        body.store(UInt(bitPattern: pointer), ordering: .relaxed)
-        taskCount.store(tasks, ordering: .relaxed)
-        finished.store(0, ordering: .relaxed)
-        state.store((job + 1) << 32, ordering: .sequentiallyConsistent)
-        if sleepers.load(ordering: .sequentiallyConsistent) > 0 {
-          pthread_mutex_lock(lock)
-          pthread_cond_broadcast(wake)
-          pthread_mutex_unlock(lock)
-        }
-        help(place: 0)
-        var looks = 0
-        while finished.load(ordering: .acquiring) < tasks {
-          looks += 1
-          if looks > Self.patience { sched_yield() }
-        }
-      }
-    }
+  static func elements(_ count: Int, _ body: (_ start: Int, _ count: Int) -> Void) {
+    blocks(of: count, size: grain) { body($0.lowerBound, $0.count) }
   }
 
-  /// Does tasks of the job at hand until none is left to take.
-  private func help(place: Int) {
-    while true {
-      let seen = state.load(ordering: .sequentiallyConsistent)
-      let task = Int(seen & UInt64(UInt32.max)), tasks = taskCount.load(ordering: .relaxed)
-      guard task < tasks, let work = UnsafePointer<Body>(bitPattern: body.load(ordering: .relaxed)) else { return }
-      // Where this succeeds the job is still the one whose body and count were read.
-      guard state.compareExchange(expected: seen, desired: seen + 1, ordering: .sequentiallyConsistent).exchanged else {
-        continue
-      }
-      work.pointee(task, place)
-      finished.add(1, ordering: .releasing)
-    }
+  /// Rows of `width` numbers that do not depend on each other.
+  @inline(__always)
+  static func rows(_ count: Int, width: Int, _ body: (Range<Int>) -> Void) {
+    blocks(of: count, size: max(1, grain / max(1, width)), body)
   }
 
-  /// Whether there is something to take.
-  private var hasWork: Bool {
-    Int(state.load(ordering: .sequentiallyConsistent) & UInt64(UInt32.max)) < taskCount.load(ordering: .relaxed)
-  }
-
-  private func start(_ place: Int) {
-    let thread = Thread { [self] in
-      while true {
-        var looks = 0
-        while !hasWork || place > helpers.load(ordering: .relaxed) {
-          looks += 1
-          if looks > Self.patience {
-            sleep(place)
-            looks = 0
-          }
-        }
-        help(place: place)
-      }
-    }
-    thread.stackSize = 8 << 20
-    thread.start()
-  }
-
-  /// Waits to be woken for a job.
-  private func sleep(_ place: Int) {
-    pthread_mutex_lock(lock)
-    sleepers.add(1, ordering: .sequentiallyConsistent)
-    if !hasWork || place > helpers.load(ordering: .relaxed) { pthread_cond_wait(wake, lock) }
-    sleepers.subtract(1, ordering: .sequentiallyConsistent)
-    pthread_mutex_unlock(lock)
+  /// Columns of `height` numbers that do not depend on each other, such as sums over rows: each adds up in row order,
+  /// whoever does it. Neighbours share cache lines and vectors, so they go by 64.
+  @inline(__always)
+  static func columns(_ count: Int, height: Int, _ body: (Range<Int>) -> Void) {
+    blocks(of: count, size: max(64, grain / max(1, height) & ~63), body)
   }
 }

@@ -27,7 +27,7 @@ extension TrainableParameters {
   public func zeroGradients(touchedBy tasks: some Collection<Int>) {
     guard hasTaskRows else { return zeroGradients() }
     for range in rows(touchedBy: tasks) {
-      (gradients.baseAddress! + range.lowerBound).update(repeating: 0, count: range.count)
+      (gradients.baseAddress! + range.lowerBound).setZero(count: range.count)
     }
   }
 

@@ -115,7 +115,7 @@ public final class TrainableParameters {
     )
   }
 
-  public func zeroGradients() { gradients.update(repeating: 0) }
+  public func zeroGradients() { gradients.baseAddress!.setZero(count: count) }
 
   private func range(_ name: String) -> Range<Int> {
     guard let entry = entry(name) else { preconditionFailure("no trainable parameter is called \(name)") }

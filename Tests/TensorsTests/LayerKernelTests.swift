@@ -37,7 +37,7 @@ struct LayerKernelTests {
     var dx = numbers(x.count, 4), dgamma = numbers(width, 5), dbeta = numbers(width, 6)
     let (dx0, dgamma0, dbeta0) = (dx, dgamma, dbeta)
     ck_layer_norm_backward(rows, width, dy, x, gamma, mean, rstd, &dx)
-    ck_layer_norm_parameter_gradients(rows, width, dy, x, mean, rstd, &dgamma, &dbeta)
+    ck_layer_norm_parameter_gradients(rows, width, dy, x, width, mean, rstd, &dgamma, &dbeta)
 
     func loss(_ x: [Double]) -> Double {
       (0..<rows).reduce(0) { total, row in
@@ -114,7 +114,7 @@ struct LayerKernelTests {
     #expect((0..<3 * width).allSatisfy { gathered[$0] == source[[3, 3, 0][$0 / width] * stride + $0 % width] })
 
     var table = tokenTable, expected = tokenTable
-    ck_scatter_add_rows(5, width, tokens, source, stride, &table)
+    ck_scatter_add_rows(5, width, tokens, source, stride, &table, width)
     for (i, token) in tokens.enumerated() {  // in row order: the same bits
       for j in 0..<width { expected[Int(token) * width + j] += source[i * stride + j] }
     }

@@ -30,14 +30,14 @@ struct MixtureKernelTests {
     let (m, r, q) = (mixture.experts, mixture.rank, mixture.outputs)
     let index = chosen(m), b = numbers((2 * m + 1) * q * r)
     var packed = [Float](repeating: .nan, count: q * m * r)
-    ck_pack_experts(m, index, q, r, b, &packed)
+    ck_pack_experts(m, index, q, r, b, q * r, &packed)
     for o in 0..<q {
       for i in 0..<m {
         for j in 0..<r { #expect(packed[(o * m + i) * r + j] == b[(Int(index[i]) * q + o) * r + j]) }
       }
     }
     var sum = b
-    ck_add_packed_experts(m, index, q, r, packed, &sum)
+    ck_add_packed_experts(m, index, q, r, packed, &sum, q * r)
     for place in sum.indices {
       let isChosen = index.contains(Int32(place / (q * r)))
       #expect(sum[place] == (isChosen ? 2 * b[place] : b[place]))
@@ -200,7 +200,7 @@ struct MixtureKernelTests {
     let aa = products(rank, rank, { j, k, i in Double(a[j * inputs + i]) * Double(a[k * inputs + i]) }, over: inputs)
     let baa = products(outputs, rank, { o, j, k in Double(b[o * rank + k]) * Double(aa[k * rank + j]) }, over: rank)
     var found = [Float](repeating: .nan, count: outputs)
-    ck_inverse_norms(outputs, rank, Float(scale), squares, aw, b, baa, &found)
+    ck_inverse_norms(outputs, rank, Float(scale), squares, aw, outputs, b, baa, &found)
     for o in 0..<outputs {
       let square = (0..<inputs).reduce(0) { sum, i in
         let product = (0..<rank).reduce(0) { $0 + Double(a[$1 * inputs + i]) * Double(b[o * rank + $1]) }

@@ -34,7 +34,7 @@ struct RMSNormKernelTests {
     var dx = numbers(x.count, 4), dWeight = numbers(width, 5)
     let (dx0, dWeight0) = (dx, dWeight)
     ck_rms_norm_backward(rows, width, dy, x, weight, offset, rstd, &dx)
-    ck_rms_norm_weight_gradient(rows, width, dy, x, rstd, &dWeight)
+    ck_rms_norm_weight_gradient(rows, width, dy, x, width, rstd, &dWeight)
     func loss(_ x: [Double]) -> Double {
       zip(norm(x, weight, Double(offset)), dy).reduce(0) { $0 + $1.0 * Double($1.1) }
     }

@@ -96,7 +96,7 @@ struct RandomKernelTests {
   @Test(arguments: [Float(0.05), 0.1, 0.5, 0.9]) func dropoutDropsItsShareAndScalesTheRest(rate: Float) {
     let count = 40_001, x = numbers(count).map { $0 == 0 ? 1 : $0 }
     var y = [Float](repeating: .nan, count: count)
-    ck_dropout(count, rate, 5, 6, x, &y)
+    ck_dropout(count, rate, 5, 6, 0, x, &y)
     let dropped = y.count { $0 == 0 }
     let error = (Double(rate) * Double(1 - rate) / Double(count)).squareRoot()
     #expect(abs(Double(dropped) / Double(count) - Double(rate)) < 4 * error)
@@ -107,10 +107,13 @@ struct RandomKernelTests {
     let x = [Float](repeating: 1, count: 1100)
     let start = [Float](x[..<count])
     var long = x, short = start, inPlace = x
-    ck_dropout(1100, 0.3, 9, 2, x, &long)
-    ck_dropout(count, 0.3, 9, 2, start, &short)
+    ck_dropout(1100, 0.3, 9, 2, 0, x, &long)
+    ck_dropout(count, 0.3, 9, 2, 0, start, &short)
     #expect(short == Array(long[..<count]))
-    inPlace.withUnsafeMutableBufferPointer { ck_dropout(1100, 0.3, 9, 2, $0.baseAddress!, $0.baseAddress!) }
+    let rest = Array(x[8...].prefix(count))
+    ck_dropout(rest.count, 0.3, 9, 2, 8, rest, &short)
+    #expect(short.prefix(rest.count) == long[8..<8 + rest.count])
+    inPlace.withUnsafeMutableBufferPointer { ck_dropout(1100, 0.3, 9, 2, 0, $0.baseAddress!, $0.baseAddress!) }
     #expect(inPlace == long)
   }
 }

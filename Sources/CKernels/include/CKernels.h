@@ -9,6 +9,15 @@
 
 #pragma clang assume_nonnull begin
 
+/// Tells the processor that this thread waits for another to write something.
+static inline void ck_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 // Arithmetic on flat arrays (Arithmetic.c)
 
 /// y += a x.
@@ -56,9 +65,9 @@ void ck_layer_norm_again(long rows, long width, const float *x, const float *gam
 /// dx += the gradient through layer norm.
 void ck_layer_norm_backward(long rows, long width, const float *dy, const float *x, const float *gamma,
                             const float *mean, const float *rstd, float *dx);
-/// dgamma += sum of dy xhat, dbeta += sum of dy.
-void ck_layer_norm_parameter_gradients(long rows, long width, const float *dy, const float *x, const float *mean,
-                                       const float *rstd, float *dgamma, float *dbeta);
+/// dgamma += sum of dy xhat, dbeta += sum of dy, of some columns.
+void ck_layer_norm_parameter_gradients(long rows, long columns, const float *dy, const float *x, long stride,
+                                       const float *mean, const float *rstd, float *dgamma, float *dbeta);
 /// y = GELU(x), tanh form: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
 void ck_gelu_tanh_forward(long count, const float *x, float *y);
 /// dy *= GELU'(x).
@@ -82,7 +91,8 @@ void ck_relu_backward(long count, const float *x, float *dy);
 /// y[i, :] = scale times the token table's row.
 void ck_embed_scaled(long rows, long width, const int32_t *tokens, const float *table, float scale, float *y);
 /// table[index[i], :] += dy[i, :], in row order.
-void ck_scatter_add_rows(long rows, long width, const int32_t *index, const float *dy, long stride, float *table);
+void ck_scatter_add_rows(long rows, long columns, const int32_t *index, const float *dy, long stride, float *table,
+                         long tableStride);
 /// y[i, :] = x[index[i], :].
 void ck_gather_rows(long rows, long width, const int32_t *index, const float *x, long stride, float *y);
 /// loss[i] = -log softmax(logits[i])[label[i]]; logits becomes softmax - onehot.
@@ -126,9 +136,9 @@ void ck_rms_norm_again(long rows, long width, const float *x, const float *weigh
 /// dx += the gradient through the norm.
 void ck_rms_norm_backward(long rows, long width, const float *dy, const float *x, const float *weight, float offset,
                           const float *rstd, float *dx);
-/// dweight += sum of dy x rstd.
-void ck_rms_norm_weight_gradient(long rows, long width, const float *dy, const float *x, const float *rstd,
-                                 float *dweight);
+/// dweight += sum of dy x rstd, of some columns.
+void ck_rms_norm_weight_gradient(long rows, long columns, const float *dy, const float *x, long stride,
+                                 const float *rstd, float *dweight);
 
 // Rotary positions (Rotary.c)
 
@@ -169,13 +179,15 @@ void ck_spread_distances(long count, long heads, const int32_t *bucket, const fl
 void ck_collect_distances(long count, long heads, const int32_t *bucket, const float *y, long stride, float *table);
 // Mixtures of experts (Mixtures.c)
 //
-// An expert i's up-projection is b[i] (outputs, rank). Gates come in groups, one a block of `block` rank dimensions; a
+// An expert i's up-projection is b[i] (outputs, rank), `step` numbers behind the one before. Gates come in groups, one a block of `block` rank dimensions; a
 // row's gates are [group, expert].
 
 /// packed[q, i rank + j] = b[index[i]][q, j]: the chosen experts' up-projections side by side, (outputs, experts rank).
-void ck_pack_experts(long experts, const int32_t *index, long outputs, long rank, const float *b, float *packed);
+void ck_pack_experts(long experts, const int32_t *index, long outputs, long rank, const float *b, long step,
+                     float *packed);
 /// b[index[i]][q, j] += packed[q, i rank + j].
-void ck_add_packed_experts(long experts, const int32_t *index, long outputs, long rank, const float *packed, float *b);
+void ck_add_packed_experts(long experts, const int32_t *index, long outputs, long rank, const float *packed, float *b,
+                           long step);
 /// h[n, i rank + j] = gates[n, j / block, i] z[n, i zStep + j]; zStep is 0 where the experts share z, else rank.
 void ck_mix_experts(long rows, long experts, long rank, long block, const float *z, long zStride, long zStep,
                     const float *gates, long gateStride, float *h);
@@ -197,8 +209,8 @@ void ck_count_routing(long rows, long groups, long width, const float *p, long s
                       double *_Nullable entropy);
 /// inverse[o] = 1 / sqrt(squares[o] + 2 scale b[o] · aw[:, o] + scale² b[o] · baa[o]), the norms of DoRA.
 /// Shapes: aw (rank, outputs), b and baa (outputs, rank).
-void ck_inverse_norms(long outputs, long rank, float scale, const float *squares, const float *aw, const float *b,
-                      const float *baa, float *inverse);
+void ck_inverse_norms(long outputs, long rank, float scale, const float *squares, const float *aw, long awStride,
+                      const float *b, const float *baa, float *inverse);
 
 // Random numbers from a counter: Philox4x32-10 (Salmon et al., SC 2011) (Random.c)
 
@@ -210,8 +222,8 @@ void ck_uniform(long count, uint64_t key, uint64_t stream, float *x);
 /// may change where it decides between vector and scalar operations.
 void ck_normal(long count, uint64_t key, uint64_t stream, float *x);
 /// y = x with each element kept with probability 1 - rate and scaled by 1 / (1 - rate), else 0.
-/// Element i depends on (key, stream, i) alone. x may be y.
-void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, const float *x, float *y);
+/// Element i depends on (key, stream, first + i) alone; first is a multiple of 4. x may be y.
+void ck_dropout(long count, float rate, uint64_t key, uint64_t stream, uint64_t first, const float *x, float *y);
 
 // Numbers of bf16, the upper halves of fp32 numbers (HalfFloats.c)
 

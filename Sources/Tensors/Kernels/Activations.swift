@@ -12,20 +12,26 @@ public enum PlainActivation: Sendable {
   /// y = act(x). Shapes: equal, contiguous.
   public func forward(_ x: Matrix, into y: Matrix) {
     y.requireShape(x)
-    switch self {
-    case .geluTanh: ck_gelu_tanh_forward(x.count, x.base, y.base)
-    case .gelu: ck_gelu_forward(x.count, x.base, y.base)
-    case .relu: ck_relu_forward(x.count, x.base, y.base)
+    Threads.elements(x.count) { start, count in
+      let (x, y) = (x.base + start, y.base + start)
+      switch self {
+      case .geluTanh: ck_gelu_tanh_forward(count, x, y)
+      case .gelu: ck_gelu_forward(count, x, y)
+      case .relu: ck_relu_forward(count, x, y)
+      }
     }
   }
 
   /// Multiplies dy by the slope at x. Shapes: equal, contiguous.
   public func backward(_ x: Matrix, _ dy: Matrix) {
     dy.requireShape(x)
-    switch self {
-    case .geluTanh: ck_gelu_tanh_backward(x.count, x.base, dy.base)
-    case .gelu: ck_gelu_backward(x.count, x.base, dy.base)
-    case .relu: ck_relu_backward(x.count, x.base, dy.base)
+    Threads.elements(x.count) { start, count in
+      let (x, dy) = (x.base + start, dy.base + start)
+      switch self {
+      case .geluTanh: ck_gelu_tanh_backward(count, x, dy)
+      case .gelu: ck_gelu_backward(count, x, dy)
+      case .relu: ck_relu_backward(count, x, dy)
+      }
     }
   }
 }
@@ -41,9 +47,12 @@ public enum GateActivation: Sendable {
   public func forward(gate: Matrix, up: Matrix, into y: Matrix) {
     y.requireShape(gate)
     y.requireShape(up)
-    switch self {
-    case .silu: ck_gated_silu_forward(y.count, gate.base, up.base, y.base)
-    case .geluTanh: ck_gated_gelu_tanh_forward(y.count, gate.base, up.base, y.base)
+    Threads.elements(y.count) { start, count in
+      let (gate, up, y) = (gate.base + start, up.base + start, y.base + start)
+      switch self {
+      case .silu: ck_gated_silu_forward(count, gate, up, y)
+      case .geluTanh: ck_gated_gelu_tanh_forward(count, gate, up, y)
+      }
     }
   }
 
@@ -52,9 +61,12 @@ public enum GateActivation: Sendable {
     dy.requireShape(gate)
     dy.requireShape(up)
     dy.requireShape(dGate)
-    switch self {
-    case .silu: ck_gated_silu_backward(dy.count, gate.base, up.base, dy.base, dGate.base)
-    case .geluTanh: ck_gated_gelu_tanh_backward(dy.count, gate.base, up.base, dy.base, dGate.base)
+    Threads.elements(dy.count) { start, count in
+      let (gate, up, dy, dGate) = (gate.base + start, up.base + start, dy.base + start, dGate.base + start)
+      switch self {
+      case .silu: ck_gated_silu_backward(count, gate, up, dy, dGate)
+      case .geluTanh: ck_gated_gelu_tanh_backward(count, gate, up, dy, dGate)
+      }
     }
   }
 }
@@ -62,20 +74,28 @@ public enum GateActivation: Sendable {
 /// Nonlinearities in place, of contiguous matrices.
 extension Matrix {
   /// y = tanh(y).
-  public func applyTanh() { ck_tanh_forward(count, elements.baseAddress!) }
+  public func applyTanh() {
+    let y = elements.baseAddress!
+    Threads.elements(count) { ck_tanh_forward($1, y + $0) }
+  }
 
   /// Multiplies by the slope of a tanh whose results are y.
   public func multiplyByTanhSlope(at y: Matrix) {
     requireShape(y)
-    ck_tanh_backward(count, y.elements.baseAddress!, elements.baseAddress!)
+    let (y, dy) = (y.elements.baseAddress!, elements.baseAddress!)
+    Threads.elements(count) { ck_tanh_backward($1, y + $0, dy + $0) }
   }
 
   /// x = cap tanh(scale x / cap).
-  public func applySoftCap(_ cap: Float, scale: Float = 1) { ck_soft_cap(count, scale, cap, elements.baseAddress!) }
+  public func applySoftCap(_ cap: Float, scale: Float = 1) {
+    let x = elements.baseAddress!
+    Threads.elements(count) { ck_soft_cap($1, scale, cap, x + $0) }
+  }
 
   /// Multiplies by the slope of a soft cap whose results are y.
   public func multiplyBySoftCapSlope(_ cap: Float, at y: Matrix) {
     requireShape(y)
-    ck_soft_cap_backward(count, cap, y.elements.baseAddress!, elements.baseAddress!)
+    let (y, dy) = (y.elements.baseAddress!, elements.baseAddress!)
+    Threads.elements(count) { ck_soft_cap_backward($1, cap, y + $0, dy + $0) }
   }
 }

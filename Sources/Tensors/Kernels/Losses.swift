@@ -5,8 +5,12 @@ extension Matrix {
   /// Sets each row's cross-entropy of its class, in nats; the logits stay.
   public func crossEntropies(_ classes: ArraySlice<Int32>, into losses: UnsafeMutableBufferPointer<Double>) {
     requireLosses(classes.count, losses)
-    classes.withUnsafeBufferPointer {
-      ck_cross_entropy_loss(rows, columns, base, $0.baseAddress!, losses.baseAddress!)
+    classes.withUnsafeBufferPointer { classes in
+      eachBlock { rows in
+        let first = rows.lowerBound
+        ck_cross_entropy_loss(
+          rows.count, columns, start(of: rows), classes.baseAddress! + first, losses.baseAddress! + first)
+      }
     }
   }
 
@@ -18,11 +22,14 @@ extension Matrix {
   ) {
     requireLosses(classes.count, losses)
     classes.withUnsafeBufferPointer { classes in
-      let (label, loss) = (classes.baseAddress!, losses.baseAddress!)
-      if let softCap {
-        ck_cross_entropy_soft_capped(rows, columns, softCap, base, label, loss)
-      } else {
-        ck_cross_entropy(rows, columns, base, label, loss)
+      eachBlock { rows in
+        let (logits, label) = (start(of: rows), classes.baseAddress! + rows.lowerBound)
+        let loss = losses.baseAddress! + rows.lowerBound
+        if let softCap {
+          ck_cross_entropy_soft_capped(rows.count, columns, softCap, logits, label, loss)
+        } else {
+          ck_cross_entropy(rows.count, columns, logits, label, loss)
+        }
       }
     }
   }
@@ -33,7 +40,12 @@ extension Matrix {
   ) {
     precondition(columns == 1, "\(columns) predictions a row")
     requireLosses(targets.count, losses)
-    targets.withUnsafeBufferPointer { ck_squared_error(rows, base, $0.baseAddress!, losses.baseAddress!) }
+    targets.withUnsafeBufferPointer { targets in
+      eachBlock { rows in
+        let first = rows.lowerBound
+        ck_squared_error(rows.count, base + first, targets.baseAddress! + first, losses.baseAddress! + first)
+      }
+    }
   }
 
   private func requireLosses(_ count: Int, _ losses: UnsafeMutableBufferPointer<Double>) {

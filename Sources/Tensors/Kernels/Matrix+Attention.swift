@@ -37,15 +37,21 @@ extension Matrix {
   /// - Parameter logSumExp: Receives that of each row's scaled scores. Shape: (1, queries).
   public func applySoftmax(_ mask: ScoreMask, scale: Float, logSumExp: Matrix) {
     requireVector(logSumExp, rows)
-    ck_masked_softmax(
-      rows, columns, mask.first, mask.window ?? .max, mask.visible, scale, base, stride, logSumExp.base)
+    eachBlock { block in
+      ck_masked_softmax(
+        block.count, columns, mask.first + block.lowerBound, mask.window ?? .max, mask.visible, scale,
+        start(of: block), stride, logSumExp.base + block.lowerBound)
+    }
   }
 
   /// Scores become the same probabilities again, from kept log-sum-exps.
   public func applySoftmax(again mask: ScoreMask, scale: Float, logSumExp: Matrix) {
     requireVector(logSumExp, rows)
-    ck_masked_softmax_again(
-      rows, columns, mask.first, mask.window ?? .max, mask.visible, scale, base, stride, logSumExp.base)
+    eachBlock { block in
+      ck_masked_softmax_again(
+        block.count, columns, mask.first + block.lowerBound, mask.window ?? .max, mask.visible, scale,
+        start(of: block), stride, logSumExp.base + block.lowerBound)
+    }
   }
 
   /// A gradient by probabilities P becomes that by the scores: scale P ∘ (self - delta).
@@ -55,19 +61,26 @@ extension Matrix {
     requireShape(p)
     precondition(stride == p.stride, "probabilities of stride \(p.stride) beside \(stride)")
     requireVector(delta, rows)
-    ck_softmax_backward(rows, columns, scale, p.base, base, stride, delta.base)
+    eachBlock { rows in
+      ck_softmax_backward(
+        rows.count, columns, scale, p.start(of: rows), start(of: rows), stride, delta.base + rows.lowerBound)
+    }
   }
 
   /// Sets a vector to the products of the rows of two matrices. Shape: (1, rows).
   public func setRowProducts(_ a: Matrix, _ b: Matrix) {
     a.requireShape(b)
     requireVector(self, a.rows)
-    ck_row_products(a.rows, a.columns, a.base, a.stride, b.base, b.stride, base)
+    a.eachBlock { rows in
+      ck_row_products(
+        rows.count, a.columns, a.start(of: rows), a.stride, b.start(of: rows), b.stride, base + rows.lowerBound)
+    }
   }
 
   /// Adds to each element the bias of its distance.
   public func addDistances(_ biases: DistanceRow) {
-    ck_add_distances(rows, columns, biases.pointer(rows: rows, columns: columns), base, stride)
+    let bias = biases.pointer(rows: rows, columns: columns)
+    eachBlock { ck_add_distances($0.count, columns, bias - $0.lowerBound, start(of: $0), stride) }
   }
 
   /// Adds to each distance the elements that have it.
@@ -105,7 +118,12 @@ extension Matrix {
     cosines.requireShape(sines)
     precondition(
       cosines.columns * 2 == headWidth && cosines.isContiguous, "angles \(cosines.shape) of heads \(headWidth) wide")
-    ck_rotate(
-      rows, columns / headWidth, headWidth, positions, cosines.base, sines.base, isBack ? -1 : 1, base, stride)
+    positions.withUnsafeBufferPointer { positions in
+      eachBlock { rows in
+        ck_rotate(
+          rows.count, columns / headWidth, headWidth, positions.baseAddress! + rows.lowerBound, cosines.base,
+          sines.base, isBack ? -1 : 1, start(of: rows), stride)
+      }
+    }
   }
 }

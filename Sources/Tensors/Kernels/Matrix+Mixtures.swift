@@ -20,8 +20,11 @@ public struct ExpertGates {
   /// experts share it. Shape: h (tokens, experts r), contiguous.
   public func mix(_ z: Matrix, _ gates: Matrix, into h: Matrix) {
     requireShapes(h, z, gates)
-    ck_mix_experts(
-      h.rows, expertCount, adapterRank, block, z.base, z.stride, step, gates.base, gates.stride, h.base)
+    h.eachBlock { rows in
+      ck_mix_experts(
+        rows.count, expertCount, adapterRank, block, z.start(of: rows), z.stride, step, gates.start(of: rows),
+        gates.stride, h.start(of: rows))
+    }
   }
 
   /// Sets the gradients of z and of the gates from that of h.
@@ -29,9 +32,11 @@ public struct ExpertGates {
     requireShapes(dh, z, gates)
     dz.requireShape(z)
     dGates.requireShape(gates)
-    ck_mix_experts_backward(
-      dh.rows, expertCount, adapterRank, block, dh.base, z.base, z.stride, step, gates.base, gates.stride, dz.base,
-      dz.stride, dGates.base, dGates.stride)
+    dh.eachBlock { rows in
+      ck_mix_experts_backward(
+        rows.count, expertCount, adapterRank, block, dh.start(of: rows), z.start(of: rows), z.stride, step,
+        gates.start(of: rows), gates.stride, dz.start(of: rows), dz.stride, dGates.start(of: rows), dGates.stride)
+    }
   }
 
   private var step: Int { sharesInput ? 0 : adapterRank }
@@ -51,7 +56,12 @@ extension Matrix {
   /// (experts outputs, r) or as many numbers.
   public func setSideBySide(_ experts: [Int32], of stack: Matrix, adapterRank: Int) {
     precondition(columns == experts.count * adapterRank && isContiguous, "\(experts.count) experts in \(shape)")
-    ck_pack_experts(experts.count, experts, rows, adapterRank, stack.elements.baseAddress!, base)
+    let stack = stack.elements.baseAddress!
+    eachBlock { outputs in
+      ck_pack_experts(
+        experts.count, experts, outputs.count, adapterRank, stack + outputs.lowerBound * adapterRank,
+        rows * adapterRank, start(of: outputs))
+    }
   }
 
   /// Adds to the chosen experts' of this stack the parts of `packed`, (outputs, experts r).
@@ -59,7 +69,12 @@ extension Matrix {
     precondition(
       packed.columns == experts.count * adapterRank && packed.isContiguous,
       "\(experts.count) experts in \(packed.shape)")
-    ck_add_packed_experts(experts.count, experts, packed.rows, adapterRank, packed.base, elements.baseAddress!)
+    let stack = elements.baseAddress!
+    packed.eachBlock { outputs in
+      ck_add_packed_experts(
+        experts.count, experts, outputs.count, adapterRank, packed.start(of: outputs),
+        stack + outputs.lowerBound * adapterRank, packed.rows * adapterRank)
+    }
   }
 
   // MARK: Groups of neighbouring columns
@@ -68,20 +83,31 @@ extension Matrix {
   ///
   /// - Parameter logSumExp: Receives that of each group, (rows, groups); nil: not kept.
   public func applyGroupSoftmax(width: Int, logSumExp: Matrix?) {
-    ck_softmax_groups(rows, columns / width, width, base, stride, logSumExp?.elements.baseAddress)
+    let groups = columns / width, logSumExp = logSumExp?.elements.baseAddress
+    eachBlock { rows in
+      ck_softmax_groups(
+        rows.count, groups, width, start(of: rows), stride, logSumExp.map { $0 + rows.lowerBound * groups })
+    }
   }
 
   /// A gradient by the probabilities p of groups becomes that by what they are the softmax of.
   public func applyGroupSoftmaxGradient(width: Int, _ p: Matrix) {
     requireShape(p)
-    ck_softmax_groups_backward(rows, columns / width, width, p.base, p.stride, base, stride)
+    eachBlock { rows in
+      ck_softmax_groups_backward(
+        rows.count, columns / width, width, p.start(of: rows), p.stride, start(of: rows), stride)
+    }
   }
 
   /// self += a times p, each group of a row with its own factor. Shape: factors (rows, groups), contiguous.
   public func addGroups(width: Int, of p: Matrix, times a: Float, factors: Matrix) {
     requireShape(p)
-    ck_add_scaled_groups(
-      rows, columns / width, width, a, factors.elements.baseAddress!, p.base, p.stride, base, stride)
+    let groups = columns / width, factors = factors.elements.baseAddress!
+    eachBlock { rows in
+      ck_add_scaled_groups(
+        rows.count, groups, width, a, factors + rows.lowerBound * groups, p.start(of: rows), p.stride,
+        start(of: rows), stride)
+    }
   }
 
   /// Adds up over rows which column of each group is the largest, the columns themselves and, if asked for, the groups'
@@ -90,7 +116,16 @@ extension Matrix {
     width: Int, chosen: inout [Double], sums: inout [Double], entropies: UnsafeMutableBufferPointer<Double>?
   ) {
     precondition(chosen.count == columns && sums.count == columns, "\(chosen.count) counts of \(columns) columns")
-    ck_count_routing(rows, columns / width, width, base, stride, &chosen, &sums, entropies?.baseAddress)
+    chosen.withUnsafeMutableBufferPointer { chosen in
+      sums.withUnsafeMutableBufferPointer { sums in
+        Threads.rows(columns / width, width: rows * width) { groups in
+          let first = groups.lowerBound, start = first * width
+          ck_count_routing(
+            rows, groups.count, width, base + start, stride, chosen.baseAddress! + start, sums.baseAddress! + start,
+            entropies.map { $0.baseAddress! + first })
+        }
+      }
+    }
   }
 
   // MARK: DoRA
@@ -102,8 +137,15 @@ extension Matrix {
     requireVector(self, b.rows)
     baa.requireShape(b)
     precondition(squares.count == columns && aw.rows == b.columns && aw.columns == columns, "norms of \(shape)")
-    ck_inverse_norms(
-      columns, b.columns, scale, squares, aw.elements.baseAddress!, b.elements.baseAddress!, baa.elements.baseAddress!,
-      base)
+    let aw = aw.elements.baseAddress!, rank = b.columns
+    precondition(b.isContiguous && baa.isContiguous, "norms of factors with gaps")
+    squares.withUnsafeBufferPointer { squares in
+      b.eachBlock { outputs in
+        let first = outputs.lowerBound
+        ck_inverse_norms(
+          outputs.count, rank, scale, squares.baseAddress! + first, aw + first, columns, b.start(of: outputs),
+          baa.start(of: outputs), base + first)
+      }
+    }
   }
 }

@@ -3,7 +3,14 @@ import CKernels
 /// Flat arrays of fp32 numbers: parameters, gradients, logits.
 extension UnsafeBufferPointer<Float> {
   /// In double precision; NaN or infinite when any number is.
-  public var sumOfSquares: Double { baseAddress.map { ck_sum_of_squares(count, $0) } ?? 0 }
+  public var sumOfSquares: Double {
+    guard let baseAddress else { return 0 }
+    // Fixed blocks, whose sums are added in order.
+    let size = 1 << 20
+    return Threads.map((count + size - 1) / size) { block in
+      ck_sum_of_squares(Swift.min(size, count - block * size), baseAddress + block * size)
+    }.reduce(0, +)
+  }
 
   /// The place of the largest number, the first of equals.
   public var largestIndex: Int {
@@ -21,7 +28,8 @@ extension UnsafeMutableBufferPointer<Float> {
   /// self += factor x.
   public func add(_ x: UnsafeMutableBufferPointer<Float>, times factor: Float) {
     precondition(x.count == count, "\(x.count) numbers to \(count)")
-    if let baseAddress { ck_axpy(count, factor, x.baseAddress!, baseAddress) }
+    guard let y = baseAddress, let x = x.baseAddress else { return }
+    Threads.elements(count) { ck_axpy($1, factor, x + $0, y + $0) }
   }
 
   /// Σ self ∘ other.
@@ -34,9 +42,22 @@ extension UnsafeMutableBufferPointer<Float> {
   public var sumOfSquares: Double { UnsafeBufferPointer(self).sumOfSquares }
 }
 
-/// self[0 ..< count] += x, of unowned memory.
+/// Of unowned memory, self[0 ..< count].
 extension UnsafeMutablePointer<Float> {
-  public func add(_ x: UnsafePointer<Float>, count: Int) { ck_add(count, x, self) }
+  /// Adds x.
+  public func add(_ x: UnsafePointer<Float>, count: Int) {
+    Threads.elements(count) { ck_add($1, x + $0, self + $0) }
+  }
+
+  /// Copies x.
+  public func copy(_ x: UnsafePointer<Float>, count: Int) {
+    Threads.elements(count) { (self + $0).update(from: x + $0, count: $1) }
+  }
+
+  /// Sets all numbers to 0.
+  public func setZero(count: Int) {
+    Threads.elements(count) { (self + $0).update(repeating: 0, count: $1) }
+  }
 }
 
 /// The numbers of one AdamW step that all elements of a range share (PyTorch: decoupled decay, bias correction).
@@ -67,8 +88,11 @@ public struct AdamWStep {
       gradients.count == values.count && first.count == values.count && second.count == values.count,
       "\(gradients.count) gradients, \(first.count) and \(second.count) moments of \(values.count) numbers")
     guard let base = values.baseAddress else { return }
-    ck_adamw(
-      values.count, learningRate, firstWeight, beta2, secondWeight, epsilon, weightDecay, correction1, correction2,
-      gradientScale, gradients.baseAddress!, first.baseAddress!, second.baseAddress!, base)
+    Threads.elements(values.count) { start, count in
+      ck_adamw(
+        count, learningRate, firstWeight, beta2, secondWeight, epsilon, weightDecay, correction1, correction2,
+        gradientScale, gradients.baseAddress! + start, first.baseAddress! + start, second.baseAddress! + start,
+        base + start)
+    }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Backbones
@@ -93,6 +94,63 @@ struct AttentionTests {
     together.inputs.v.rows(10..<12).fill(9)
     let width = together.inputs.q.columns
     #expect(together.forward().array()[3 * width..<10 * width] == y[3 * width..<10 * width])
+  }
+
+  // MARK: Threads and memory
+
+  private static func expectSameBytes(_ results: () -> [[Float]]) {
+    let alone = withThreads(1, results)
+    for threads in threadCounts.dropFirst() {
+      let isSame = withThreads(threads, results) == alone
+      #expect(isSame, "\(threads) threads")
+    }
+  }
+
+  /// All that attention computes; the numbers are the trial's.
+  private static func results(_ trial: AttentionTrial) -> [[Float]] {
+    withExtendedLifetime(trial) {
+      let y = trial.forward(), gradient = trial.backward()
+      return [y, gradient.q, gradient.k, gradient.v, trial.dBias?.values].compactMap { $0?.array() }
+    }
+  }
+
+  @Test(arguments: AttentionKind.allCases) func theNumberOfThreadsChangesNoBit(kind: AttentionKind) {
+    let lengths = [2, 300, 129, 1, 40]
+    Self.expectSameBytes {
+      Self.results(AttentionTrial(kind, queries: lengths, keys: kind.keyLengths(lengths)))
+    }
+  }
+
+  @Test func threadsThatMeetInASharedPrefixChangeNoBit() {
+    Self.expectSameBytes {
+      Self.results(AttentionTrial(.everything, queries: Self.shared.queries, seeing: Self.shared.seen))
+    }
+  }
+
+  @Test func stepsOnSeveralThreadsHaveTheSameBits() {
+    // 40 slots of 200 keys: more work than one thread keeps to itself.
+    let queries = Array(repeating: 1, count: 40)
+    Self.expectSameBytes {
+      let trial = AttentionTrial(.cross, queries: queries, keys: queries.indices.map { 180 + $0 })
+      return withExtendedLifetime(trial) { [trial.stepOnSource().array()] }
+    }
+  }
+
+  /// Twice as long segments take twice the memory, not four times: scores are there for a block of rows at a time. The
+  /// bias of (T5's) distances is a vector.
+  @Test(arguments: AttentionKind.allCases) func memoryGrowsWithTheLengthAndNotWithItsSquare(kind: AttentionKind) {
+    func bytes(_ length: Int) -> Int {
+      let trial = AttentionTrial(kind, queries: [length], keys: [length])
+      _ = trial.backward()
+      return trial.byteCount
+    }
+    withThreads(1) { #expect(Double(bytes(2048)) <= 2.01 * Double(bytes(1024))) }
+  }
+
+  @Test func rangesThatOverlapAreSeen() {
+    #expect(![KeyRanges([0..<3]), KeyRanges([3..<5, 7..<9]), KeyRanges([5..<7])].overlap)
+    #expect([KeyRanges([0..<3]), KeyRanges([3..<5, 0..<1])].overlap)
+    #expect([KeyRanges([0..<9]), KeyRanges([2..<3])].overlap && !([] as [KeyRanges]).overlap)
   }
 
   // MARK: The reference

@@ -36,7 +36,7 @@ struct AttentionTrial {
   private let pass: Pass
   private let seen: [KeyRanges]
   private let bias: DistanceBias?
-  private let workspace = Workspace()
+  private let workspace = Workspace(minimumChunk: 1)
 
   /// Segments end to end, each of which sees all the keys of a segment of the keys' lengths.
   init(_ kind: AttentionKind, queries: [Int], keys: [Int]) {
@@ -62,7 +62,7 @@ struct AttentionTrial {
     for (segment, length) in queries.enumerated() {
       rows.append(positions: 0..<Int32(length), .init(example: segment, route: 0, ordinal: 0))
     }
-    pass = Pass(rows, randomKey: nil, keepsActivations: true, saved: workspace, scratch: Workspace())
+    pass = Pass(rows, randomKey: nil, keepsActivations: true, saved: workspace, scratch: Workspace(minimumChunk: 1))
     let reach = max(queryCount, keyCount)
     func distances(_ value: (Int, Int) -> Float) -> DistanceBias? {
       guard kind.isBiased else { return nil }
@@ -123,6 +123,9 @@ struct AttentionTrial {
   }
 
   // MARK: The layer under test
+
+  /// Of inputs, results, biases and all that attention used on the way.
+  var byteCount: Int { workspace.byteCount + pass.scratch.byteCount }
 
   private func empty(_ like: Matrix) -> Matrix {
     let matrix = workspace.matrix(like.rows, like.columns)

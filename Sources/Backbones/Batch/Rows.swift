@@ -108,3 +108,11 @@ public struct KeyRanges: Sendable, Equatable {
     }
   }
 }
+
+extension Sequence<KeyRanges> {
+  /// Whether some row's key is seen in two places.
+  var overlap: Bool {
+    let ranges = flatMap(\.ranges).sorted { $0.lowerBound < $1.lowerBound }
+    return zip(ranges, ranges.dropFirst()).contains { $0.upperBound > $1.lowerBound }
+  }
+}

@@ -75,14 +75,19 @@ public struct Attention {
   ) -> Matrix {
     let logSumExp = pass.kept(headCount, y.rows)
     for (segment, seen) in keys.enumerated() where seen.count == 0 { y.rows(pass.rows(of: segment)).fill(0) }
-    eachBlock(keys, pass, bufferCount: 1) { block, head, buffers in
-      let scores = buffers(0), q = queries(inputs.q, block, head), out = queries(y, block, head)
-      let scale = setScores(scores, q, inputs.k, bias, block, head)
-      scores.applySoftmax(block.mask, scale: scale, logSumExp: sums(logSumExp, block, head))
-      // Y = P V
-      for (index, piece) in block.pieces.enumerated() {
-        let v = self.keys(inputs.v, piece.rows, head)
-        out.accumulate(scores.columns(piece.columns).N, v.N, beta: index == 0 ? 0 : 1)
+    // Blocks and heads do not meet; the longest are begun first.
+    let blocks = blocks(keys, pass).joined().sorted { $0.scoreCount > $1.scoreCount }
+    withBuffers(for: blocks, count: 1, pass) { buffers in
+      Threads.run(blocks.count * headCount, work: work(blocks)) { task, place in
+        let block = blocks[task / headCount], head = task % headCount
+        let scores = buffers.scores(0, block, place), out = queries(y, block, head)
+        let scale = setScores(scores, queries(inputs.q, block, head), inputs.k, bias, block, head)
+        scores.applySoftmax(block.mask, scale: scale, logSumExp: sums(logSumExp, block, head))
+        // Y = P V
+        for (index, piece) in block.pieces.enumerated() {
+          let v = self.keys(inputs.v, piece.rows, head)
+          out.accumulate(scores.columns(piece.columns).N, v.N, beta: index == 0 ? 0 : 1)
+        }
       }
     }
     return logSumExp
@@ -115,32 +120,65 @@ public struct Attention {
     gradient.k.fill(0)
     gradient.v.fill(0)
     for (segment, seen) in keys.enumerated() where seen.count == 0 { gradient.q.rows(pass.rows(of: segment)).fill(0) }
-    let delta = pass.scratch.matrix(1, Self.blockRows)
-    eachBlock(keys, pass, bufferCount: softCap == nil ? 2 : 3) { block, head, buffers in
-      let q = queries(inputs.q, block, head), dq = queries(gradient.q, block, head)
-      let dyBlock = queries(dy, block, head), yBlock = queries(y, block, head)
-      let p = buffers(0), dp = buffers(1)
-      let scale = setScores(p, q, inputs.k, bias, block, head)
-      let capped = softCap.map { _ in buffers(2) }
-      capped?.copy(from: p)
-      p.applySoftmax(again: block.mask, scale: scale, logSumExp: sums(logSumExp, block, head))
-      // Y = P V
-      for piece in block.pieces {
-        self.keys(gradient.v, piece.rows, head).accumulate(p.columns(piece.columns).T, dyBlock.N)
-        dp.columns(piece.columns).set(dyBlock.N, self.keys(inputs.v, piece.rows, head).T)
+    let backward = Backward(dy: dy, y: y, logSumExp: logSumExp, inputs, into: gradient, bias: bias, dBias: dBias)
+    let blocks = blocks(keys, pass)
+    // Gradients of keys, and of biases by distance, are sums over blocks: what meets in one is done in order.
+    let chains = dBias != nil || keys.overlap ? [blocks] : blocks.map { [$0] }
+    let order = chains.map { (chain: $0, scoreCount: $0.joined().reduce(0) { $0 + $1.scoreCount }) }
+      .sorted { $0.scoreCount > $1.scoreCount }
+    withBuffers(for: Array(blocks.joined()), count: softCap == nil ? 2 : 3, pass) { buffers in
+      Threads.run(order.count * keyHeadCount, work: work(blocks.joined())) { task, place in
+        let group = headCount / keyHeadCount, first = task % keyHeadCount * group
+        for segment in order[task / keyHeadCount].chain {
+          for head in first..<first + group {
+            for block in segment { add(backward, block, head, buffers, place) }
+          }
+        }
       }
-      // P = softmax(S): dS = P (dP - rowsum(dP P)), and rowsum(dP P) = rowsum(dY Y)
-      let delta = delta.columns(0..<p.rows)
-      delta.setRowProducts(dyBlock, yBlock)
-      dp.applySoftmaxGradient(p, scale: self.scale, delta: delta)
-      // S = cap(scale Q Kᵀ) + B
-      if let dBias { dp.addDistanceSums(to: dBias.row(head: head, first: block.first)) }
-      if let softCap, let capped { dp.multiplyBySoftCapSlope(softCap, at: capped) }
-      for (index, piece) in block.pieces.enumerated() {
-        let d = dp.columns(piece.columns)
-        dq.accumulate(d.N, self.keys(inputs.k, piece.rows, head).N, beta: index == 0 ? 0 : 1)
-        self.keys(gradient.k, piece.rows, head).accumulate(d.T, q.N)
-      }
+    }
+  }
+
+  /// What the backward pass reads and writes.
+  private struct Backward {
+    let dy, y, logSumExp: Matrix
+    let inputs, gradient: Inputs
+    let bias, dBias: DistanceBias?
+
+    init(
+      dy: Matrix, y: Matrix, logSumExp: Matrix, _ inputs: Inputs, into gradient: Inputs, bias: DistanceBias?,
+      dBias: DistanceBias?
+    ) {
+      (self.dy, self.y, self.logSumExp) = (dy, y, logSumExp)
+      (self.inputs, self.gradient, self.bias, self.dBias) = (inputs, gradient, bias, dBias)
+    }
+  }
+
+  /// Sets dQ of a head's block, and adds its parts of the other gradients.
+  private func add(_ pass: Backward, _ block: Block, _ head: Int, _ buffers: Buffers, _ place: Int) {
+    let (inputs, gradient) = (pass.inputs, pass.gradient)
+    let q = queries(inputs.q, block, head), dq = queries(gradient.q, block, head)
+    let dy = queries(pass.dy, block, head), y = queries(pass.y, block, head)
+    let p = buffers.scores(0, block, place), dp = buffers.scores(1, block, place)
+    let scale = setScores(p, q, inputs.k, pass.bias, block, head)
+    let capped = softCap.map { _ in buffers.scores(2, block, place) }
+    capped?.copy(from: p)
+    p.applySoftmax(again: block.mask, scale: scale, logSumExp: sums(pass.logSumExp, block, head))
+    // Y = P V
+    for piece in block.pieces {
+      keys(gradient.v, piece.rows, head).accumulate(p.columns(piece.columns).T, dy.N)
+      dp.columns(piece.columns).set(dy.N, keys(inputs.v, piece.rows, head).T)
+    }
+    // P = softmax(S): dS = P (dP - rowsum(dP P)), and rowsum(dP P) = rowsum(dY Y)
+    let delta = buffers.row(block, place)
+    delta.setRowProducts(dy, y)
+    dp.applySoftmaxGradient(p, scale: self.scale, delta: delta)
+    // S = cap(scale Q Kᵀ) + B
+    if let dBias = pass.dBias { dp.addDistanceSums(to: dBias.row(head: head, first: block.first)) }
+    if let softCap, let capped { dp.multiplyBySoftCapSlope(softCap, at: capped) }
+    for (index, piece) in block.pieces.enumerated() {
+      let d = dp.columns(piece.columns)
+      dq.accumulate(d.N, keys(inputs.k, piece.rows, head).N, beta: index == 0 ? 0 : 1)
+      keys(gradient.k, piece.rows, head).accumulate(d.T, q.N)
     }
   }
 
@@ -152,17 +190,15 @@ public struct Attention {
     scratch: Workspace
   ) {
     let mark = scratch.mark()
-    let scores = scratch.matrix(1, lengths.max() ?? 0)
-    for (row, (slot, length)) in zip(slots, lengths).enumerated() {
-      let seen = max(0, length - (window ?? length))..<length
-      let keys = cache.keys(layer, slot).rows(seen), values = cache.values(layer, slot).rows(seen)
-      for head in 0..<headCount {
-        let columns = head * headWidth..<(head + 1) * headWidth
-        y.rows(row..<row + 1).columns(columns).setAttention(
-          q.rows(row..<row + 1).columns(columns), keys: keys.columns(keyColumns(head)),
-          values: values.columns(keyColumns(head)), scale: scale, softCap: softCap,
-          bias: bias?.row(head: head, first: 0), scores: scores)
-      }
+    let scores = scratch.matrix(Threads.count, lengths.max() ?? 0)
+    Threads.run(slots.count * headCount, work: lengths.reduce(0, +) * width) { task, place in
+      let row = task / headCount, head = task % headCount
+      let length = lengths[row], seen = max(0, length - (window ?? length))..<length
+      let columns = head * headWidth..<(head + 1) * headWidth, keyColumns = keyColumns(head)
+      y.rows(row..<row + 1).columns(columns).setAttention(
+        q.rows(row..<row + 1).columns(columns), keys: cache.keys(layer, slots[row]).rows(seen).columns(keyColumns),
+        values: cache.values(layer, slots[row]).rows(seen).columns(keyColumns), scale: scale, softCap: softCap,
+        bias: bias?.row(head: head, first: 0), scores: scores.rows(place..<place + 1))
     }
     scratch.release(to: mark)
   }
@@ -173,83 +209,5 @@ public struct Attention {
     guard mask == .causal else { return Double(width) * queries * keys }
     let seen = min(keys, Double(window ?? keyCount))
     return Double(width) * (queries - seen / 2) * seen
-  }
-}
-
-// MARK: Blocks
-
-extension Attention {
-  /// Some queries of one segment, and the keys that they see between them.
-  private struct Block {
-    /// Rows of the queries.
-    let queries: Range<Int>
-    /// The keys' rows, and their columns in the block's scores.
-    let pieces: [(rows: Range<Int>, columns: Range<Int>)]
-    let columnCount: Int
-    let mask: ScoreMask
-
-    /// The column of the first query's own key.
-    var first: Int { mask.first }
-  }
-
-  private func keyColumns(_ head: Int) -> Range<Int> {
-    let start = head / (headCount / keyHeadCount) * headWidth
-    return start..<start + headWidth
-  }
-
-  /// A head's part of the queries' rows.
-  private func queries(_ x: Matrix, _ block: Block, _ head: Int) -> Matrix {
-    x.rows(block.queries).columns(head * headWidth..<(head + 1) * headWidth)
-  }
-
-  /// A head's part of some keys or values.
-  private func keys(_ x: Matrix, _ rows: Range<Int>, _ head: Int) -> Matrix { x.rows(rows).columns(keyColumns(head)) }
-
-  /// A head's numbers of the block's rows in a matrix (heads, rows).
-  private func sums(_ logSumExp: Matrix, _ block: Block, _ head: Int) -> Matrix {
-    logSumExp.rows(head..<head + 1).columns(block.queries)
-  }
-
-  /// A segment's rows in blocks; none where it sees no key.
-  private func blocks(_ rows: Range<Int>, seeing keys: KeyRanges) -> [Block] {
-    let keyCount = keys.count, before = keyCount - rows.count
-    guard keyCount > 0 else { return [] }
-    precondition(mask == .full || before >= 0, "\(rows.count) queries, but \(keyCount) keys: theirs must be among them")
-    precondition(window == nil || keys.visible == 0, "a window would hide the visible prefix")
-    return stride(from: 0, to: rows.count, by: Self.blockRows).map { place in
-      let end = min(place + Self.blockRows, rows.count)
-      let seen =
-        switch mask {
-        case .full: 0..<keyCount
-        case .causal:
-          max(0, window.map { before + place + 1 - $0 } ?? 0)..<max(before + end, keys.visible)
-        }
-      return Block(
-        queries: rows.lowerBound + place..<rows.lowerBound + end, pieces: keys.pieces(seen), columnCount: seen.count,
-        mask: ScoreMask(
-          first: (mask == .full ? place : before + place) - seen.lowerBound,
-          visible: mask == .full ? seen.count : keys.visible, window: window))
-    }
-  }
-
-  /// Calls `body` for every segment, head and block of its rows, with matrices (queries, keys) to use.
-  private func eachBlock(
-    _ keys: [KeyRanges], _ pass: Pass, bufferCount: Int,
-    _ body: (_ block: Block, _ head: Int, _ buffers: (Int) -> Matrix) -> Void
-  ) {
-    let mark = pass.scratch.mark()
-    let area = min(Self.blockRows, pass.rows.longestSegment) * keys.reduce(0) { max($0, $1.count) }
-    let memory = pass.scratch.floats(bufferCount * area)
-    for (segment, seen) in keys.enumerated() {
-      let blocks = blocks(pass.rows(of: segment), seeing: seen)
-      for head in 0..<headCount {
-        for block in blocks {
-          body(block, head) {
-            Matrix(base: memory + $0 * area, rows: block.queries.count, columns: block.columnCount)
-          }
-        }
-      }
-    }
-    pass.scratch.release(to: mark)
   }
 }

@@ -35,12 +35,22 @@ struct OrderedReductionTests {
     #expect(!files[0].isEmpty && Set(files).count == 1)
   }
 
+  /// Operations are cut by their shapes alone, so threads, and ranks of several threads, change nothing.
+  @Test func trainingStepsWriteTheSameBytesOnAnyNumberOfRanksAndThreads() throws {
+    let files = try [(1, 1), (1, 2), (1, 3), (1, 5), (2, 1), (2, 2)].map { ranks, threads in
+      try write(
+        "threads", rankCount: ranks, environment: [ThreadedTrainingRuns.threadsVariable: "\(threads)"])
+    }
+    #expect(!files[0].isEmpty && Set(files).count == 1)
+  }
+
   /// What rank 0 of a job writes.
-  private func write(_ job: String, rankCount: Int) throws -> Data {
+  private func write(_ job: String, rankCount: Int, environment: [String: String] = [:]) throws -> Data {
     try withTemporaryFolder { folder in
       let file = folder.appending(path: "numbers")
       let outcome = try RankProcesses.run(
-        job, of: ranks, rankCount: rankCount, environment: [TrainingRuns.fileVariable: file.path])
+        job, of: ranks, rankCount: rankCount,
+        environment: environment.merging([TrainingRuns.fileVariable: file.path]) { $1 })
       #expect(outcome.exitCode == 0, "\(outcome.output)")
       return try Data(contentsOf: file)
     }
@@ -76,6 +86,12 @@ struct ReductionRankTests {
     let environment = try MPIEnvironment(threadLevel: .serialized)
     let world = environment.world
     environment.job.run(exitCode: { _ in 5 }) { try write(TrainingRuns(Ranks(environment)).runTaskRouted(), world) }
+  }
+
+  @Test(.enabled(if: RankProcesses.ownJob == "threads")) func stepsAreTrainedOnThreads() throws {
+    let environment = try MPIEnvironment(threadLevel: .serialized)
+    let world = environment.world
+    environment.job.run(exitCode: { _ in 5 }) { try write(ThreadedTrainingRuns(Ranks(environment)).run(), world) }
   }
 
   @Test(.enabled(if: RankProcesses.ownJob == "task rows")) func rowsOfTasksAreReducedAndUpdated() throws {

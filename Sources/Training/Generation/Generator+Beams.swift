@@ -40,15 +40,15 @@ extension Generator {
   private static func candidates(
     _ logits: Matrix, _ logNormalizers: [Double], _ rows: Range<Int>, of search: BeamSearch
   ) -> [BeamSearch.Candidate] {
-    let all = rows.enumerated().flatMap { beam, row in
-      let values = Self.row(row, of: logits)
+    let all = Threads.map(rows.count, work: rows.count * logits.columns) { beam in
+      let row = rows.lowerBound + beam, values = Self.row(row, of: logits)
       return LargestElements.indices(of: values, count: min(search.candidateCount, values.count)).map { token in
         BeamSearch.Candidate(
           beam: beam, token: Int32(token),
           logProbability: search.running[beam].logProbability + Double(values[token]) - logNormalizers[row])
       }
     }
-    let sorted = all.sorted {
+    let sorted = all.joined().sorted {
       ($1.logProbability, $0.beam, $0.token) < ($0.logProbability, $1.beam, $1.token)
     }
     return Array(sorted.prefix(search.candidateCount))

@@ -64,9 +64,10 @@ public final class Generator {
     guard !active.isEmpty else { return results }
     let cache = makeCache(prompts, slotsPerPrompt: 1, options)
     func take(_ logits: Matrix) {
-      for (row, slot) in active.enumerated() {
-        results[slot].append(choose(Self.row(row, of: logits), prompts[slot], results[slot].count))
+      let chosen = Threads.map(active.count, work: logits.count) { row in
+        choose(Self.row(row, of: logits), prompts[active[row]], results[active[row]].count)
       }
+      for (slot, token) in zip(active, chosen) { results[slot].append(token) }
     }
     withLogits(prefilling: active.map { prompts[$0] }, cache, slots: active, take)
     while true {

@@ -1,3 +1,5 @@
+import Tensors
+
 /// The numbers of a gradient buffer that a step's reduction carries, end to end.
 struct GradientRanges {
   let ranges: [Range<Int>]
@@ -19,7 +21,7 @@ struct GradientRanges {
   func gather(_ gradients: UnsafeMutableBufferPointer<Float>, into gathered: UnsafeMutablePointer<Float>) {
     var target = gathered
     for range in ranges {
-      target.update(from: gradients.baseAddress! + range.lowerBound, count: range.count)
+      target.copy(gradients.baseAddress! + range.lowerBound, count: range.count)
       target += range.count
     }
   }
@@ -28,12 +30,12 @@ struct GradientRanges {
   func scatter(_ gathered: UnsafeMutablePointer<Float>, into gradients: UnsafeMutableBufferPointer<Float>) {
     var source = gathered
     for range in ranges {
-      (gradients.baseAddress! + range.lowerBound).update(from: source, count: range.count)
+      (gradients.baseAddress! + range.lowerBound).copy(source, count: range.count)
       source += range.count
     }
   }
 
   func zero(_ gradients: UnsafeMutableBufferPointer<Float>) {
-    for range in ranges { (gradients.baseAddress! + range.lowerBound).update(repeating: 0, count: range.count) }
+    for range in ranges { (gradients.baseAddress! + range.lowerBound).setZero(count: range.count) }
   }
 }

@@ -144,7 +144,7 @@ private final class Exchange {
     let incoming = UnsafeMutableBufferPointer(start: received, count: layout.receive.elementCount)
     try communicator.allToAllV(outgoing, layout.send, into: incoming, layout.receive)
     if !layout.ownSlice.isEmpty {
-      (result + layout.ownSlice.lowerBound).update(from: add(tree.root), count: layout.ownSlice.count)
+      (result + layout.ownSlice.lowerBound).copy(add(tree.root), count: layout.ownSlice.count)
     }
     try communicator.allGatherV(inPlace: UnsafeMutableBufferPointer(start: result, count: layout.count), layout.slices)
   }
@@ -154,7 +154,7 @@ private final class Exchange {
     for rank in 0..<tree.rankCount {
       let slice = layout.slices.range(of: rank)
       for sum in sums {
-        target.update(from: sum + slice.lowerBound, count: slice.count)
+        target.copy(sum + slice.lowerBound, count: slice.count)
         target += slice.count
       }
     }

@@ -23,6 +23,8 @@ struct Polyad: ParsableCommand {
 
   static func main() {
     MatrixLibrary.restartWithBetterKernelsIfAny()
+    // With several, OpenBLAS cuts products in other places, and other bits come out.
+    MatrixLibrary.setThreadCount(1)
     do {
       try requireKnownVerb()
       var command = try parseAsRoot(arguments)

@@ -26,7 +26,7 @@ enum RankedWork {
     let environment = try MPIEnvironment()
     return environment.job.run(exitCode: FailureCode.ofRunning) {
       let ranks = try Ranks(environment)
-      MatrixLibrary.setThreadCount(try ThreadPlan().threadCount)
+      Threads.setCount(try ThreadPlan(ranks).threadCount)
       return try work(ranks)
     }
   }

@@ -38,6 +38,20 @@ struct DistributedTrainingTests {
     }
   }
 
+  @Test(.enabled(if: ProcessInfo.processInfo.activeProcessorCount > 1), arguments: adapters)
+  func everyThreadCountWritesTheSameBytes(adapter: String) throws {
+    try TrainFolder.with { folder in
+      folder.recipe["adapter"] = adapter
+      let files = try [1, 2].map { threads in
+        let outcome = try folder.train(options: ["--overwrite"], shell: "export POLYAD_THREADS=\(threads)")
+        #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+        #expect(outcome.standardError.contains("1 rank(s) of \(threads) thread(s)"))
+        return try folder.weights(of: "run")
+      }
+      #expect(files[0] == files[1])
+    }
+  }
+
   @Test func plainReductionGivesNearlyTheSame() throws {
     try TrainFolder.with { folder in
       _ = try folder.trained(ranks: 1, as: "ordered")

@@ -27,6 +27,25 @@ struct UsageTests {
     #expect(outcome.standardError.split(separator: "\n").count == 1)
   }
 
+  /// One thread is always allowed: ranks may be more than cores.
+  @Test func moreThreadsThanCoresAreRefused() throws {
+    try withTemporaryFolder { folder in
+      for (ranks, threads, text) in [
+        (1, "1000", "POLYAD_THREADS is 1000, but each of 1 rank(s) here has "),
+        (3, "1000", "POLYAD_THREADS is 1000, but each of 3 rank(s) here has "),
+        (1, "two", "POLYAD_THREADS is \"two\"; it must be a whole number of threads above 0"),
+      ] {
+        let outcome = try PolyadProcess.run(
+          ["train", "none.yaml"], ranks: ranks, in: folder, environment: ["POLYAD_THREADS": threads])
+        #expect(outcome.exitCode == 2)
+        #expect(outcome.messages.count == 1 && outcome.messages[0].contains(text), "\(outcome.standardError)")
+      }
+      let outcome = try PolyadProcess.run(
+        ["train", "none.yaml"], ranks: 3, in: folder, environment: ["POLYAD_THREADS": "1"])
+      #expect(outcome.messages.count == 1 && outcome.messages[0].contains("cannot read the recipe"))
+    }
+  }
+
   @Test func missingModelsAreCodeFour() throws {
     for arguments in [
       ["score", "--model", "./none", "--input", "x"], ["generate", "--model", "./none", "--input", "x"],

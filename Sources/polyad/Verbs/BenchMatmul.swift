@@ -19,7 +19,7 @@ struct BenchMatmul: RankedCommand {
     guard ranks.isMain else { return false }
     if json {
       try CommandOutput.result([
-        "ranks": .int(ranks.count), "threads": .int(try ThreadPlan().threadCount), "precision": "fp32",
+        "ranks": .int(ranks.count), "threads": .int(Threads.count), "precision": "fp32",
         "kernels": .string(MatrixLibrary.coreName),
         "products": .array(
           rates.map { shape, rate in

@@ -117,7 +117,7 @@ struct BenchStep: RankedCommand {
   ) throws {
     let utilization = result.flopsPerSecondPerRank * 1e-9 / peak
     let phases = PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, result.phases[$0] ?? 0) }
-    let threads = (try? ThreadPlan().threadCount) ?? 1
+    let threads = Threads.count
     if json {
       try CommandOutput.result([
         "preset": .string(model ?? preset), "method": .string(method),

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import JSON
 import MessagePassing
+import Tensors
 import Training
 
 /// `polyad train`.
@@ -66,7 +67,7 @@ struct Train: RankedCommand {
 
   /// What every run says at its start: ranks, data and the table of trained modules.
   private func introduction(_ trainer: Trainer, _ ranks: Ranks) -> [String] {
-    ["\(ranks.count) rank(s), \(ranks.node.size) of them on \(ranks.job.host)"]
+    ["\(ranks.count) rank(s) of \(Threads.count) thread(s), \(ranks.node.size) of them on \(ranks.job.host)"]
       + trainer.notes.map { "note: \($0)" } + trainer.parameterTable.lines
   }
 

@@ -50,7 +50,11 @@ struct Evaluate: RankedCommand {
       let evaluator = Evaluator(
         assembly.model, tokenizer: assembly.tokenizer, tasks: tasks, options: recipe.evaluationOptions, ranks: ranks)
     else { throw RunError.noTokenizer(folder: recipe.tokenizerNameOrPath) }
-    if ranks.isMain { for note in tasks.notes + evaluator.notes { console.print("note: \(note)") } }
+    if ranks.isMain {
+      for note in tasks.notes + evaluator.notes + (MatrixLibrary.note.map { [$0] } ?? []) {
+        console.print("note: \(note)")
+      }
+    }
     let start = ContinuousClock.now
     let result = try evaluator.run { if ranks.isMain { console.show("evaluating \(Formatting.percent($0))") } }
     console.clear()

@@ -67,8 +67,12 @@ struct Train: RankedCommand {
 
   /// What every run says at its start: ranks, data and the table of trained modules.
   private func introduction(_ trainer: Trainer, _ ranks: Ranks) -> [String] {
-    ["\(ranks.count) rank(s) of \(Threads.count) thread(s), \(ranks.node.size) of them on \(ranks.job.host)"]
-      + trainer.notes.map { "note: \($0)" } + trainer.parameterTable.lines
+    [
+      "\(ranks.count) rank(s) of \(Threads.count) thread(s), \(ranks.node.size) of them on \(ranks.job.host)",
+      "products: \(MatrixLibrary.description(trainer.recipe.precision))",
+    ]
+      + (MatrixLibrary.note.map { ["note: \($0)"] } ?? []) + trainer.notes.map { "note: \($0)" }
+      + trainer.parameterTable.lines
   }
 
   private func summary(_ trainer: Trainer, _ ranks: Ranks) -> JSONValue {

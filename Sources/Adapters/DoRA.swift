@@ -40,11 +40,11 @@ final class DoRAAdapter: LinearAdapter {
     setNorms(inverseNorms, base, pass)
     let dropped = dropout.apply(x, pass)
     z.set(dropped.N, a.values.T)
-    base.multiply(dropped, into: u)
+    base.multiply(dropped, into: u, pass)
     precondition(y.isContiguous, "\(base.path): DoRA writes whole rows")
     if dropout.isActive(pass) {
       // y = x W + b - x̃ W + c ∘ u
-      base.applyBase(x, into: y)
+      base.applyBase(x, into: y, pass)
       y.add(u, times: -1)
     } else if let bias = base.bias {
       y.setRows(to: bias.vector)
@@ -84,23 +84,23 @@ final class DoRAAdapter: LinearAdapter {
   private func backwardBase(
     _ dy: Matrix, _ x: Matrix, _ du: Matrix, _ dz: Matrix, into dx: Matrix?, _ base: Linear, _ pass: Pass
   ) {
-    if let gradient = base.bias?.gradient { dy.addColumnSums(to: gradient) }
+    base.addBiasGradient(dy, pass)
     guard dropout.isActive(pass) else {
-      base.addWeightGradient(x: x, du)
+      base.addWeightGradient(x: x, du, pass)
       guard let dx else { return }
-      base.multiplyTransposed(du, into: dx)
+      base.multiplyTransposed(du, into: dx, pass)
       return dx.accumulate(dz.N, a.values.N)
     }
     // y = x W + b + x̃-part, where d(x̃ W) = du - dy
     du.add(dy, times: -1)
     if base.weight.isTrained {
-      base.addWeightGradient(x: x, dy)
-      base.addWeightGradient(x: dropout.apply(x, pass), du)
+      base.addWeightGradient(x: x, dy, pass)
+      base.addWeightGradient(x: dropout.apply(x, pass), du, pass)
     }
     guard let dx else { return }
-    base.multiplyTransposed(dy, into: dx)
+    base.multiplyTransposed(dy, into: dx, pass)
     let dropped = pass.scratch.matrix(dx.rows, dx.columns)
-    base.multiplyTransposed(du, into: dropped)
+    base.multiplyTransposed(du, into: dropped, pass)
     dropped.accumulate(dz.N, a.values.N)
     dropout.applyInPlace(dropped, pass)
     dx.add(dropped)
@@ -130,7 +130,7 @@ final class DoRAAdapter: LinearAdapter {
   private func setInverseNorms(_ result: Matrix, _ base: Linear, _ pass: Pass) {
     let rank = a.values.rows, squares = base.weight.isTrained ? base.outputSquares() : squares
     let aw = pass.scratch.matrix(rank, result.columns), aa = pass.scratch.matrix(rank, rank)
-    base.multiplyExactly(a.values, into: aw)
+    base.multiplyExactly(a.values, into: aw, pass)
     aa.set(a.values.N, a.values.T)
     let baa = pass.scratch.matrix(result.columns, rank)
     baa.set(b.values.N, aa.N)

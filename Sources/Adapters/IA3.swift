@@ -54,11 +54,11 @@ final class OutputScaling: LinearAdapter {
 
   func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
     guard pass.keepsActivations else {
-      base.applyBase(x, into: y)
+      base.applyBase(x, into: y, pass)
       return y.scaleColumns(by: scale)
     }
     let u = pass.saved.matrix(y.rows, y.columns)
-    base.applyBase(x, into: u)
+    base.applyBase(x, into: u, pass)
     y.setColumns(of: u, scaledBy: scale)
     unscaled = u
   }
@@ -72,7 +72,7 @@ final class OutputScaling: LinearAdapter {
     let du = pass.scratch.matrix(dy.rows, dy.columns)
     du.setColumns(of: dy, scaledBy: scale)
     // u = x W + b
-    base.backwardBase(du, x: x, into: dx)
+    base.backwardBase(du, x: x, into: dx, pass)
     pass.scratch.release(to: mark)
   }
 }
@@ -89,7 +89,7 @@ final class InputScaling: LinearAdapter {
 
   func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
     let mark = pass.scratch.mark()
-    base.applyBase(scaled(x, pass), into: y)
+    base.applyBase(scaled(x, pass), into: y, pass)
     pass.scratch.release(to: mark)
   }
 
@@ -98,7 +98,7 @@ final class InputScaling: LinearAdapter {
     let mark = pass.scratch.mark()
     // y = v W + b
     let dv = dx ?? pass.scratch.matrix(x.rows, x.columns)
-    base.backwardBase(dy, x: base.weight.isTrained ? scaled(x, pass) : nil, into: dv)
+    base.backwardBase(dy, x: base.weight.isTrained ? scaled(x, pass) : nil, into: dv, pass)
     // v = l ∘ x
     dv.addColumnProducts(x, to: gradient)
     if let dx { dx.scaleColumns(by: scale) }

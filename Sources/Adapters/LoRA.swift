@@ -79,7 +79,7 @@ final class LoRAAdapter: LinearAdapter {
   let needsInput = true
 
   func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
-    base.applyBase(x, into: y)
+    base.applyBase(x, into: y, pass)
     let z = pass.kept(x.rows, a.values.rows)
     let mark = pass.scratch.mark()
     z.set(dropout.apply(x, pass).N, a.values.T)
@@ -93,7 +93,7 @@ final class LoRAAdapter: LinearAdapter {
     self.z = nil
     let mark = pass.scratch.mark()
     // y = x W + b + s z Bᵀ
-    base.backwardBase(dy, x: x, into: dx)
+    base.backwardBase(dy, x: x, into: dx, pass)
     b.gradient.accumulate(dy.T, z.N, alpha: scale)
     let dz = pass.scratch.matrix(z.rows, z.columns)
     dz.set(dy.N, b.values.N, alpha: scale)

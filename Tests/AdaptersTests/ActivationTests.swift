@@ -26,7 +26,7 @@ struct ActivationTests {
     var needsInput: Bool { adapter.needsInput }
 
     func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
-      if pass.keepsActivations, fault == .evaluationAlone { return base.applyBase(x, into: y) }
+      if pass.keepsActivations, fault == .evaluationAlone { return base.applyBase(x, into: y, pass) }
       adapter.forward(x, into: y, base: base, pass)
     }
 

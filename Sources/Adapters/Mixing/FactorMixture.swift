@@ -30,7 +30,7 @@ final class FactorMixture: LinearAdapter {
   let needsInput = true
 
   func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
-    base.applyBase(x, into: y)
+    base.applyBase(x, into: y, pass)
     let z = pass.kept(x.rows, adapterRank)
     for group in groups(pass) {
       let mark = pass.scratch.mark()
@@ -46,7 +46,7 @@ final class FactorMixture: LinearAdapter {
     guard let x, let z else { preconditionFailure("backward without a forward that keeps activations") }
     self.z = nil
     // y = x W + b + s z B_t
-    base.backwardBase(dy, x: x, into: dx)
+    base.backwardBase(dy, x: x, into: dx, pass)
     for group in groups(pass) {
       let mark = pass.scratch.mark()
       let (at, bt) = factors(group.weights, pass)

@@ -40,7 +40,7 @@ final class ProductMixture: LinearAdapter, TokenRouted {
   var tokenRouter: TokenRouter? { gates as? TokenRouter }
 
   func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
-    base.applyBase(x, into: y)
+    base.applyBase(x, into: y, pass)
     let experts = gates.experts(in: pass)
     let down = pass.kept(x.rows, downRows(experts) + gates.width(experts))
     let mark = pass.scratch.mark()
@@ -57,7 +57,7 @@ final class ProductMixture: LinearAdapter, TokenRouted {
     let experts = gates.experts(in: pass)
     let mark = pass.scratch.mark()
     // y = x W + b + s h Bᵀ
-    base.backwardBase(dy, x: x, into: dx)
+    base.backwardBase(dy, x: x, into: dx, pass)
     let h = mixed(down, experts, pass)
     addUpGradient(dy, h, experts, pass)
     let dh = h  // its numbers are not needed any more

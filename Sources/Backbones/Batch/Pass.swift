@@ -17,10 +17,12 @@ public struct Pass {
   public let saved: Workspace
   /// Short-lived values of a layer.
   public let scratch: Workspace
+  /// What measures the phases of a step; nil: nobody does.
+  public let phases: PhaseTimer?
 
   public init(
     _ rows: Rows, randomKey: RandomKey?, keepsActivations: Bool, isCheckpointed: Bool = false, saved: Workspace,
-    scratch: Workspace
+    scratch: Workspace, phases: PhaseTimer? = nil
   ) {
     self.rows = rows
     self.randomKey = randomKey
@@ -28,6 +30,7 @@ public struct Pass {
     self.isCheckpointed = keepsActivations && isCheckpointed
     self.saved = saved
     self.scratch = scratch
+    self.phases = phases
   }
 
   public var segments: [Rows.Segment] { rows.segments }
@@ -54,4 +57,12 @@ public struct Pass {
     (pass.keepsActivations, pass.isCheckpointed, pass.isRepeated) = (keepsActivations, false, isRepeated)
     return pass
   }
+
+  /// Runs `body` as a phase of the step.
+  public func measure<Result>(_ phase: PhaseTimer.Phase, _ body: () -> Result) -> Result {
+    phases?.measure(phase, body) ?? body()
+  }
+
+  /// Runs `body` as the backward pass of the phase under way.
+  public func backward<Result>(_ body: () -> Result) -> Result { phases?.backward(body) ?? body() }
 }

@@ -41,7 +41,7 @@ public final class Decoder: GenerativeBackbone {
 
   private func run(_ batch: PackedBatch, _ pass: Pass, decoding: StackContext.Decoding?) -> Matrix {
     let x = pass.saved.matrix(batch.tokenCount, embedding.width)
-    embedding.forward(batch.tokens, positions: pass.rows.positions, into: x)
+    pass.measure(.embed) { embedding.forward(batch.tokens, positions: pass.rows.positions, into: x) }
     return stack.forward(x, StackContext(pass, decoding: decoding), selection: RowSelection(batch, pass))
   }
 
@@ -49,7 +49,7 @@ public final class Decoder: GenerativeBackbone {
     let mark = pass.scratch.mark()
     let d = stack.backward(
       dHidden, StackContext(pass), selection: RowSelection(batch, pass), needsInputGradient: embedding.isTrained)
-    if let d { embedding.backward(d, batch) }
+    if let d { pass.measure(.embed) { embedding.backward(d, batch) } }
     pass.scratch.release(to: mark)
   }
 

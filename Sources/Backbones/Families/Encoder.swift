@@ -62,7 +62,7 @@ public final class Encoder: ClassifyingBackbone {
   public func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix {
     let sums = pass.saved.matrix(batch.tokenCount, embedding.width)
     let x = pass.saved.matrix(batch.tokenCount, embedding.width)
-    let statistics = embedding.forward(batch, sums: sums, into: x, pass)
+    let statistics = pass.measure(.embed) { embedding.forward(batch, sums: sums, into: x, pass) }
     if pass.keepsActivations { embedded = (sums, statistics) }
     return stack.forward(x, StackContext(pass), selection: RowSelection(batch, pass))
   }
@@ -73,7 +73,7 @@ public final class Encoder: ClassifyingBackbone {
     let mark = pass.scratch.mark()
     let d = stack.backward(
       dHidden, StackContext(pass), selection: RowSelection(batch, pass), needsInputGradient: embedding.isTrained)
-    if let d { embedding.backward(d, sums: embedded.sums, embedded.statistics, batch, pass) }
+    if let d { pass.measure(.embed) { embedding.backward(d, sums: embedded.sums, embedded.statistics, batch, pass) } }
     pass.scratch.release(to: mark)
   }
 

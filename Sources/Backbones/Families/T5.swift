@@ -45,7 +45,7 @@ public final class T5: GenerativeBackbone {
 
   private func embed(_ tokens: [Int32], _ pass: Pass) -> Matrix {
     let x = pass.saved.matrix(tokens.count, configuration.width)
-    table.matrix.lookUp(tokens, into: x)
+    pass.measure(.embed) { table.matrix.lookUp(tokens, into: x) }
     return x
   }
 
@@ -99,7 +99,7 @@ public final class T5: GenerativeBackbone {
       context.dBias?.values.fill(0)
     }
     let dx = stack.backward(d, context, selection: selection, needsInputGradient: table.isTrained)
-    if let dx { table.gradient?.addRows(dx, at: tokens) }
+    if let dx { context.pass.measure(.embed) { table.gradient?.addRows(dx, at: tokens) } }
   }
 
   // MARK: Decoding

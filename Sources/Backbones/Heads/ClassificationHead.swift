@@ -38,12 +38,14 @@ public final class ClassificationHead: OutputHead {
     projection.forward(pooled, into: logits, pass)
     setLosses(logits, truth, losses)
     if let dh {
-      // logits = W pooled + b
-      let dPooled = pass.scratch.matrix(h.rows, dense.outputs)
-      projection.backward(logits, x: pooled, into: dPooled, pass)
-      // pooled = tanh(D h + d)
-      dPooled.multiplyByTanhSlope(at: pooled)
-      dense.backward(dPooled, x: h, into: dh, pass)
+      pass.backward {
+        // logits = W pooled + b
+        let dPooled = pass.scratch.matrix(h.rows, dense.outputs)
+        projection.backward(logits, x: pooled, into: dPooled, pass)
+        // pooled = tanh(D h + d)
+        dPooled.multiplyByTanhSlope(at: pooled)
+        dense.backward(dPooled, x: h, into: dh, pass)
+      }
     }
     pass.scratch.release(to: mark)
   }

@@ -54,9 +54,11 @@ public struct LanguageModelHead: OutputHead {
       }
       logits.applyCrossEntropyGradient(labels, softCap: softCap, losses: loss)
       // logits = cap(h Eᵀ + b), and the cap's slope is in the gradient already
-      if let gradient = bias?.gradient { logits.addColumnSums(to: gradient) }
-      weight.gradient?.addWeightGradient(x: rows, dy: logits, .outputsByInputs)
-      weight.matrix.multiplyTransposed(logits, .outputsByInputs, into: dh.rows(range))
+      pass.backward {
+        if let gradient = bias?.gradient { logits.addColumnSums(to: gradient) }
+        weight.gradient?.addWeightGradient(x: rows, dy: logits, .outputsByInputs)
+        weight.matrix.multiplyTransposed(logits, .outputsByInputs, into: dh.rows(range))
+      }
     }
     scratch.release(to: mark)
   }

@@ -55,13 +55,15 @@ public final class MaskedLanguageModelHead: OutputHead {
     }
     let dNormed = pass.scratch.matrix(h.rows, transform.outputs)
     projection.loss(features.normed, truth, losses: losses, dh: dNormed, pass)
-    // normed = norm(active)
-    let dActive = pass.scratch.matrix(h.rows, transform.outputs)
-    dActive.fill(0)
-    norm.backward(dNormed, x: features.active, features.statistics, addingTo: dActive)
-    // active = act(T h + t)
-    activation.backward(features.transformed, dActive)
-    transform.backward(dActive, x: h, into: dh, pass)
+    pass.backward {
+      // normed = norm(active)
+      let dActive = pass.scratch.matrix(h.rows, transform.outputs)
+      dActive.fill(0)
+      norm.backward(dNormed, x: features.active, features.statistics, addingTo: dActive)
+      // active = act(T h + t)
+      activation.backward(features.transformed, dActive)
+      transform.backward(dActive, x: h, into: dh, pass)
+    }
     pass.scratch.release(to: mark)
   }
 }

@@ -89,9 +89,10 @@ final class AttentionPart: Sublayer {
     let read = readsSource ? context.requiredSource.states : x
     let meeting = prepare(x, read, context)
     if let decoding = context.decoding { store(meeting.inputs, decoding, context) }
-    let logSumExp = core.forward(
-      meeting.inputs, keys: readsSource ? context.requiredSource.keys : context.keys, bias: bias(context),
-      into: attended, pass)
+    let keys = readsSource ? context.requiredSource.keys : context.keys
+    let logSumExp = pass.measure(.attention) {
+      core.forward(meeting.inputs, keys: keys, bias: bias(context), into: attended, pass)
+    }
     let selected = context.selection.map { selection in
       let rows = pass.kept(selection.pass.rows.count, core.width)
       selection.gather(attended, into: rows)
@@ -133,9 +134,17 @@ final class AttentionPart: Sublayer {
       values.forward(read, into: raw.v, readPass)
     }
     let (q, queryState) = normalize(raw.q, queryNorm, pass), (k, keyState) = normalize(raw.k, keyNorm, pass)
-    rotary?.rotate(q, .forth, pass.rows)
-    rotary?.rotate(k, .forth, readPass.rows)
+    rotate(q, k, .forth, context)
     return Meeting(inputs: .init(q: q, k: k, v: raw.v), queryState: queryState, keyState: keyState)
+  }
+
+  /// Turns queries and keys by their positions, if the model tells these so.
+  private func rotate(_ q: Matrix, _ k: Matrix, _ direction: RotaryEmbedding.Direction, _ context: StackContext) {
+    guard let rotary else { return }
+    context.pass.measure(.attention) {
+      rotary.rotate(q, direction, context.pass.rows)
+      rotary.rotate(k, direction, (readsSource ? context.requiredSource.pass : context.pass).rows)
+    }
   }
 
   /// Normalises every head, if there is a norm.
@@ -164,10 +173,12 @@ final class AttentionPart: Sublayer {
       selection.scatter(dContext, into: dAttended)
     }
     // attended = attention(q, k, v)
-    core.backward(
-      dAttended, y: saved.attended, logSumExp: saved.logSumExp, met,
-      keys: readsSource ? context.requiredSource.keys : context.keys, bias: bias(context), into: d,
-      dBias: readsSource ? nil : context.dBias, pass)
+    pass.measure(.attention) {
+      core.backward(
+        dAttended, y: saved.attended, logSumExp: saved.logSumExp, met,
+        keys: readsSource ? context.requiredSource.keys : context.keys, bias: bias(context), into: d,
+        dBias: readsSource ? nil : context.dBias, pass)
+    }
     pass.scratch.release(to: mark)
     backwardPreparation(d, joined: all, saved.meeting, input: input, into: dx, context)
   }
@@ -179,8 +190,7 @@ final class AttentionPart: Sublayer {
   ) {
     let pass = context.pass
     // q = rotary(norm(Wq x)), k = rotary(norm(Wk s))
-    rotary?.rotate(d.q, .back, pass.rows)
-    rotary?.rotate(d.k, .back, (readsSource ? context.requiredSource.pass : pass).rows)
+    rotate(d.q, d.k, .back, context)
     let dq = backwardNorm(d.q, queryNorm, meeting.queryState, pass)
     let dk = backwardNorm(d.k, keyNorm, meeting.keyState, pass)
     let readers = readsSource ? Array(inputLinears.prefix(1)) : inputLinears

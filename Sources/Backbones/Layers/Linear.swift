@@ -47,11 +47,8 @@ public final class Linear {
 
   /// y = the map of x, adapter included.
   public func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) {
-    if let adapter {
-      adapter.forward(x, into: y, base: self, pass)
-    } else {
-      applyBase(x, into: y)
-    }
+    guard let adapter else { return applyBase(x, into: y, pass) }
+    pass.measure(.adapter) { adapter.forward(x, into: y, base: self, pass) }
   }
 
   /// The same, or, without y, only what the backward pass needs of it.
@@ -64,40 +61,50 @@ public final class Linear {
 
   /// Adds parameter gradients and sets dx; see ``LinearAdapter/backward(_:x:into:base:_:)``.
   public func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, _ pass: Pass) {
-    if let adapter {
-      adapter.backward(dy, x: x, into: dx, base: self, pass)
-    } else {
-      backwardBase(dy, x: x, into: dx)
-    }
+    guard let adapter else { return backwardBase(dy, x: x, into: dx, pass) }
+    pass.measure(.adapter) { adapter.backward(dy, x: x, into: dx, base: self, pass) }
   }
 
   /// y = x W + b, without the adapter.
-  public func applyBase(_ x: Matrix, into y: Matrix) {
-    weight.matrix.multiply(x, layout, bias: bias?.vector, into: y)
+  public func applyBase(_ x: Matrix, into y: Matrix, _ pass: Pass) {
+    pass.measure(.linear) { weight.matrix.multiply(x, layout, bias: bias?.vector, into: y) }
   }
 
   /// y = x W, without bias and adapter.
-  public func multiply(_ x: Matrix, into y: Matrix) { weight.matrix.multiply(x, layout, into: y) }
+  public func multiply(_ x: Matrix, into y: Matrix, _ pass: Pass) {
+    pass.measure(.linear) { weight.matrix.multiply(x, layout, into: y) }
+  }
 
   /// y = x W of an adapter's factor x, which ``FrozenMatrix`` does not round.
-  public func multiplyExactly(_ x: Matrix, into y: Matrix) { weight.matrix.multiplyExactly(x, layout, into: y) }
+  public func multiplyExactly(_ x: Matrix, into y: Matrix, _ pass: Pass) {
+    pass.measure(.linear) { weight.matrix.multiplyExactly(x, layout, into: y) }
+  }
 
   /// dx = dy Wᵀ, without the adapter.
-  public func multiplyTransposed(_ dy: Matrix, into dx: Matrix) {
-    weight.matrix.multiplyTransposed(dy, layout, into: dx)
+  public func multiplyTransposed(_ dy: Matrix, into dx: Matrix, _ pass: Pass) {
+    pass.measure(.linear) { weight.matrix.multiplyTransposed(dy, layout, into: dx) }
   }
 
   /// Adds the gradient of W, if it trains, from that of x W.
-  public func addWeightGradient(x: Matrix, _ dy: Matrix) { weight.gradient?.addWeightGradient(x: x, dy: dy, layout) }
+  public func addWeightGradient(x: Matrix, _ dy: Matrix, _ pass: Pass) {
+    guard let gradient = weight.gradient else { return }
+    pass.measure(.linear) { gradient.addWeightGradient(x: x, dy: dy, layout) }
+  }
+
+  /// Adds the gradient of b, if it trains.
+  public func addBiasGradient(_ dy: Matrix, _ pass: Pass) {
+    guard let gradient = bias?.gradient else { return }
+    pass.measure(.linear) { dy.addColumnSums(to: gradient) }
+  }
 
   /// The sum of squares of the weights into each output.
   public func outputSquares() -> [Float] { weight.matrix.outputSquares(layout) }
 
-  /// Backward of ``applyBase(_:into:)``.
-  public func backwardBase(_ dy: Matrix, x: Matrix?, into dx: Matrix?) {
+  /// Backward of ``applyBase(_:into:_:)``.
+  public func backwardBase(_ dy: Matrix, x: Matrix?, into dx: Matrix?, _ pass: Pass) {
     // y = x W + b
-    if let x { addWeightGradient(x: x, dy) }
-    if let gradient = bias?.gradient { dy.addColumnSums(to: gradient) }
-    if let dx { multiplyTransposed(dy, into: dx) }
+    if let x { addWeightGradient(x: x, dy, pass) }
+    addBiasGradient(dy, pass)
+    if let dx { multiplyTransposed(dy, into: dx, pass) }
   }
 }

@@ -35,8 +35,8 @@ public struct StepBenchmark {
   public struct Result: Sendable {
     public let tokensPerSecond: Double
     public let secondsPerStep: Double
-    /// Rank 0's seconds a step in each phase.
-    public let phases: [PhaseTimer.Phase: Double]
+    /// Rank 0's seconds a step in each phase; they sum to ``secondsPerStep``.
+    public let phases: [NamedValue]
     /// Floating-point operations a second and rank, for the products a step needs.
     public let flopsPerSecondPerRank: Double
     /// From the end of loading to the end of the warm-up step.
@@ -127,10 +127,9 @@ public struct StepBenchmark {
     let begin = ContinuousClock.now
     _ = try step.run(plans[0], training: tasks, learningRate: 5e-5)
     let firstStep = (ContinuousClock.now - begin) / .seconds(1)
-    step.objective.phases.reset()
     try ranks.world.barrier()
+    step.phases.reset()
     var tokens = 0, reducedBytes = 0, flops = 0.0, loss = 0.0
-    let start = ContinuousClock.now
     for plan in plans.dropFirst() {
       let outcome = try step.run(plan, training: tasks, learningRate: 5e-5)
       tokens += outcome.tokenCount
@@ -138,11 +137,11 @@ public struct StepBenchmark {
       flops += operations(plan)
       loss = outcome.sums.mean
     }
-    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    let seconds = step.phases.totalSeconds
     let count = Double(plans.count - 1)
     return Result(
       tokensPerSecond: Double(tokens) / seconds, secondsPerStep: seconds / count,
-      phases: step.objective.phases.seconds.mapValues { $0 / count },
+      phases: step.phases.seconds.map { NamedValue($0.name, $0.seconds / count) },
       flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss,
       reducedBytes: reducedBytes / (plans.count - 1))
   }

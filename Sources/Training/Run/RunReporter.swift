@@ -1,3 +1,4 @@
+import Backbones
 import Checkpoints
 import Foundation
 
@@ -56,7 +57,7 @@ final class RunReporter {
       learningRate: learningRate, gradientNorm: outcome.gradientNorm, reducedBytes: outcome.reducedBytes,
       routerBalance: outcome.routerBalance,
       tokens: state.unreportedTokens, tokensPerSecond: rate, skippedSteps: state.skippedSteps, etaSeconds: eta,
-      phaseSeconds: PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, phases.seconds[$0] ?? 0) })
+      phaseSeconds: phases.seconds.map { NamedValue($0.name, $0.seconds) })
     try metrics.append(record.json)
     try events.append(step: state.step, record.scalars)
     startWindow(phases)

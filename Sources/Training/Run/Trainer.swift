@@ -164,7 +164,7 @@ public final class Trainer {
     let isReported = isDue(every: recipe.loggingSteps)
     try report {
       try $0.step(
-        state, outcome, learningRate: schedule.rate(at: state.step - 1), phases: step.objective.phases,
+        state, outcome, learningRate: schedule.rate(at: state.step - 1), phases: step.phases,
         isReported: isReported)
     }
     if isReported { state.startReport() }

@@ -12,11 +12,12 @@ public final class Objective {
   private let saved = Workspace()
   private let scratch = Workspace()
   private var losses: [Double] = []
-  /// Time spent in each part of a pass.
-  public let phases: PhaseTimer
+  private let phases: PhaseTimer?
 
-  /// - Parameter isCheckpointed: Less memory for more time: activations are computed again, to the same bits.
-  public init(_ model: AdapterModel, isCheckpointed: Bool = false, phases: PhaseTimer = PhaseTimer()) {
+  /// - Parameters:
+  ///   - isCheckpointed: Less memory for more time: activations are computed again, to the same bits.
+  ///   - phases: Measures the parts of a pass; nil: nobody does.
+  public init(_ model: AdapterModel, isCheckpointed: Bool = false, phases: PhaseTimer? = nil) {
     (self.model, self.isCheckpointed) = (model, isCheckpointed)
     self.phases = phases
   }
@@ -31,10 +32,10 @@ public final class Objective {
   ) {
     guard batch.labelCount > 0 else { return }
     let pass = makePass(batch, randomKey: randomKey, keepsActivations: true)
-    let hidden = phases.measure(.forward) { model.backbone.forward(batch, pass) }
+    let hidden = forward(batch, pass)
     let dHidden = saved.matrix(hidden.rows, hidden.columns)
-    phases.measure(.logits) { measureLosses(hidden, batch, pass, dHidden: dHidden) }
-    phases.measure(.backward) { model.backbone.backward(dHidden, batch, pass) }
+    measureLosses(hidden, batch, pass, dHidden: dHidden)
+    pass.measure(.norms) { pass.backward { model.backbone.backward(dHidden, batch, pass) } }
     add(batch, accounts: accounts ?? batch.labelRows.segments.map(\.route), to: &sums)
     reset()
   }
@@ -43,7 +44,7 @@ public final class Objective {
   public func countRouting(of batch: PackedBatch, randomKey: RandomKey) {
     guard batch.labelCount > 0 else { return }
     let pass = makePass(batch, randomKey: randomKey, keepsActivations: false)
-    let hidden = model.backbone.forward(batch, pass)
+    let hidden = forward(batch, pass)
     // A head may route tokens too: BERT's pooler.
     if model.backbone.architecture == .encoderOnly { measureLosses(hidden, batch, pass, dHidden: nil) }
     reset()
@@ -53,7 +54,7 @@ public final class Objective {
   public func losses(of batch: PackedBatch) -> [Double] {
     guard batch.labelCount > 0 else { return Array(repeating: 0, count: batch.exampleCount) }
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
-    measureLosses(model.backbone.forward(batch, pass), batch, pass, dHidden: nil)
+    measureLosses(forward(batch, pass), batch, pass, dHidden: nil)
     reset()
     return (0..<batch.exampleCount).map { losses[batch.labels(of: $0)].reduce(0, +) }
   }
@@ -62,7 +63,7 @@ public final class Objective {
   /// reused. Shape: (labels, outputs).
   public func withLogits<Result>(of batch: PackedBatch, _ body: (Matrix) throws -> Result) rethrows -> Result {
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
-    let hidden = model.backbone.forward(batch, pass), head = head(batch.heads.first ?? .tokens)
+    let hidden = forward(batch, pass), head = head(batch.heads.first ?? .tokens)
     let logits = saved.matrix(hidden.rows, head.outputCount)
     head.logits(hidden, into: logits, pass.over(batch.labelRows))
     defer { reset() }
@@ -72,7 +73,7 @@ public final class Objective {
   /// The logits of each example's label row, and its loss; for a batch of examples that are classified.
   public func classify(_ batch: PackedBatch) -> [(logits: [Float], loss: Double)] {
     let pass = makePass(batch, randomKey: nil, keepsActivations: false)
-    let hidden = model.backbone.forward(batch, pass)
+    let hidden = forward(batch, pass)
     measureLosses(hidden, batch, pass, dHidden: nil)
     var logits: [[Float]] = []
     forEachHead(batch, pass) { head, rows, pass in
@@ -87,6 +88,12 @@ public final class Objective {
 
   /// Bytes that activations took, and a layer's short-lived values, in the largest pass so far.
   public var peakByteCounts: (saved: Int, scratch: Int) { (saved.peakByteCount, scratch.peakByteCount) }
+
+  /// The hidden states that heads read. What is no map, attention, adapter or embedding of a backbone is its norms and
+  /// activations.
+  private func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix {
+    pass.measure(.norms) { model.backbone.forward(batch, pass) }
+  }
 
   private func head(_ choice: HeadChoice) -> any OutputHead {
     guard let head = model.head(choice) else { preconditionFailure("the model has no head \(choice)") }
@@ -112,9 +119,12 @@ public final class Objective {
     losses = Array(repeating: 0, count: batch.labelCount)
     losses.withUnsafeMutableBufferPointer { losses in
       forEachHead(batch, pass) { head, rows, pass in
-        head.loss(
-          hidden.rows(rows), Truth(classes: batch.labels[rows], numbers: batch.targets[rows]),
-          losses: UnsafeMutableBufferPointer(rebasing: losses[rows]), dh: dHidden?.rows(rows), pass)
+        let truth = Truth(classes: batch.labels[rows], numbers: batch.targets[rows])
+        pass.measure(.head) {
+          head.loss(
+            hidden.rows(rows), truth, losses: UnsafeMutableBufferPointer(rebasing: losses[rows]),
+            dh: dHidden?.rows(rows), pass)
+        }
       }
     }
   }
@@ -130,7 +140,7 @@ public final class Objective {
   private func makePass(_ batch: PackedBatch, randomKey: RandomKey?, keepsActivations: Bool) -> Pass {
     Pass(
       batch.rows, randomKey: randomKey, keepsActivations: keepsActivations, isCheckpointed: isCheckpointed,
-      saved: saved, scratch: scratch)
+      saved: saved, scratch: scratch, phases: phases)
   }
 
   private func reset() {

@@ -27,6 +27,8 @@ public final class TrainingStep {
   public let model: AdapterModel
   public let optimizer: any Optimizer
   public let objective: Objective
+  /// Where the time of this rank's steps goes.
+  public let phases = PhaseTimer()
   private let taskRoutes: TaskRoutes
   private let options: Options
   private let ranks: Ranks
@@ -46,7 +48,7 @@ public final class TrainingStep {
     (self.model, self.options, self.ranks) = (model, options, ranks)
     taskRoutes = routes
     optimizer = options.optimizer.make(for: model.parameters)
-    objective = Objective(model, isCheckpointed: options.isCheckpointed)
+    objective = Objective(model, isCheckpointed: options.isCheckpointed, phases: phases)
     span = ReductionTree(partCount: options.partCount, rankCount: ranks.count).span(of: ranks.rank)
     reduction =
       switch options.reduction {
@@ -59,7 +61,11 @@ public final class TrainingStep {
 
   /// Makes one step. Collective: every rank passes the same plan and rate.
   public func run(_ plan: StepPlan, training: [TokenizedTask], learningRate: Double) throws -> Outcome {
-    let (routes, touched) = objective.phases.measure(.plan) {
+    try phases.measure(.other) { try measuredRun(plan, training, learningRate: learningRate) }
+  }
+
+  private func measuredRun(_ plan: StepPlan, _ training: [TokenizedTask], learningRate: Double) throws -> Outcome {
+    let (routes, touched) = phases.measure(.plan) {
       let routes = plan.routes(of: training, taskRoutes)
       return (routes, model.parameters.ranges(touchedBy: routes))
     }
@@ -69,20 +75,18 @@ public final class TrainingStep {
     lastRoutes = routes
     try reduction.begin(touched)
     for part in span {
-      objective.phases.measure(.plan) { pack(plan.parts[part], from: training) }
+      phases.measure(.plan) { pack(plan.parts[part], from: training) }
       var loss = LossSums(accountCount: taskRoutes.accountCount)
       let accounts = plan.parts[part].map { taskRoutes.account(of: training[$0.task][$0.index], task: $0.task) }
       objective.addGradient(of: batch, randomKey: randomKey, accounts: accounts, to: &loss)
       sums.set(part: part, loss)
       sums.addTokens(batch.totalTokenCount)
-      objective.phases.measure(.reduction) { reduction.add(part: part) }
+      phases.measure(.reduction) { reduction.add(part: part) }
     }
     if StopSignal.isSet { sums.requestStop() }
-    try objective.phases.measure(.reduction) {
-      try sums.reduce(over: ranks.world)
-      try reduction.finish()
-    }
-    return objective.phases.measure(.update) {
+    try phases.measure(.wait) { try sums.reduce(over: ranks.world) }
+    try phases.measure(.reduction) { try reduction.finish() }
+    return phases.measure(.optimizer) {
       update(touched, routes, learningRate: learningRate, routerBalance: balance)
     }
   }
@@ -97,11 +101,11 @@ public final class TrainingStep {
     var labels = 0.0
     for part in span {
       pack(plan.parts[part], from: training)
-      objective.phases.measure(.forward) { objective.countRouting(of: batch, randomKey: randomKey) }
+      objective.countRouting(of: batch, randomKey: randomKey)
       labels += Double(batch.labelCount)
     }
     var counts = model.takeRoutingCounts() + [labels]
-    try ranks.world.allReduce(&counts, .sum)
+    try phases.measure(.wait) { try ranks.world.allReduce(&counts, .sum) }
     return model.setRouterLosses(options.routerLosses, counts: counts, labelCount: counts[counts.count - 1])
   }
 

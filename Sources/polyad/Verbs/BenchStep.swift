@@ -116,7 +116,6 @@ struct BenchStep: RankedCommand {
     loadSeconds: Double, sharedMiB: Int
   ) throws {
     let utilization = result.flopsPerSecondPerRank * 1e-9 / peak
-    let phases = PhaseTimer.Phase.allCases.map { NamedValue($0.rawValue, result.phases[$0] ?? 0) }
     let threads = Threads.count
     if json {
       try CommandOutput.result([
@@ -125,7 +124,7 @@ struct BenchStep: RankedCommand {
         "trainable_parameters": .int(adapted.parameters.count), "reduced_bytes": .int(result.reducedBytes),
         "ranks": .int(ranks.count), "threads": .int(threads),
         "precision": "fp32", "tokens_per_second": .double(result.tokensPerSecond),
-        "seconds_per_step": .double(result.secondsPerStep), "phase_seconds": .object(phases),
+        "seconds_per_step": .double(result.secondsPerStep), "phase_seconds": .object(result.phases),
         "matmul_gflops": .double(peak), "model_flops_utilization": .double(utilization),
         "peak_rss_mib": .int(memory[0]), "peak_private_mib": .int(memory[1]), "shared_mib": .int(sharedMiB),
         "load_seconds": .double(loadSeconds),
@@ -140,7 +139,7 @@ struct BenchStep: RankedCommand {
     table.append(["ranks × threads", "\(ranks.count) × \(threads)"])
     table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
     table.append(["seconds a step", Formatting.number(result.secondsPerStep)])
-    for phase in phases { table.append(["  \(phase.name)", Formatting.number(phase.value)]) }
+    for phase in result.phases { table.append(["  \(phase.name)", Formatting.number(phase.value)]) }
     table.append(["measured matmul peak, GFLOP/s a rank", Formatting.number(peak)])
     table.append(["share of that peak", Formatting.percent(utilization)])
     table.append(["peak resident MiB a rank, shared weights included", Formatting.count(memory[0])])

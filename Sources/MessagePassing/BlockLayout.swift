@@ -41,6 +41,16 @@ public struct BlockLayout: Sendable, Equatable {
     return start..<start + Int(counts[rank])
   }
 
+  /// Copies of counts and displacements that stay where they are, for a ``Request`` to free.
+  func copies() -> (counts: UnsafeMutableBufferPointer<CInt>, displacements: UnsafeMutableBufferPointer<CInt>) {
+    func copy(_ numbers: [CInt]) -> UnsafeMutableBufferPointer<CInt> {
+      let result = UnsafeMutableBufferPointer<CInt>.allocate(capacity: numbers.count)
+      _ = result.initialize(from: numbers)
+      return result
+    }
+    return (copy(counts), copy(displacements))
+  }
+
   func requireFit(in elementCount: Int, ranks: Int) {
     precondition(blockCount == ranks, "\(blockCount) blocks for \(ranks) ranks")
     precondition(self.elementCount <= elementCount, "blocks of \(self.elementCount) elements in \(elementCount)")

@@ -57,6 +57,26 @@ extension Communicator {
     try allGatherV(from: cmpi_in_place(), count: 0, into: values, layout)
   }
 
+  /// Starts ``allGatherV(inPlace:_:)`` and returns at once.
+  ///
+  /// Collective. `values` stays in place and is left alone until the request is complete. Without a progress thread in
+  /// the library it moves on only inside MPI calls: `test()` now and then.
+  ///
+  /// The corresponding C function is `MPI_Iallgatherv` with `MPI_IN_PLACE` (MPI 3.1, section 5.12.4).
+  public func startAllGatherV<Element: MPIElement>(
+    inPlace values: UnsafeMutableBufferPointer<Element>, _ layout: BlockLayout
+  ) throws(MPIError) -> Request {
+    layout.requireFit(in: values.count, ranks: size)
+    let type = Element.datatype, blocks = layout.copies()
+    var request: MPI_Request?
+    let code = MPI_Iallgatherv(
+      cmpi_in_place(), 0, type, values.baseAddress, blocks.counts.baseAddress, blocks.displacements.baseAddress, type,
+      handle, &request)
+    let result = Request([request], layouts: [blocks.counts, blocks.displacements])
+    try MPIError.check(code, from: "MPI_Iallgatherv")
+    return result
+  }
+
   /// Returns the arrays of all ranks, which may differ in count, in the order of ranks. Collective and blocking.
   public func allGatherV<Element: MPIElement>(_ values: [Element]) throws(MPIError) -> [[Element]] {
     let layout = try BlockLayout(counts: allGather(Int64(values.count)).map { Int($0) })

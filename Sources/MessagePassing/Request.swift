@@ -7,8 +7,15 @@ internal import COpenMPI
 public final class Request {
   /// One handle for each part that MPI could count; none once all are complete.
   private var handles: [MPI_Request?]
+  /// Counts and displacements, which MPI may read until the end.
+  private let layouts: [UnsafeMutableBufferPointer<CInt>]
 
-  init(_ handles: [MPI_Request?]) { self.handles = handles }
+  /// - Parameter layouts: Allocated memory, which the request frees.
+  init(_ handles: [MPI_Request?], layouts: [UnsafeMutableBufferPointer<CInt>] = []) {
+    (self.handles, self.layouts) = (handles, layouts)
+  }
+
+  deinit { for numbers in layouts { numbers.deallocate() } }
 
   /// Whether the operation was seen to be complete.
   public var isComplete: Bool { handles.isEmpty }

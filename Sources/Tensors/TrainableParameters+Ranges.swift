@@ -83,12 +83,12 @@ extension [Range<Int>] {
   }
 
   /// The ranges in ascending order, merged where they meet.
-  var merged: [Range<Int>] {
+  public var merged: [Range<Int>] {
     sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { $0.appendMerging($1) }
   }
 
   /// What lies in both of two ascending lists.
-  func intersection(_ other: [Range<Int>]) -> [Range<Int>] {
+  public func intersection(_ other: [Range<Int>]) -> [Range<Int>] {
     var result: [Range<Int>] = []
     var (own, its) = (startIndex, other.startIndex)
     while own < endIndex, its < other.endIndex {

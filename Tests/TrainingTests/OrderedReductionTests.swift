@@ -66,8 +66,10 @@ struct ReductionRankTests {
     environment.job.run(exitCode: { _ in 5 }) {
       for partCount in [world.size, world.size + 1, 7, 8] {
         for count in [1, 3, 1000] {
-          try ordered(world, partCount: partCount, count: count)
-          try plain(world, partCount: partCount, count: count)
+          for isCut in [false, true] {
+            try ordered(world, partCount: partCount, count: count, isCut: isCut)
+            try plain(world, partCount: partCount, count: count, isCut: isCut)
+          }
         }
       }
       if world.rank == 0 { print("on \(world.size) ranks every sum was tried") }
@@ -85,7 +87,11 @@ struct ReductionRankTests {
   @Test(.enabled(if: RankProcesses.ownJob == "routed training")) func stepsOfRoutedModelsAreTrained() throws {
     let environment = try MPIEnvironment(threadLevel: .serialized)
     let world = environment.world
-    environment.job.run(exitCode: { _ in 5 }) { try write(TrainingRuns(Ranks(environment)).runTaskRouted(), world) }
+    environment.job.run(exitCode: { _ in 5 }) {
+      let runs = try TrainingRuns(Ranks(environment)), values = try runs.runTaskRouted()
+      #expect(try runs.runTaskRouted(bucketBytes: 100) == values)
+      try write(values, world)
+    }
   }
 
   @Test(.enabled(if: RankProcesses.ownJob == "threads")) func stepsAreTrainedOnThreads() throws {
@@ -113,16 +119,34 @@ struct ReductionRankTests {
     return values
   }
 
-  /// Runs two rounds, since a reduction serves for every step, and returns each round's sum.
+  /// All numbers: in one bucket, or in several, in pieces, in other places each round; one may have none.
+  private func buckets(count: Int, isCut: Bool, round: Int) -> [[Range<Int>]] {
+    guard isCut else { return [[0..<count]] }
+    let bounds = [0, 2 + round, 5, 5, 8 - round, 11, 16].map { $0 * count / 16 }
+    let pieces = zip(bounds, bounds.dropFirst()).map { $0..<$1 }
+    return [[5], [0, 3], [2], [1, 4]].map { $0.map { pieces[$0] }.filter { !$0.isEmpty } }
+  }
+
+  /// Runs two rounds, since a reduction serves for every step, and returns each round's sum. Of several buckets, some
+  /// leave while the last part is computed: another number on each rank.
   private func run(
-    _ reduction: any GradientReduction, _ buffer: UnsafeMutableBufferPointer<Float>, parts: Range<Int>
+    _ reduction: any GradientReduction, _ buffer: UnsafeMutableBufferPointer<Float>, parts: Range<Int>, isCut: Bool
   ) throws -> [[Float]] {
     try (0..<2).map { round in
       buffer.update(repeating: 0)
-      try reduction.begin([buffer.indices])
+      let buckets = buckets(count: buffer.count, isCut: isCut, round: round)
+      try reduction.begin(buckets)
       for part in parts {
-        for (index, value) in gradient(part, count: buffer.count, round: round).enumerated() { buffer[index] += value }
-        reduction.add(part: part)
+        let numbers = gradient(part, count: buffer.count, round: round)
+        func compute(_ ranges: [Range<Int>]) { for index in ranges.joined() { buffer[index] += numbers[index] } }
+        let early = part == parts.upperBound - 1 ? min(parts.lowerBound % 4, buckets.count - 1) : 0
+        for bucket in buckets[..<early] {
+          compute(bucket)
+          try reduction.sendBucket()
+          try reduction.progress()
+        }
+        compute(Array(buckets[early...].joined()))
+        try reduction.add(part: part)
       }
       try reduction.finish()
       return Array(buffer)
@@ -133,21 +157,22 @@ struct ReductionRankTests {
     neighbourSum((0..<partCount).map { gradient($0, count: count, round: round) }) { zip($0, $1).map { $0 + $1 } }
   }
 
-  private func ordered(_ world: Communicator, partCount: Int, count: Int) throws {
+  private func ordered(_ world: Communicator, partCount: Int, count: Int, isCut: Bool) throws {
     let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
     defer { buffer.deallocate() }
     let reduction = try OrderedReduction(buffer, partCount: partCount, world)
     let parts = ReductionTree(partCount: partCount, rankCount: world.size).span(of: world.rank)
-    for (round, sum) in try run(reduction, buffer, parts: parts).enumerated() {
+    for (round, sum) in try run(reduction, buffer, parts: parts, isCut: isCut).enumerated() {
       #expect(sum == expected(partCount, count, round: round), "\(partCount) parts, \(count) numbers")
     }
   }
 
-  private func plain(_ world: Communicator, partCount: Int, count: Int) throws {
+  private func plain(_ world: Communicator, partCount: Int, count: Int, isCut: Bool) throws {
     let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
     defer { buffer.deallocate() }
     let parts = ReductionTree(partCount: partCount, rankCount: world.size).span(of: world.rank)
-    for (round, sum) in try run(PlainReduction(buffer, world), buffer, parts: parts).enumerated() {
+    let reduction = PlainReduction(buffer, partCount: partCount, world)
+    for (round, sum) in try run(reduction, buffer, parts: parts, isCut: isCut).enumerated() {
       // The same addends in another order.
       #expect(relativeDistance(sum, expected(partCount, count, round: round)) < 1e-5)
     }

@@ -49,8 +49,11 @@ struct TrainingRuns {
     return model
   }
 
-  private func step(_ model: AdapterModel, _ recipe: Recipe) throws -> TrainingStep {
-    try TrainingStep(model, routes: TaskRoutes(taskCount: tasks.count), options: .init(recipe), ranks: ranks)
+  /// - Parameter bucketBytes: Bytes that leave together while the rest is computed; nil: all at the end.
+  private func step(_ model: AdapterModel, _ recipe: Recipe, bucketBytes: Int? = nil) throws -> TrainingStep {
+    var options = TrainingStep.Options(recipe)
+    options.bucketBytes = bucketBytes
+    return try TrainingStep(model, routes: TaskRoutes(taskCount: tasks.count), options: options, ranks: ranks)
   }
 
   /// AdamW's first moments, end to end.
@@ -64,6 +67,8 @@ struct TrainingRuns {
     let step = try step(model, recipe)
     try theFirstStepIsItsDefinition(step)
     for number in 1..<5 { _ = try step.run(plan.step(number), training: tasks, learningRate: 0.01) }
+    try bucketsChangeNothing(model)
+    thePhasesSumToTheSteps(step.phases)
     try aStepThatIsNotFiniteChangesNothing(step)
     try theNormIsClipped()
     try onlyWhatTrainsChanges()
@@ -71,13 +76,15 @@ struct TrainingRuns {
   }
 
   /// The trained numbers of models that route by task, after steps that each have two tasks of forty.
-  func runTaskRouted() throws -> [Float] {
+  ///
+  /// - Parameter bucketBytes: Bytes that leave together while the rest is computed; nil: all at the end.
+  func runTaskRouted(bucketBytes: Int? = nil) throws -> [Float] {
     try [PEFTType.taskLoRA, .cPoly].flatMap { peftType in
       try [false, true].flatMap { isSparse in
         var recipe = recipe
         recipe.sparseUpdates = isSparse
         let model = try model(peftType), parameters = model.parameters, before = Array(parameters.values)
-        let step = try step(model, recipe)
+        let step = try step(model, recipe, bucketBytes: bucketBytes)
         // Every third batch of this plan is an epoch's small rest.
         for number in [0, 1, 3, 4, 6] {
           let parts = plan.step(number).parts.map { $0.filter { $0.task != number % 3 } }
@@ -122,6 +129,23 @@ struct TrainingRuns {
     // Sums in another order; Adam turns the smallest gradients into steps as large as any other's.
     #expect(relativeDistance(step.model.parameters.values, other.parameters.values) < 1e-4)
     #expect(!outcome.wasSkipped && !outcome.stopRequested)
+  }
+
+  /// However small the buckets, and whichever leave early.
+  private func bucketsChangeNothing(_ trained: AdapterModel) throws {
+    for bytes in [4, 200] {
+      let model = try model(), step = try step(model, recipe, bucketBytes: bytes)
+      for number in 0..<5 { _ = try step.run(plan.step(number), training: tasks, learningRate: 0.01) }
+      #expect(Array(model.parameters.values) == Array(trained.parameters.values), "buckets of \(bytes) bytes")
+    }
+  }
+
+  private func thePhasesSumToTheSteps(_ phases: PhaseTimer) {
+    let sum = phases.seconds.reduce(0) { $0 + $1.seconds }
+    #expect(abs(sum - phases.totalSeconds) < 1e-12 * sum)  // the same durations, rounded one by one
+    for name in ["plan", "linear", "linear_backward", "wait", "reduction", "optimizer", "other"] {
+      #expect(phases.seconds.contains { $0.name == name && $0.seconds > 0 }, "\(name)")
+    }
   }
 
   private func aStepThatIsNotFiniteChangesNothing(_ step: TrainingStep) throws {

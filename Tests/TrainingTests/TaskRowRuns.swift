@@ -45,7 +45,7 @@ struct TaskRowRuns {
       options.isSparse = isSparse
       let optimizer = AdamW(parameters, options: options)
       let ordered = try OrderedReduction(parameters.gradients, partCount: Self.partCount, world)
-      let plain = PlainReduction(parameters.gradients, world)
+      let plain = PlainReduction(parameters.gradients, partCount: Self.partCount, world)
       for (step, tasks) in Self.batches.enumerated() {
         let gradients = (0..<Self.partCount).map { gradient(parameters, tasks, part: $0, step: step) }
         let whole = neighbourSum(gradients) { zip($0, $1).map { $0 + $1 } }
@@ -65,11 +65,11 @@ struct TaskRowRuns {
   ) throws {
     parameters.zeroGradients()
     let touched = parameters.ranges(touchedBy: tasks)
-    try reduction.begin(touched)
+    try reduction.begin([touched])
     #expect(reduction.reducedByteCount == 4 * touched.joined().count)
     for part in ReductionTree(partCount: Self.partCount, rankCount: world.size).span(of: world.rank) {
       for (index, value) in gradients[part].enumerated() { parameters.gradients[index] += value }
-      reduction.add(part: part)
+      try reduction.add(part: part)
     }
     try reduction.finish()
   }

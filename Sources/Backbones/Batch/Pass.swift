@@ -19,10 +19,12 @@ public struct Pass {
   public let scratch: Workspace
   /// What measures the phases of a step; nil: nobody does.
   public let phases: PhaseTimer?
+  /// Called in the backward pass with maps whose gradients, and whose adapters', are complete for this pass.
+  public let completed: ((_ maps: [Linear]) -> Void)?
 
   public init(
     _ rows: Rows, randomKey: RandomKey?, keepsActivations: Bool, isCheckpointed: Bool = false, saved: Workspace,
-    scratch: Workspace, phases: PhaseTimer? = nil
+    scratch: Workspace, phases: PhaseTimer? = nil, completed: ((_ maps: [Linear]) -> Void)? = nil
   ) {
     self.rows = rows
     self.randomKey = randomKey
@@ -31,6 +33,7 @@ public struct Pass {
     self.saved = saved
     self.scratch = scratch
     self.phases = phases
+    self.completed = completed
   }
 
   public var segments: [Rows.Segment] { rows.segments }

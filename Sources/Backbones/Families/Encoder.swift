@@ -70,6 +70,8 @@ public final class Encoder: ClassifyingBackbone {
   public func backward(_ dHidden: Matrix, _ batch: PackedBatch, _ pass: Pass) {
     guard let embedded else { preconditionFailure("backward without a forward that keeps activations") }
     self.embedded = nil
+    // What read the hidden states has given their gradient.
+    if let pooler { pass.completed?([pooler]) }
     let mark = pass.scratch.mark()
     let d = stack.backward(
       dHidden, StackContext(pass), selection: RowSelection(batch, pass), needsInputGradient: embedding.isTrained)

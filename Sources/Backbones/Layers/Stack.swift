@@ -140,6 +140,7 @@ final class Stack {
           d, input: { input(place) }, needsInputGradient: needsInputGradient || place > lowest,
           self.context(place, context, selection))
         if let dx { d = dx }
+        pass.completed?(parts[place].inner.linears)
       }
     }
     if let bias, let dBias = context.dBias { bias.addGradient(dBias) }

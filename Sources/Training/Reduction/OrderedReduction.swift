@@ -2,170 +2,108 @@ import MessagePassing
 import Tensors
 
 /// The sum over parts in the order of a ``ReductionTree``: the same bits for any number of ranks, whether the whole
-/// buffer travels or only the ranges that are not zero.
+/// buffer travels or only the ranges that are not zero, in one bucket or in many.
 ///
-/// Each rank owns a slice of what travels. MPI_Alltoallv brings it every rank's partial sums of its slice, it adds them
+/// Each rank owns a slice of every bucket. MPI_Alltoallv brings it every rank's partial sums of its slice, it adds them
 /// in tree order, and MPI_Allgatherv returns the slices. Bytes moved: those of a ring all-reduce, times the partial
 /// sums a rank holds (one where parts and ranks are powers of two).
 public final class OrderedReduction: GradientReduction {
   private let gradients: UnsafeMutableBufferPointer<Float>
-  private let communicator: Communicator
+  private let rank: Int
   private let tree: ReductionTree
-  private var carried = GradientRanges([])
+  private var carried = GradientBuckets([])
   /// Nodes complete so far of this rank's span, left to right, and their sums over what travels.
   private var complete: [(node: ReductionTree.Node, sum: UnsafeMutablePointer<Float>)] = []
   private var spare: [UnsafeMutablePointer<Float>] = []
-  private let exchange: Exchange?
+  private let exchange: OrderedExchange?
+  /// While buckets leave: the memory that the last part's numbers go through, see ``climb(from:)``, and how many buckets
+  /// have left.
+  private var leaving: (chain: [UnsafeMutablePointer<Float>], count: Int)?
 
   public init(
     _ gradients: UnsafeMutableBufferPointer<Float>, partCount: Int, _ communicator: Communicator
   ) throws {
-    (self.gradients, self.communicator) = (gradients, communicator)
+    (self.gradients, rank) = (gradients, communicator.rank)
     tree = ReductionTree(partCount: partCount, rankCount: communicator.size)
-    exchange =
-      communicator.size == 1
-      ? nil : try Exchange(tree: tree, capacity: gradients.count, rank: communicator.rank)
+    exchange = communicator.size == 1 ? nil : try OrderedExchange(tree: tree, communicator)
   }
 
   deinit { for buffer in spare + complete.map(\.sum) { buffer.deallocate() } }
 
   public var reducedByteCount: Int { carried.byteCount }
 
-  public func begin(_ ranges: [Range<Int>]) throws {
+  private var lastPart: Int { tree.span(of: rank).upperBound - 1 }
+
+  public func begin(_ buckets: [[Range<Int>]]) throws {
     precondition(complete.isEmpty, "a step begins before the last one is finished")
-    carried = GradientRanges(ranges)
-    try exchange?.fit(carried.count)
+    carried = GradientBuckets(buckets)
+    try exchange?.begin(carried.buckets, gradients)
   }
 
-  public func add(part: Int) {
-    let own = tree.nodes(of: communicator.rank)
-    // Room for any step; the system gives memory only to what is used.
-    let buffer = spare.popLast() ?? .allocate(capacity: max(gradients.count, 1))
-    carried.gather(gradients, into: buffer)
-    carried.zero(gradients)
-    complete.append((ReductionTree.Node(level: 0, index: part), buffer))
-    while let last = complete.last, !own.contains(last.node) { guard climb(last.node) else { return } }
+  public func add(part: Int) throws {
+    guard part < lastPart else { return try sendRest() }
+    let chain = climb(from: part)
+    for bucket in carried.buckets {
+      take(bucket, through: chain)
+      bucket.numbers.zero(gradients)
+    }
+    spare += chain.dropLast()
   }
 
-  /// Replaces the newest node by its parent if the parent's children are all there.
-  private func climb(_ node: ReductionTree.Node) -> Bool {
-    let parent = ReductionTree.Node(level: node.level + 1, index: node.index / 2)
-    let children = tree.children(of: parent)
-    guard complete.count >= children.count, complete.suffix(children.count).map(\.node) == children else {
-      return false
-    }
-    let right = complete.removeLast()
-    guard children.count == 2 else {
-      complete.append((parent, right.sum))
-      return true
-    }
-    let left = complete.removeLast()
-    left.sum.add(right.sum, count: carried.count)
-    spare.append(right.sum)
-    complete.append((parent, left.sum))
-    return true
+  private func sendRest() throws {
+    while (leaving?.count ?? 0) < carried.buckets.count { try sendBucket() }
   }
+
+  public func sendBucket() throws {
+    let (chain, count) = leaving ?? (climb(from: lastPart), 0)
+    leaving = (chain, count + 1)
+    take(carried.buckets[count], through: chain)
+    try exchange?.send(complete.map(\.sum))
+  }
+
+  public func progress() throws { try exchange?.progress() }
 
   public func finish() throws {
-    precondition(
-      complete.map(\.node) == tree.nodes(of: communicator.rank), "a part of this rank's span was not added")
-    let sums = complete.map(\.sum)
-    if let exchange, let piece = carried.piece(of: gradients)?.baseAddress {
-      try exchange.run(sums, into: piece, communicator)
+    precondition(complete.map(\.node) == tree.nodes(of: rank), "a part of this rank's span was not added")
+    if let exchange {
+      try exchange.finish(gradients)
     } else {
-      // All partial sums have been sent by the time the result comes: the first one's memory can take it.
-      try exchange?.run(sums, into: sums[0], communicator)
-      carried.scatter(sums[0], into: gradients)
-    }
-    spare += sums
-    complete.removeAll(keepingCapacity: true)
-  }
-}
-
-/// The two collectives of an ordered reduction and their buffers.
-private final class Exchange {
-  private let tree: ReductionTree
-  private let rank: Int
-  /// The nodes each rank sends.
-  private let nodes: [[ReductionTree.Node]]
-  /// Each node's place among all ranks'.
-  private let positions: [ReductionTree.Node: Int]
-  /// Partial sums packed by destination; not needed when there is one.
-  private let packed: UnsafeMutablePointer<Float>?
-  private let received: UnsafeMutablePointer<Float>
-  private var layout: Layout
-
-  /// Who sends what, for one count of numbers that travel.
-  private struct Layout {
-    let count: Int
-    /// Each rank's slice of what travels.
-    let slices: BlockLayout
-    let send, receive: BlockLayout
-    let ownSlice: Range<Int>
-
-    init(_ count: Int, _ nodes: [[ReductionTree.Node]], rank: Int) throws {
-      let ranks = nodes.count
-      let lengths = (0..<ranks).map { (($0 + 1) * count / ranks) - ($0 * count / ranks) }
-      self.count = count
-      slices = try BlockLayout(counts: lengths)
-      send = try BlockLayout(counts: lengths.map { $0 * nodes[rank].count })
-      receive = try BlockLayout(counts: nodes.map { $0.count * lengths[rank] })
-      ownSlice = slices.range(of: rank)
-    }
-  }
-
-  /// - Parameter capacity: Numbers that travel at most.
-  init(tree: ReductionTree, capacity: Int, rank: Int) throws {
-    (self.tree, self.rank) = (tree, rank)
-    nodes = (0..<tree.rankCount).map { tree.nodes(of: $0) }
-    positions = Dictionary(uniqueKeysWithValues: nodes.joined().enumerated().map { ($1, $0) })
-    layout = try Layout(0, nodes, rank: rank)
-    packed = nodes[rank].count > 1 ? .allocate(capacity: max(nodes[rank].count * capacity, 1)) : nil
-    let longestSlice = (capacity + tree.rankCount - 1) / tree.rankCount
-    received = .allocate(capacity: max(positions.count * longestSlice, 1))
-  }
-
-  deinit {
-    packed?.deallocate()
-    received.deallocate()
-  }
-
-  /// Prepares for `count` numbers.
-  func fit(_ count: Int) throws {
-    if layout.count != count { layout = try Layout(count, nodes, rank: rank) }
-  }
-
-  /// - Parameter result: May be the memory of the first of `sums`.
-  func run(
-    _ sums: [UnsafeMutablePointer<Float>], into result: UnsafeMutablePointer<Float>, _ communicator: Communicator
-  ) throws {
-    if let packed { pack(sums, into: packed) }
-    let outgoing = UnsafeBufferPointer(start: packed ?? sums[0], count: layout.send.elementCount)
-    let incoming = UnsafeMutableBufferPointer(start: received, count: layout.receive.elementCount)
-    try communicator.allToAllV(outgoing, layout.send, into: incoming, layout.receive)
-    if !layout.ownSlice.isEmpty {
-      (result + layout.ownSlice.lowerBound).copy(add(tree.root), count: layout.ownSlice.count)
-    }
-    try communicator.allGatherV(inPlace: UnsafeMutableBufferPointer(start: result, count: layout.count), layout.slices)
-  }
-
-  private func pack(_ sums: [UnsafeMutablePointer<Float>], into packed: UnsafeMutablePointer<Float>) {
-    var target = packed
-    for rank in 0..<tree.rankCount {
-      let slice = layout.slices.range(of: rank)
-      for sum in sums {
-        target.copy(sum + slice.lowerBound, count: slice.count)
-        target += slice.count
+      for bucket in carried.buckets {
+        bucket.numbers.scatter(complete[0].sum + bucket.places.lowerBound, into: gradients)
       }
     }
+    spare += (leaving?.chain.dropLast() ?? []) + complete.map(\.sum)
+    leaving = nil
+    complete.removeAll(keepingCapacity: true)
   }
 
-  /// The sum of a node, added in place into its leftmost received partial sum.
-  private func add(_ node: ReductionTree.Node) -> UnsafeMutablePointer<Float> {
-    if let position = positions[node] { return received + position * layout.ownSlice.count }
-    let children = tree.children(of: node)
-    let left = add(children[0])
-    if children.count == 2 { left.add(add(children[1]), count: layout.ownSlice.count) }
-    return left
+  // MARK: The tree
+
+  /// What a part's numbers go through: memory for themselves, then the sums of the nodes to their left that they
+  /// complete, one after the other. The last of these holds a node of its own from now on.
+  private func climb(from part: Int) -> [UnsafeMutablePointer<Float>] {
+    let own = tree.nodes(of: rank)
+    // Room for any step; the system gives memory only to what is used.
+    var chain = [spare.popLast() ?? .allocate(capacity: max(gradients.count, 1))]
+    var node = ReductionTree.Node(level: 0, index: part)
+    while !own.contains(node) {
+      let parent = ReductionTree.Node(level: node.level + 1, index: node.index / 2)
+      if tree.children(of: parent).count == 2 {
+        // A left child waits for its neighbour.
+        guard node.index % 2 == 1, let left = complete.popLast() else { break }
+        precondition(left.node.level == node.level && left.node.index == node.index - 1, "a part was left out")
+        chain.append(left.sum)
+      }
+      node = parent
+    }
+    complete.append((node, chain[chain.count - 1]))
+    return chain
+  }
+
+  /// Adds the part's numbers in a bucket to its chain's sums: left child plus right child.
+  private func take(_ bucket: GradientBuckets.Bucket, through chain: [UnsafeMutablePointer<Float>]) {
+    let start = bucket.places.lowerBound, count = bucket.numbers.count
+    bucket.numbers.gather(gradients, into: chain[0] + start)
+    for (right, left) in zip(chain, chain.dropFirst()) { (left + start).add(right + start, count: count) }
   }
 }

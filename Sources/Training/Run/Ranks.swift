@@ -28,6 +28,8 @@ public struct Ranks {
   /// Releases what ``alone()`` made. Not collective, since no other rank is in it.
   public func free() throws(MPIError) { try world.free() }
 
+  /// Whether they are on several hosts.
+  public var spanHosts: Bool { node.size < world.size }
   public var rank: Int { world.rank }
   public var count: Int { world.size }
   /// Whether this is rank 0, which writes and speaks.

@@ -27,11 +27,13 @@ public final class Objective {
   /// - Parameters:
   ///   - randomKey: Key of dropout and noise.
   ///   - accounts: Where each example's loss is counted; nil: by what routes it.
+  ///   - completed: Called with maps to whose gradients this batch adds nothing any more.
   public func addGradient(
-    of batch: PackedBatch, randomKey: RandomKey, accounts: [Int]? = nil, to sums: inout LossSums
+    of batch: PackedBatch, randomKey: RandomKey, accounts: [Int]? = nil, to sums: inout LossSums,
+    completed: (([Linear]) -> Void)? = nil
   ) {
     guard batch.labelCount > 0 else { return }
-    let pass = makePass(batch, randomKey: randomKey, keepsActivations: true)
+    let pass = makePass(batch, randomKey: randomKey, keepsActivations: true, completed: completed)
     let hidden = forward(batch, pass)
     let dHidden = saved.matrix(hidden.rows, hidden.columns)
     measureLosses(hidden, batch, pass, dHidden: dHidden)
@@ -137,10 +139,12 @@ public final class Objective {
     }
   }
 
-  private func makePass(_ batch: PackedBatch, randomKey: RandomKey?, keepsActivations: Bool) -> Pass {
+  private func makePass(
+    _ batch: PackedBatch, randomKey: RandomKey?, keepsActivations: Bool, completed: (([Linear]) -> Void)? = nil
+  ) -> Pass {
     Pass(
       batch.rows, randomKey: randomKey, keepsActivations: keepsActivations, isCheckpointed: isCheckpointed,
-      saved: saved, scratch: scratch, phases: phases)
+      saved: saved, scratch: scratch, phases: phases, completed: completed)
   }
 
   private func reset() {

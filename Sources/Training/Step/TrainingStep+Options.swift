@@ -16,6 +16,8 @@ extension TrainingStep {
     /// Whether activations are computed again in place of being kept.
     public var isCheckpointed = false
     public var optimizer = OptimizerChoice.adamW(AdamW.Options())
+    /// Bytes of the gradient, at least, that leave together while the rest is computed; nil: as suits the ranks.
+    var bucketBytes: Int?
 
     public init(partCount: Int) { self.partCount = partCount }
 

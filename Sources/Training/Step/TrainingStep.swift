@@ -33,6 +33,8 @@ public final class TrainingStep {
   private let options: Options
   private let ranks: Ranks
   private let reduction: any GradientReduction
+  /// Sends what is complete while the rest is computed; nil: the gradient leaves as one when all is done.
+  private let departure: BucketDeparture?
   private let span: Range<Int>
   private let randomKey: RandomKey
   private var sums: StepSums
@@ -53,10 +55,22 @@ public final class TrainingStep {
     reduction =
       switch options.reduction {
       case .ordered: try OrderedReduction(model.parameters.gradients, partCount: options.partCount, ranks.world)
-      case .mpi: PlainReduction(model.parameters.gradients, ranks.world)
+      case .mpi: PlainReduction(model.parameters.gradients, partCount: options.partCount, ranks.world)
       }
+    if let bytes = Self.bucketBytes(options, ranks) {
+      departure = BucketDeparture(reduction, BucketCutting(model, byteCount: bytes), phases: phases)
+    } else {
+      departure = nil
+    }
     randomKey = RandomKey(seed: UInt64(bitPattern: Int64(options.seed)))
     sums = StepSums(partCount: options.partCount, accountCount: routes.accountCount)
+  }
+
+  /// Bytes of a bucket at least; nil: the gradient leaves as one. Ranks of one host copy it themselves, so what would
+  /// go on beside the computation takes its time from it; a network works by itself.
+  private static func bucketBytes(_ options: Options, _ ranks: Ranks) -> Int? {
+    guard ranks.count > 1 else { return nil }
+    return options.bucketBytes ?? (ranks.spanHosts ? BucketCutting.byteCount(rankCount: ranks.count) : nil)
   }
 
   /// Makes one step. Collective: every rank passes the same plan and rate.
@@ -73,18 +87,21 @@ public final class TrainingStep {
     sums.reset()
     zeroGradients()
     lastRoutes = routes
-    try reduction.begin(touched)
+    if let departure { try departure.begin(touched) } else { try reduction.begin([touched]) }
     for part in span {
       phases.measure(.plan) { pack(plan.parts[part], from: training) }
       var loss = LossSums(accountCount: taskRoutes.accountCount)
       let accounts = plan.parts[part].map { taskRoutes.account(of: training[$0.task][$0.index], task: $0.task) }
-      objective.addGradient(of: batch, randomKey: randomKey, accounts: accounts, to: &loss)
+      let isLast = part == span.upperBound - 1
+      objective.addGradient(
+        of: batch, randomKey: randomKey, accounts: accounts, to: &loss, completed: isLast ? departure?.complete : nil)
       sums.set(part: part, loss)
       sums.addTokens(batch.totalTokenCount)
-      phases.measure(.reduction) { reduction.add(part: part) }
+      try phases.measure(.reduction) { try reduction.add(part: part) }
     }
     if StopSignal.isSet { sums.requestStop() }
     try phases.measure(.wait) { try sums.reduce(over: ranks.world) }
+    try departure?.check()
     try phases.measure(.reduction) { try reduction.finish() }
     return phases.measure(.optimizer) {
       update(touched, routes, learningRate: learningRate, routerBalance: balance)

@@ -8,7 +8,8 @@ extension AdapterModel {
     var ranges: [[Range<Int>]] = Array(repeating: [], count: maps.count)
     for entry in parameters.entries {
       // Of prefix.path.suffix the longest part that is a path.
-      var path = entry.name.hasPrefix(AdapterPlan.prefix) ? entry.name.dropFirst(AdapterPlan.prefix.count) : entry.name[...]
+      var path =
+        entry.name.hasPrefix(AdapterPlan.prefix) ? entry.name.dropFirst(AdapterPlan.prefix.count) : entry.name[...]
       while let dot = path.lastIndex(of: ".") {
         path = path[..<dot]
         guard let place = places[String(path)] else { continue }

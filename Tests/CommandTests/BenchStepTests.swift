@@ -49,6 +49,45 @@ struct BenchStepTests {
     }
   }
 
+  @Test(arguments: ["fp32", "bf16"]) func thePhasesSumToTheStep(precision: String) throws {
+    try TrainFolder.with { folder in
+      let outcome = try run(
+        folder, ["--max-length", "48", "--batch", "3", "--steps", "2", "--precision", precision, "--json"])
+      try #require(outcome.exitCode == 0, "\(outcome.standardError)")
+      let report = try #require(
+        JSONSerialization.jsonObject(with: Data(outcome.standardOutput.utf8)) as? [String: Any])
+      let phases = try #require(report["phase_seconds"] as? [String: Double])
+      let seconds = try #require(report["seconds_per_step"] as? Double)
+      // The same durations, divided by the steps one by one.
+      #expect(abs(phases.values.reduce(0, +) - seconds) < 1e-9 * seconds)
+      for name in ["embed", "linear", "attention", "adapter", "norms_and_activations", "head"] {
+        #expect(phases[name]! > 0, "\(name)")
+        if name != "embed" { #expect(phases[name + "_backward"]! > 0, "\(name)") }
+      }
+      #expect(report["precision"] as? String == precision)
+      for key in ["tokens_per_second", "tokens_computed_per_second", "examples_per_second", "threads"] {
+        #expect(report[key] as? Double ?? 0 > 0, "\(key)")
+      }
+      #expect((report["kernels"] as? String)?.contains("OpenBLAS") == true)
+      #expect((report["peak_private_mib"] as? Double) ?? -1 >= 0)
+    }
+  }
+
+  @Test func aPrecisionThatCannotBeIsRefused() throws {
+    try TrainFolder.with { folder in
+      let unknown = try run(folder, ["--precision", "fp16"])
+      #expect(unknown.exitCode == 2)
+      #expect(unknown.messages.count == 1 && unknown.messages[0].contains("'fp16' is invalid for '--precision"))
+      #expect(unknown.messages[0].contains("fp32") && unknown.messages[0].contains("bf16"))
+      let full = try run(folder, ["--precision", "bf16", "--method", "FULL"])
+      #expect(full.exitCode == 2)
+      #expect(
+        full.messages == [
+          "polyad: --precision bf16: --method FULL trains every array, in fp32; leave one of them out"
+        ])
+    }
+  }
+
   @Test func aSmallModelIsMeasured() throws {
     try TrainFolder.with { folder in
       let outcome = try run(folder, ["--max-length", "48", "--batch", "3", "--steps", "2"])

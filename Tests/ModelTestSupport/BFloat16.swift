@@ -29,7 +29,7 @@ public final class ProductWatch: LinearAdapter {
   public var needsInput: Bool { false }
 
   public func forward(_ x: Matrix, into y: Matrix, base: Linear, _ pass: Pass) {
-    base.applyBase(x, into: y)
+    base.applyBase(x, into: y, pass)
     let expected = Self.product(x, base, isTransposed: false)
     let bias = base.bias?.vector.array() ?? Array(repeating: 0, count: y.columns)
     let product = y.array().enumerated().map { $1 - bias[$0 % y.columns] }
@@ -38,7 +38,7 @@ public final class ProductWatch: LinearAdapter {
   }
 
   public func backward(_ dy: Matrix, x: Matrix?, into dx: Matrix?, base: Linear, _ pass: Pass) {
-    base.backwardBase(dy, x: nil, into: dx)
+    base.backwardBase(dy, x: nil, into: dx, pass)
     guard let dx else { return }
     let expected = Self.product(dy, base, isTransposed: true)
     backwardDistance = max(backwardDistance, relativeDistance(dx.array(), expected))

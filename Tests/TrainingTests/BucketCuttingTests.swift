@@ -25,7 +25,9 @@ struct BucketCuttingTests {
       var shape = T5Configuration()
       (shape.vocabularySize, shape.width, shape.headCount, shape.headWidth, shape.innerWidth) = (13, 8, 2, 4, 12)
       (shape.encoderLayerCount, shape.decoderLayerCount) = (2, 2)
-      (backbone, sequences, endings) = (TestModel.random(shape), TestSequence.pairs(), ["q", "k", "v", "o", "wi", "wo"])
+      (backbone, sequences, endings) = (
+        TestModel.random(shape), TestSequence.pairs(), ["q", "k", "v", "o", "wi", "wo"]
+      )
     }
     if peftType != .full { configuration.targetModules = .endings(endings) }
     (configuration.adapterRank, configuration.taskCount) = (3, 3)

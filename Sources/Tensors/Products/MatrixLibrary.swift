@@ -18,6 +18,16 @@ public enum MatrixLibrary {
     return "oneDNN \(version) (\(instructions), \(way)), \(small) for small products"
   }
 
+  /// Whether large products are oneDNN's.
+  public static var usesOneDNN: Bool { ProductLibrary.current == .oneDNN }
+
+  /// Runs `body` with every product by OpenBLAS, to measure it. No other thread multiplies meanwhile.
+  public static func withOpenBLASAlone<Result>(_ body: () throws -> Result) rethrows -> Result {
+    ProductLibrary.isOpenBLASAlone = true
+    defer { ProductLibrary.isOpenBLASAlone = false }
+    return try body()
+  }
+
   /// What the user should know: why there is no oneDNN on a processor that it would make faster; nil: nothing.
   public static var note: String? {
     guard case .missing(let reason) = OneDNN.finding, processorHasAVX512 else { return nil }

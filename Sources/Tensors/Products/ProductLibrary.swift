@@ -10,13 +10,20 @@ enum ProductLibrary {
   case openBLAS, oneDNN
 
   /// The library of large products.
-  static let current: ProductLibrary = {
+  static var current: ProductLibrary { isOpenBLASAlone ? .openBLAS : best }
+
+  private static let best: ProductLibrary = {
     let wanted = ProcessInfo.processInfo.environment["POLYAD_MATMUL"] ?? "onednn"
     return wanted != "openblas" && OneDNN.level.map { $0 >= .avx512 } ?? false ? .oneDNN : .openBLAS
   }()
 
   /// Whether the processor multiplies bf16 by itself, and the library at hand makes it.
-  static let multipliesBF16 = current == .oneDNN && OneDNN.level.map { $0 >= .avx512BF16 } ?? false
+  static var multipliesBF16: Bool { current == .oneDNN && hasBF16 }
+
+  private static let hasBF16 = OneDNN.level.map { $0 >= .avx512BF16 } ?? false
+
+  /// Whether oneDNN is left aside for a while, to compare the two; changed where no products are under way.
+  nonisolated(unsafe) static var isOpenBLASAlone = false
 
   /// Of a general product in fp32.
   static func forProduct(rows: Int, columns: Int, inner: Int) -> ProductLibrary {

@@ -34,6 +34,9 @@ public struct StepBenchmark {
   /// What was measured, over all ranks.
   public struct Result: Sendable {
     public let tokensPerSecond: Double
+    public let examplesPerSecond: Double
+    /// Tokens whose rows were computed: each once, since examples share none.
+    public let tokensComputedPerSecond: Double
     public let secondsPerStep: Double
     /// Rank 0's seconds a step in each phase; they sum to ``secondsPerStep``.
     public let phases: [NamedValue]
@@ -129,9 +132,10 @@ public struct StepBenchmark {
     let firstStep = (ContinuousClock.now - begin) / .seconds(1)
     try ranks.world.barrier()
     step.phases.reset()
-    var tokens = 0, reducedBytes = 0, flops = 0.0, loss = 0.0
+    var examples = 0, tokens = 0, reducedBytes = 0, flops = 0.0, loss = 0.0
     for plan in plans.dropFirst() {
       let outcome = try step.run(plan, training: tasks, learningRate: 5e-5)
+      examples += plan.parts.joined().count
       tokens += outcome.tokenCount
       reducedBytes += outcome.reducedBytes
       flops += operations(plan)
@@ -140,7 +144,8 @@ public struct StepBenchmark {
     let seconds = step.phases.totalSeconds
     let count = Double(plans.count - 1)
     return Result(
-      tokensPerSecond: Double(tokens) / seconds, secondsPerStep: seconds / count,
+      tokensPerSecond: Double(tokens) / seconds, examplesPerSecond: Double(examples) / seconds,
+      tokensComputedPerSecond: Double(tokens) / seconds, secondsPerStep: seconds / count,
       phases: step.phases.seconds.map { NamedValue($0.name, $0.seconds / count) },
       flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss,
       reducedBytes: reducedBytes / (plans.count - 1))

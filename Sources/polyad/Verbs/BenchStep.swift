@@ -22,6 +22,8 @@ struct BenchStep: RankedCommand {
   var data: String
   @Option(help: "The tokenizer's folder.", completion: .directory)
   var tokenizer: String
+  @Option(help: "How the model's frozen weights are held: fp32 or bf16.")
+  var precision = Precision.fp32
   @Option(help: "What is trained: a recipe's peft_type, with 4 experts or skills where it has such.")
   var method = "LORA"
   @Option(
@@ -61,9 +63,11 @@ struct BenchStep: RankedCommand {
 
   func run(on ranks: Ranks) throws -> Bool {
     let begin = ContinuousClock.now
+    try requirePrecision()
     let loaded =
-      try model.map { try BackboneLoader.load(ModelAssembly.folder($0), node: ranks.node) }
-      ?? BackboneLoader.random(PublishedShape(rawValue: preset)!.configuration, seed: 0, node: ranks.node)
+      try model.map { try BackboneLoader.load(ModelAssembly.folder($0), node: ranks.node, precision: precision) }
+      ?? BackboneLoader.random(
+        PublishedShape(rawValue: preset)!.configuration, seed: 0, node: ranks.node, precision: precision)
     let positions = loaded.backbone.maximumLength
     guard maxLength <= positions else {
       throw UsageError(
@@ -89,18 +93,26 @@ struct BenchStep: RankedCommand {
     let memory = try [MemoryUse.peakResidentMiB, MemoryUse.peakPrivateMiB].map {
       Int(try ranks.world.allReduce(Int64($0), .max))
     }
+    let report = Report(
+      result: result, configuration: adapted.configuration, parameterCount: adapted.parameters.count,
+      rankCount: ranks.count, peak: max(peakBefore, peakAfter), residentMiB: memory[0], privateMiB: memory[1],
+      sharedMiB: loaded.weights.byteCount >> 20, loadSeconds: loadSeconds)
     try loaded.weights.free()
     guard ranks.isMain else { return false }
-    try report(
-      result, adapted, ranks, peak: max(peakBefore, peakAfter), memory: memory, loadSeconds: loadSeconds,
-      sharedMiB: loaded.weights.byteCount >> 20)
+    if json { try CommandOutput.result(json(report)) } else { try CommandOutput.result(table(report)) }
     return false
   }
 
-  /// The matmul rate a rank, all ranks at once: the slowest rank's.
+  private func requirePrecision() throws {
+    guard precision == .fp32 || PEFTType(rawValue: method) != .full else {
+      throw UsageError("--precision bf16: --method FULL trains every array, in fp32; leave one of them out")
+    }
+  }
+
+  /// The best rate of a product, all ranks at once: the slowest rank's.
   private func peak(_ ranks: Ranks) throws -> Double {
     try ranks.world.barrier()
-    return try ranks.world.allReduce(MatrixBenchmark.peak(), .min)
+    return try ranks.world.allReduce(MatrixBenchmark.peak(precision), .min)
   }
 
   private func taskFiles() throws -> [URL] {
@@ -109,45 +121,6 @@ struct BenchStep: RankedCommand {
     let names = all.filter { $0.hasSuffix(".json") }
     guard !names.isEmpty else { throw UsageError("--data \(data) is no folder with .json task files") }
     return names.sorted().map { folder.appending(path: $0) }
-  }
-
-  private func report(
-    _ result: StepBenchmark.Result, _ adapted: AdapterModel, _ ranks: Ranks, peak: Double, memory: [Int],
-    loadSeconds: Double, sharedMiB: Int
-  ) throws {
-    let utilization = result.flopsPerSecondPerRank * 1e-9 / peak
-    let threads = Threads.count
-    if json {
-      try CommandOutput.result([
-        "preset": .string(model ?? preset), "method": .string(method),
-        "active_rank": adapted.configuration?.activeRank.map(JSONValue.int) ?? .null,
-        "trainable_parameters": .int(adapted.parameters.count), "reduced_bytes": .int(result.reducedBytes),
-        "ranks": .int(ranks.count), "threads": .int(threads),
-        "precision": "fp32", "tokens_per_second": .double(result.tokensPerSecond),
-        "seconds_per_step": .double(result.secondsPerStep), "phase_seconds": .object(result.phases),
-        "matmul_gflops": .double(peak), "model_flops_utilization": .double(utilization),
-        "peak_rss_mib": .int(memory[0]), "peak_private_mib": .int(memory[1]), "shared_mib": .int(sharedMiB),
-        "load_seconds": .double(loadSeconds),
-        "first_step_seconds": .double(result.firstStepSeconds), "loss": .double(result.lastLoss),
-        "kernels": .string(MatrixLibrary.coreName),
-      ])
-      return
-    }
-    var table = Table(columns: [.init(model ?? preset), .init("", .right)])
-    table.append(["method, trainable parameters", "\(method), \(Formatting.count(adapted.parameters.count))"])
-    table.append(["bytes a rank gives to the reduction, a step", Formatting.count(result.reducedBytes)])
-    table.append(["ranks × threads", "\(ranks.count) × \(threads)"])
-    table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
-    table.append(["seconds a step", Formatting.number(result.secondsPerStep)])
-    for phase in result.phases { table.append(["  \(phase.name)", Formatting.number(phase.value)]) }
-    table.append(["measured matmul peak, GFLOP/s a rank", Formatting.number(peak)])
-    table.append(["share of that peak", Formatting.percent(utilization)])
-    table.append(["peak resident MiB a rank, shared weights included", Formatting.count(memory[0])])
-    table.append(["of them its own", Formatting.count(memory[1])])
-    table.append(["shared weights, MiB a node", Formatting.count(sharedMiB)])
-    let starts = [loadSeconds, result.firstStepSeconds].map(Formatting.number).joined(separator: ", ")
-    table.append(["load, first step (seconds)", starts])
-    try CommandOutput.result(table)
   }
 }
 

@@ -143,7 +143,7 @@ struct AttentionTrial {
     let y = empty(inputs.q), gradient = Attention.Inputs(q: empty(inputs.q), k: empty(inputs.k), v: empty(inputs.v))
     let logSumExp = kind.attention.forward(inputs, keys: seen, bias: bias, into: y, pass)
     kind.attention.backward(
-      dy, y: y, logSumExp: logSumExp, inputs, keys: seen, bias: bias, into: gradient, dBias: dBias, pass)
+      dy, logSumExp: logSumExp, inputs, keys: seen, bias: bias, into: gradient, dBias: dBias, pass)
     return gradient
   }
 

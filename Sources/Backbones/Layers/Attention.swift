@@ -110,17 +110,17 @@ public struct Attention {
   /// Sets the gradients of queries, keys and values.
   ///
   /// - Parameters:
-  ///   - dy: Gradient of the output; y: the output; logSumExp: what the forward pass returned.
+  ///   - dy: Gradient of the output; logSumExp: what the forward pass returned.
   ///   - gradient: Receives dQ, dK and dV.
   ///   - dBias: The bias's gradient is added to it, if given.
   func backward(
-    _ dy: Matrix, y: Matrix, logSumExp: Matrix, _ inputs: Inputs, keys: [KeyRanges], bias: DistanceBias?,
+    _ dy: Matrix, logSumExp: Matrix, _ inputs: Inputs, keys: [KeyRanges], bias: DistanceBias?,
     into gradient: Inputs, dBias: DistanceBias?, _ pass: Pass
   ) {
     gradient.k.fill(0)
     gradient.v.fill(0)
     for (segment, seen) in keys.enumerated() where seen.count == 0 { gradient.q.rows(pass.rows(of: segment)).fill(0) }
-    let backward = Backward(dy: dy, y: y, logSumExp: logSumExp, inputs, into: gradient, bias: bias, dBias: dBias)
+    let backward = Backward(dy: dy, logSumExp: logSumExp, inputs, into: gradient, bias: bias, dBias: dBias)
     let blocks = blocks(keys, pass)
     // Gradients of keys, and of biases by distance, are sums over blocks: what meets in one is done in order.
     let chains = dBias != nil || keys.overlap ? [blocks] : blocks.map { [$0] }
@@ -140,15 +140,14 @@ public struct Attention {
 
   /// What the backward pass reads and writes.
   private struct Backward {
-    let dy, y, logSumExp: Matrix
+    let dy, logSumExp: Matrix
     let inputs, gradient: Inputs
     let bias, dBias: DistanceBias?
 
     init(
-      dy: Matrix, y: Matrix, logSumExp: Matrix, _ inputs: Inputs, into gradient: Inputs, bias: DistanceBias?,
-      dBias: DistanceBias?
+      dy: Matrix, logSumExp: Matrix, _ inputs: Inputs, into gradient: Inputs, bias: DistanceBias?, dBias: DistanceBias?
     ) {
-      (self.dy, self.y, self.logSumExp) = (dy, y, logSumExp)
+      (self.dy, self.logSumExp) = (dy, logSumExp)
       (self.inputs, self.gradient, self.bias, self.dBias) = (inputs, gradient, bias, dBias)
     }
   }
@@ -157,7 +156,7 @@ public struct Attention {
   private func add(_ pass: Backward, _ block: Block, _ head: Int, _ buffers: Buffers, _ place: Int) {
     let (inputs, gradient) = (pass.inputs, pass.gradient)
     let q = queries(inputs.q, block, head), dq = queries(gradient.q, block, head)
-    let dy = queries(pass.dy, block, head), y = queries(pass.y, block, head)
+    let dy = queries(pass.dy, block, head)
     let p = buffers.scores(0, block, place), dp = buffers.scores(1, block, place)
     let scale = setScores(p, q, inputs.k, pass.bias, block, head)
     let capped = softCap.map { _ in buffers.scores(2, block, place) }
@@ -168,9 +167,9 @@ public struct Attention {
       keys(gradient.v, piece.rows, head).accumulate(p.columns(piece.columns).T, dy.N)
       dp.columns(piece.columns).set(dy.N, keys(inputs.v, piece.rows, head).T)
     }
-    // P = softmax(S): dS = P (dP - rowsum(dP P)), and rowsum(dP P) = rowsum(dY Y)
+    // P = softmax(S): dS = P (dP - rowsum(dP P))
     let delta = buffers.row(block, place)
-    delta.setRowProducts(dy, y)
+    delta.setRowProducts(dp, p)
     dp.applySoftmaxGradient(p, scale: self.scale, delta: delta)
     // S = cap(scale Q Kᵀ) + B
     if let dBias = pass.dBias { dp.addDistanceSums(to: dBias.row(head: head, first: block.first)) }

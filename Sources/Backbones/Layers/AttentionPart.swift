@@ -34,10 +34,11 @@ final class AttentionPart: Sublayer {
     let queryState, keyState: Normed?
   }
 
-  /// What the backward pass reads: what met, the result, and its rows that went on.
+  /// What the backward pass reads: what met and, for the map of the result, its rows that went on.
   private struct Activations {
     let meeting: Meeting
-    let attended, logSumExp, context: Matrix
+    let logSumExp: Matrix
+    let context: Matrix?
   }
 
   init(
@@ -81,7 +82,9 @@ final class AttentionPart: Sublayer {
   // MARK: Forward
 
   func forward(_ x: Matrix, into y: Matrix?, _ context: StackContext) {
-    let pass = context.pass, attended = pass.kept(x.rows, core.width)
+    let pass = context.pass, keepsContext = pass.keepsActivations && output.needsInput
+    func rows(_ count: Int, isKept: Bool) -> Matrix { (isKept ? pass.saved : pass.scratch).matrix(count, core.width) }
+    let attended = rows(x.rows, isKept: keepsContext && context.selection == nil)
     if let decoding = context.decoding, decoding.isStep {
       step(x, into: attended, decoding, context)
       return output.forward(attended, into: y, pass)
@@ -94,14 +97,14 @@ final class AttentionPart: Sublayer {
       core.forward(meeting.inputs, keys: keys, bias: bias(context), into: attended, pass)
     }
     let selected = context.selection.map { selection in
-      let rows = pass.kept(selection.pass.rows.count, core.width)
+      let rows = rows(selection.pass.rows.count, isKept: keepsContext)
       selection.gather(attended, into: rows)
       return rows
     }
     output.forward(selected ?? attended, into: y, context.outputPass)
     if pass.keepsActivations {
       activations = Activations(
-        meeting: meeting, attended: attended, logSumExp: logSumExp, context: selected ?? attended)
+        meeting: meeting, logSumExp: logSumExp, context: keepsContext ? selected ?? attended : nil)
     }
   }
 
@@ -169,13 +172,13 @@ final class AttentionPart: Sublayer {
     output.backward(dy, x: saved.context, into: dContext, context.outputPass)
     var dAttended = dContext
     if let selection = context.selection {
-      dAttended = pass.scratch.matrix(saved.attended.rows, core.width)
+      dAttended = pass.scratch.matrix(met.q.rows, core.width)
       selection.scatter(dContext, into: dAttended)
     }
     // attended = attention(q, k, v)
     pass.measure(.attention) {
       core.backward(
-        dAttended, y: saved.attended, logSumExp: saved.logSumExp, met,
+        dAttended, logSumExp: saved.logSumExp, met,
         keys: readsSource ? context.requiredSource.keys : context.keys, bias: bias(context), into: d,
         dBias: readsSource ? nil : context.dBias, pass)
     }

@@ -120,7 +120,8 @@ public struct Attention {
     gradient.k.fill(0)
     gradient.v.fill(0)
     for (segment, seen) in keys.enumerated() where seen.count == 0 { gradient.q.rows(pass.rows(of: segment)).fill(0) }
-    let backward = Backward(dy: dy, logSumExp: logSumExp, inputs, into: gradient, bias: bias, dBias: dBias)
+    let backward = Backward(
+      dy: dy, logSumExp: logSumExp, inputs: inputs, gradient: gradient, bias: bias, dBias: dBias)
     let blocks = blocks(keys, pass)
     // Gradients of keys, and of biases by distance, are sums over blocks: what meets in one is done in order.
     let chains = dBias != nil || keys.overlap ? [blocks] : blocks.map { [$0] }
@@ -143,13 +144,6 @@ public struct Attention {
     let dy, logSumExp: Matrix
     let inputs, gradient: Inputs
     let bias, dBias: DistanceBias?
-
-    init(
-      dy: Matrix, logSumExp: Matrix, _ inputs: Inputs, into gradient: Inputs, bias: DistanceBias?, dBias: DistanceBias?
-    ) {
-      (self.dy, self.logSumExp) = (dy, logSumExp)
-      (self.inputs, self.gradient, self.bias, self.dBias) = (inputs, gradient, bias, dBias)
-    }
   }
 
   /// Sets dQ of a head's block, and adds its parts of the other gradients.

@@ -67,7 +67,7 @@ let package = Package(
         "Training", "TestSupport",
       ]),
     .testTarget(name: "PagesTests", dependencies: ["TestSupport"]),
-    .testTarget(name: "CommandTests", dependencies: ["Checkpoints", "polyad", "TestSupport"]),
+    .testTarget(name: "CommandTests", dependencies: ["Checkpoints", "polyad", "Tensors", "TestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -15,12 +15,11 @@
 #if DNNL_VERSION_MAJOR < 3
 #define VERSIONED_FUNCTIONS(each) \
   each(dnnl_memory_desc_init_by_strides) each(dnnl_matmul_desc_init) each(dnnl_primitive_desc_create)
-typedef dnnl_memory_desc_t Description;
 #else
 #define VERSIONED_FUNCTIONS(each) \
   each(dnnl_memory_desc_create_with_strides) each(dnnl_matmul_primitive_desc_create) each(dnnl_memory_desc_destroy)
-typedef dnnl_memory_desc_t Description;
 #endif
+typedef dnnl_memory_desc_t Description;
 
 #define FUNCTIONS(each)                                                                                             \
   VERSIONED_FUNCTIONS(each)                                                                                         \
@@ -60,8 +59,10 @@ int onednn_open(void) {
   const dnnl_version_t *version = library.dnnl_version();
   snprintf(library.version, sizeof library.version, "%d.%d.%d", version->major, version->minor, version->patch);
   if (version->major != DNNL_VERSION_MAJOR) return onednn_unfit;
-  // Of a library that runs its loops with OpenMP.
+  // A library that runs its loops in another way cannot be kept to one thread.
   library.setThreadCount = (void (*)(int))dlsym(handle, "omp_set_num_threads");
+  bool usesOpenMP = version->cpu_runtime == DNNL_RUNTIME_OMP && library.setThreadCount;
+  if (!usesOpenMP && version->cpu_runtime != DNNL_RUNTIME_SEQ) return onednn_unfit;
   return library.dnnl_engine_create(&library.engine, dnnl_cpu, 0) == dnnl_success ? onednn_ready : onednn_unfit;
 }
 

@@ -26,6 +26,7 @@ enum RankedWork {
     let environment = try MPIEnvironment()
     return environment.job.run(exitCode: FailureCode.ofRunning) {
       let ranks = try Ranks(environment)
+      if let fault = MatrixLibrary.fault(in: ProcessInfo.processInfo.environment) { throw UsageError(fault) }
       Threads.setCount(try ThreadPlan(ranks).threadCount)
       return try work(ranks)
     }

@@ -96,7 +96,11 @@ struct FrozenProductTests {
     }
   }
 
-  @Test(arguments: [(1, 300, 200), (3, 64, 700), (40, 100, 130), (257, 90, 70), (530, 70, 300)], [false, true])
+  @Test(
+    arguments: [
+      (1, 300, 200), (3, 64, 700), (40, 100, 130), (257, 90, 70), (530, 70, 300), (40, 2100, 129), (300, 1100, 257),
+    ],
+    [false, true])
   func anyNumberOfThreadsGivesTheSameBits(sizes: (Int, Int, Int), isBF16: Bool) {
     let (tokens, inputs, outputs) = sizes
     for layout in [FrozenMatrix.Layout.inputsByOutputs, .outputsByInputs] {

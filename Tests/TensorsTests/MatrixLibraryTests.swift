@@ -15,7 +15,14 @@ struct MatrixLibraryTests {
     #expect(OneDNN.reason(.notBuilt) == "this program was built without its headers (Debian's libdnnl-dev)")
     #expect(OneDNN.reason(.notInstalled).hasPrefix("libdnnl"))
     #expect(OneDNN.reason(.notInstalled).hasSuffix("is not installed here (Debian's libdnnl2)"))
-    #expect(OneDNN.reason(.unfit).contains("is not the version "))
+    #expect(OneDNN.reason(.unfit).contains("is not of version "))
+  }
+
+  @Test func aLibraryThatIsNoneIsRefused() {
+    #expect(
+      MatrixLibrary.fault(in: ["POLYAD_MATMUL": "mkl"]) == "POLYAD_MATMUL is \"mkl\"; it must be onednn or openblas")
+    for value in ["onednn", "openblas"] { #expect(MatrixLibrary.fault(in: ["POLYAD_MATMUL": value]) == nil) }
+    #expect(MatrixLibrary.fault(in: [:]) == nil)
   }
 
   /// Else this build measures and tests a lesser program.

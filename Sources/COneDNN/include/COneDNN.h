@@ -17,7 +17,8 @@ enum {
   onednn_not_built = 1,
   /// There is no such library on this machine.
   onednn_not_installed = 2,
-  /// The library is of another version than the headers, or lacks functions.
+  /// The library is of another version than the headers, lacks functions, or has threads that are neither OpenMP's nor
+  /// absent.
   onednn_unfit = 3,
 };
 

@@ -1,5 +1,4 @@
 import CKernels
-import Synchronization
 
 /// y = x W + b, W frozen.
 ///
@@ -62,33 +61,25 @@ struct FrozenProduct {
     return Factor(base: UnsafeRawPointer(memory), isBF16: true)
   }
 
-  /// Computes tile after tile; false where the library refuses a shape, and y is then of no use.
+  /// Computes tile after tile; false where the library has no kernels for such products, whatever their rows.
   private func runPlanned(_ x: Factor, _ weights: UnsafeRawPointer, _ bias: Matrix?, into y: Matrix) -> Bool {
-    let refused = Atomic<Bool>(false)
+    func shape(rows: Int, columns: Int) -> ProductMemory.Shape {
+      ProductMemory.Shape(
+        rows: rows, columns: columns, inner: inner, isTransposed: isTransposed, isBF16: x.isBF16, hasBias: bias != nil)
+    }
+    // Asked of one height, so that the answer is the same for any number of threads.
+    guard ProductMemory.ofThisThread.hasPlan(shape(rows: 64, columns: columns)) else { return false }
     let grid = TileGrid(frozenProductOf: y.rows, columns, cutsColumns: isTransposed, threads: Threads.count)
     Threads.run(grid.count) { tile, _ in
-      let (rows, columns) = grid[tile]
-      if !runPlanned(x, weights, bias, rows, columns, into: y.rows(rows).columns(columns)) {
-        refused.store(true, ordering: .relaxed)
-      }
+      let (rows, columns) = grid[tile], memory = ProductMemory.ofThisThread
+      let y = y.rows(rows).columns(columns), result = y.isContiguous ? y : memory.tile(y.rows, y.columns)
+      memory.run(
+        shape(rows: rows.count, columns: columns.count), x: x.base + rows.lowerBound * inner * x.size,
+        weights: weights + columns.lowerBound * inner * x.size,
+        bias: bias.map { UnsafePointer($0.base + columns.lowerBound) }, into: result.base)
+      if !y.isContiguous { y.copy(from: result) }
     }
-    return !refused.load(ordering: .relaxed)
-  }
-
-  /// One tile: y is the tile itself.
-  private func runPlanned(
-    _ x: Factor, _ weights: UnsafeRawPointer, _ bias: Matrix?, _ rows: Range<Int>, _ columns: Range<Int>, into y: Matrix
-  ) -> Bool {
-    let memory = ProductMemory.ofThisThread
-    let result = y.isContiguous ? y : memory.tile(y.rows, y.columns)
-    let shape = ProductMemory.Shape(
-      rows: rows.count, columns: columns.count, inner: inner, isTransposed: isTransposed, isBF16: x.isBF16,
-      hasBias: bias != nil)
-    let isDone = memory.run(
-      shape, x: x.base + rows.lowerBound * inner * x.size, weights: weights + columns.lowerBound * inner * x.size,
-      bias: bias.map { UnsafePointer($0.base + columns.lowerBound) }, into: result.base)
-    if isDone, !y.isContiguous { y.copy(from: result) }
-    return isDone
+    return true
   }
 
   // MARK: In fp32
@@ -125,6 +116,7 @@ struct FrozenProduct {
   /// Converts W in panels on the way into fp32 products; x is rounded as W's numbers were.
   func multiplyByPanels(_ x: Matrix, _ weights: UnsafePointer<UInt16>, _ bias: Matrix?, into y: Matrix) {
     if let bias { y.setRows(to: bias) }
+    if bias == nil, inner == 0 { y.fill(0) }
     let left = keepsInput ? x : roundedThrough(x)
     nonisolated(unsafe) let weights = weights
     let panels = TileGrid(

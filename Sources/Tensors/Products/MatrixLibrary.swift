@@ -18,6 +18,13 @@ public enum MatrixLibrary {
     return "oneDNN \(version) (\(instructions), \(way)), \(small) for small products"
   }
 
+  /// What is wrong with an environment's choice of a library; nil: nothing.
+  public static func fault(in environment: [String: String]) -> String? {
+    let (name, values) = ProductLibrary.variable
+    guard let value = environment[name], !values.contains(value) else { return nil }
+    return "\(name) is \"\(value)\"; it must be \(values.joined(separator: " or "))"
+  }
+
   /// Whether large products are oneDNN's.
   public static var usesOneDNN: Bool { ProductLibrary.current == .oneDNN }
 
@@ -30,7 +37,7 @@ public enum MatrixLibrary {
 
   /// What the user should know: why there is no oneDNN on a processor that it would make faster; nil: nothing.
   public static var note: String? {
-    guard case .missing(let reason) = OneDNN.finding, processorHasAVX512 else { return nil }
+    guard processorHasAVX512, case .missing(let reason) = OneDNN.finding else { return nil }
     return "products run on OpenBLAS alone, bf16 at the speed of fp32: \(reason)"
   }
 

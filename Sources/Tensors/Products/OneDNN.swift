@@ -37,7 +37,9 @@ enum OneDNN {
     return switch lack {
     case .notBuilt: "this program was built without its headers (Debian's libdnnl-dev)"
     case .notInstalled: "\(file) is not installed here (Debian's libdnnl2)"
-    case .unfit: "\(file) is not the version \(String(cString: onednn_built_version())) that this program was built for"
+    case .unfit:
+      "\(file) is not of version \(String(cString: onednn_built_version()).prefix { $0 != "." }) with OpenMP, which this "
+        + "program was built for (Debian's libdnnl2)"
     }
   }
 

@@ -12,8 +12,11 @@ enum ProductLibrary {
   /// The library of large products.
   static var current: ProductLibrary { isOpenBLASAlone ? .openBLAS : best }
 
+  /// The variable that may ask for OpenBLAS alone, and what it may say.
+  static let variable = (name: "POLYAD_MATMUL", values: ["onednn", "openblas"])
+
   private static let best: ProductLibrary = {
-    let wanted = ProcessInfo.processInfo.environment["POLYAD_MATMUL"] ?? "onednn"
+    let wanted = ProcessInfo.processInfo.environment[variable.name]
     return wanted != "openblas" && OneDNN.level.map { $0 >= .avx512 } ?? false ? .oneDNN : .openBLAS
   }()
 

@@ -37,14 +37,25 @@ final class ProductMemory {
     isPrepared = true
   }
 
-  /// Runs a product; false where the library refuses its shape.
+  /// Whether the library has a kernel for a shape.
+  func hasPlan(_ shape: Shape) -> Bool {
+    prepare()
+    return (products[shape] ?? plan(shape)) != nil
+  }
+
+  /// Runs a product of a shape that is a part of one that ``hasPlan(_:)``.
   func run(
     _ shape: Shape, x: UnsafeRawPointer, weights: UnsafeRawPointer, bias: UnsafePointer<Float>?,
     into y: UnsafeMutablePointer<Float>
-  ) -> Bool {
+  ) {
     prepare()
-    guard let product = products[shape] ?? plan(shape) else { return false }
-    return onednn_product_run(product, x, weights, bias, y, memory(onednn_product_scratch(product)))
+    let product = products[shape] ?? plan(shape)
+    let isDone =
+      product.map { onednn_product_run($0, x, weights, bias, y, memory(onednn_product_scratch($0))) } ?? false
+    guard isDone else {
+      // Another way for a part alone would give bits that depend on where the parts are cut.
+      fatalError("oneDNN refuses a part of a product that it takes, \(shape): set POLYAD_MATMUL=openblas")
+    }
   }
 
   private func plan(_ shape: Shape) -> OpaquePointer? {

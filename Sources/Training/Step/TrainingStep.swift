@@ -95,13 +95,14 @@ public final class TrainingStep {
       let isLast = part == span.upperBound - 1
       objective.addGradient(
         of: batch, randomKey: randomKey, accounts: accounts, to: &loss, completed: isLast ? departure?.complete : nil)
+      // What failed on the way is told before anything else is asked of MPI.
+      try departure?.check()
       sums.set(part: part, loss)
       sums.addTokens(batch.totalTokenCount)
       try phases.measure(.reduction) { try reduction.add(part: part) }
     }
     if StopSignal.isSet { sums.requestStop() }
     try phases.measure(.wait) { try sums.reduce(over: ranks.world) }
-    try departure?.check()
     try phases.measure(.reduction) { try reduction.finish() }
     return phases.measure(.optimizer) {
       update(touched, routes, learningRate: learningRate, routerBalance: balance)

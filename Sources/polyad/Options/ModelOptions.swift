@@ -15,12 +15,13 @@ struct ModelOptions: ParsableArguments {
   var adapter: String?
   @Option(help: "The tokenizer's folder, if not the model's.", completion: .directory)
   var tokenizer: String?
-  @Option(help: "How the model's frozen weights are held: fp32 or bf16.")
+  @Option(help: "How the model's frozen weights are held: fp32 or bf16. Default: fp32.")
   var precision = Precision.fp32
 
   /// Loads what the options name. Collective over the node.
   func load(on ranks: Ranks) throws -> ModelAssembly {
-    try CommandError.loadingModel {
+    if ranks.isMain { for line in ProductLines.all(precision) { CommandOutput.message(line) } }
+    return try CommandError.loadingModel {
       if let adapter { try Self.requireAdapter(in: URL(filePath: adapter)) }
       return try ModelAssembly(
         model: model, adapter: adapter, tokenizer: tokenizer, precision: precision, ranks: ranks)

@@ -45,6 +45,7 @@ extension BenchStep {
     table.append(["method, trainable parameters", "\(method), \(Formatting.count(report.parameterCount))"])
     table.append(["bytes a rank gives to the reduction, a step", Formatting.count(result.reducedBytes)])
     table.append(["ranks × threads, precision", "\(report.rankCount) × \(Threads.count), \(precision.rawValue)"])
+    table.append(["products", MatrixLibrary.description(precision)])
     table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
     table.append(["examples/s", Formatting.number(result.examplesPerSecond)])
     table.append(["seconds a step", Formatting.number(result.secondsPerStep)])

@@ -51,9 +51,8 @@ struct Evaluate: RankedCommand {
         assembly.model, tokenizer: assembly.tokenizer, tasks: tasks, options: recipe.evaluationOptions, ranks: ranks)
     else { throw RunError.noTokenizer(folder: recipe.tokenizerNameOrPath) }
     if ranks.isMain {
-      for note in tasks.notes + evaluator.notes + (MatrixLibrary.note.map { [$0] } ?? []) {
-        console.print("note: \(note)")
-      }
+      for line in ProductLines.all(assembly.loaded.weights.precision) { console.print(line) }
+      for note in tasks.notes + evaluator.notes { console.print("note: \(note)") }
     }
     let start = ContinuousClock.now
     let result = try evaluator.run { if ranks.isMain { console.show("evaluating \(Formatting.percent($0))") } }

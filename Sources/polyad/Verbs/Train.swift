@@ -71,7 +71,7 @@ struct Train: RankedCommand {
       "\(ranks.count) rank(s) of \(Threads.count) thread(s), \(ranks.node.size) of them on \(ranks.job.host)",
       "products: \(MatrixLibrary.description(trainer.recipe.precision))",
     ]
-      + (MatrixLibrary.note.map { ["note: \($0)"] } ?? []) + trainer.notes.map { "note: \($0)" }
+      + ProductLines.notes + trainer.notes.map { "note: \($0)" }
       + trainer.parameterTable.lines
   }
 

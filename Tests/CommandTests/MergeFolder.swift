@@ -134,7 +134,9 @@ struct MergeFolder {
     let adapter = try Fixtures.require(adapter)
     let outcome = try PolyadProcess.run(
       ["merge", "--model", model.path, "--adapter", adapter.path, "--output", "out", "--json"] + arguments, in: folder)
-    try #require(outcome.exitCode == 0 && outcome.standardError.isEmpty, "\(outcome.standardError)")
+    // Of its products it speaks where the machine lacks something.
+    let remarks = outcome.standardError.split(separator: "\n").filter { !$0.contains("products") }
+    try #require(outcome.exitCode == 0 && remarks.isEmpty, "\(outcome.standardError)")
     return try JSONDecoder().decode(Report.self, from: Data(outcome.standardOutput.utf8))
   }
 

@@ -25,6 +25,9 @@ public enum MatrixLibrary {
     return "\(name) is \"\(value)\"; it must be \(values.joined(separator: " or "))"
   }
 
+  /// Whether products of bf16 are the processor's own, and not fp32 products of converted numbers.
+  public static var multipliesBF16: Bool { ProductLibrary.multipliesBF16 }
+
   /// Whether large products are oneDNN's.
   public static var usesOneDNN: Bool { ProductLibrary.current == .oneDNN }
 

@@ -6,7 +6,8 @@ struct TileGrid {
   let tileRows, tileColumns: Int
 
   /// oneDNN's kernels for fewer rows, or for small tiles, sum in another order.
-  static let leastRows = 16, leastColumns = 64
+  static let leastRows = 16
+  static let leastColumns = 64
 
   init(rows: Int, columns: Int, tileRows: Int, tileColumns: Int) {
     (self.rows, self.columns, self.tileRows, self.tileColumns) = (rows, columns, tileRows, tileColumns)

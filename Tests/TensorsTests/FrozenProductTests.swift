@@ -27,7 +27,8 @@ struct FrozenProductTests {
       FrozenMatrix(isBF16 ? .bf16(halves) : .fp32(floats.base), rows: rows, columns: columns)
     }
 
-    func place(isBF16: Bool) -> FrozenNumbers { isBF16 ? .bf16(halves) : .fp32(floats.base) }
+    /// The numbers rounded to bf16.
+    var rounded: UnsafePointer<UInt16> { UnsafePointer(halves) }
   }
 
   private let workspace = Workspace(minimumChunk: 4096)
@@ -124,7 +125,7 @@ struct FrozenProductTests {
     for isTransposed in [false, true] {
       let weights = isTransposed ? Weights(outputs, inputs, seed: 1) : Weights(inputs, outputs, seed: 1)
       defer { withExtendedLifetime(weights) {} }
-      guard case .bf16(let base) = weights.place(isBF16: true) else { return }
+      let base = weights.rounded
       let product = FrozenProduct(
         numbers: .bf16(base), inner: inputs, columns: outputs, isTransposed: isTransposed)
       let x = matrix(tokens, inputs, 2), bias = matrix(1, outputs, 3)
@@ -140,9 +141,10 @@ struct FrozenProductTests {
   }
 
   /// Where a library cuts by the number of threads, no row may depend on the rows beside it.
-  @Test(arguments: [false, true])
+  @Test(
+    .enabled(if: ProductLibrary.current == .oneDNN, "OpenBLAS's products are cut by their shape alone"),
+    arguments: ProductLibrary.multipliesBF16 ? [false, true] : [false])
   func rowsOfAPlannedProductDoNotDependOnEachOther(isBF16: Bool) {
-    guard isBF16 ? ProductLibrary.multipliesBF16 : ProductLibrary.current == .oneDNN else { return }
     for layout in [FrozenMatrix.Layout.inputsByOutputs, .outputsByInputs] {
       let weights = layout == .inputsByOutputs ? Weights(96, 130, seed: 1) : Weights(130, 96, seed: 1)
       defer { withExtendedLifetime(weights) {} }

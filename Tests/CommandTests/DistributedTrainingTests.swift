@@ -50,7 +50,8 @@ struct DistributedTrainingTests {
   @Test(.enabled(if: coreCount > 1, "needs two cores"), arguments: runs)
   func everyThreadCountWritesTheSameBytes(run: (adapter: String, precision: String)) throws {
     try TrainFolder.with { folder in
-      (folder.recipe["adapter"], folder.recipe["precision"]) = (run.adapter, run.precision)
+      folder.recipe["adapter"] = run.adapter
+      folder.recipe["precision"] = run.precision
       let files = try [1, 2].map { threads in
         let outcome = try folder.train(options: ["--overwrite"], shell: "export POLYAD_THREADS=\(threads)")
         #expect(outcome.exitCode == 0, "\(outcome.standardError)")

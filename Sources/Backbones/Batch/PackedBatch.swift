@@ -15,6 +15,8 @@ public struct PackedBatch {
   public private(set) var sourceRows = Rows()
   /// The tokens whose output predicts a label: the one before it, or the decoder's at its place.
   public private(set) var labelIndices: [Int32] = []
+  /// Their positions in their examples.
+  private var labelPositions: [Int32] = []
   /// The rows of those tokens' outputs, one segment an example.
   public private(set) var labelRows = Rows()
   /// The class to predict there.
@@ -27,9 +29,12 @@ public struct PackedBatch {
   public init() {}
 
   public var exampleCount: Int { heads.count }
+  /// Tokens that are computed: those that several examples begin with once.
   public var tokenCount: Int { tokens.count }
-  /// Tokens of both streams.
+  /// Tokens of both streams that are computed.
   public var totalTokenCount: Int { tokens.count + sourceTokens.count }
+  /// Tokens of all examples, in both streams.
+  public private(set) var exampleTokenCount = 0
   public var labelCount: Int { labels.count }
 
   /// An example's labels among all.
@@ -48,37 +53,65 @@ public struct PackedBatch {
     sourceTokens.removeAll(keepingCapacity: true)
     sourceRows.removeAll()
     labelIndices.removeAll(keepingCapacity: true)
+    labelPositions.removeAll(keepingCapacity: true)
+    exampleTokenCount = 0
     labelRows.removeAll()
     labels.removeAll(keepingCapacity: true)
     targets.removeAll(keepingCapacity: true)
     heads.removeAll(keepingCapacity: true)
   }
 
+  /// Adds rows that several examples of a causal model begin with; they come behind it.
+  ///
+  /// - Parameters:
+  ///   - newTokens: Whole, from the first position on.
+  ///   - beginning: What these begin with in turn; nil: nothing.
+  ///   - ordinal: Of the first example, whose random numbers are theirs.
+  ///   - exampleCount: How many examples these rows stand for.
+  public mutating func appendBeginning(
+    tokens newTokens: some Collection<Int32>, behind beginning: Beginning? = nil, route: Int, ordinal: UInt64,
+    exampleCount: Int
+  ) -> Beginning {
+    let start = tokens.count, first = beginning?.length ?? 0
+    tokens.append(contentsOf: newTokens.dropFirst(first))
+    let draw = beginning?.draw ?? ordinal, depth = (beginning?.depth ?? 0) + 1
+    let ranges = (beginning?.ranges ?? []) + [start..<tokens.count]
+    // Its rows draw apart from those of the first example behind it.
+    let segment = Rows.Segment(
+      example: self.exampleCount, route: route, ordinal: ordinal ^ UInt64(depth) << 48, draw: draw,
+      exampleCount: exampleCount, keys: beginning == nil ? nil : KeyRanges(ranges))
+    rows.append(positions: Int32(first)..<Int32(newTokens.count), segment)
+    return Beginning(ranges: ranges, draw: draw, depth: depth)
+  }
+
   /// Adds an example of a causal model: the output at position p predicts `labels[p + 1]` where that is not -100.
+  ///
+  /// - Parameter beginning: Holds the rows of the first tokens already; nil: none.
   public mutating func appendCausal(
-    tokens newTokens: some Collection<Int32>, labels newLabels: some Collection<Int32>, route: Int, ordinal: UInt64
+    tokens newTokens: some Collection<Int32>, labels newLabels: some Collection<Int32>, behind beginning: Beginning? = nil,
+    route: Int, ordinal: UInt64
   ) {
     precondition(newTokens.count == newLabels.count, "\(newTokens.count) tokens, \(newLabels.count) labels")
     let start = tokens.count
     for (position, label) in newLabels.enumerated() where position > 0 && label >= 0 {
-      read(start + position - 1, label)
+      read(position - 1, label, behind: beginning, from: start)
     }
-    tokens.append(contentsOf: newTokens)
-    close(from: start, route: route, ordinal: ordinal)
+    tokens.append(contentsOf: newTokens.dropFirst(beginning?.length ?? 0))
+    close(from: start, behind: beginning, route: route, ordinal: ordinal)
   }
 
   /// Adds a prompt whose last position alone is read, for generation; its label is a placeholder.
   public mutating func appendPrompt(tokens newTokens: some Collection<Int32>, route: Int) {
     let start = tokens.count
     tokens.append(contentsOf: newTokens)
-    read(tokens.count - 1, 0)
+    read(newTokens.count - 1, 0, from: start)
     close(from: start, route: route, ordinal: 0)
   }
 
   /// Adds an example whose every position is read, for its logits; the labels are placeholders.
   public mutating func appendEveryPosition(tokens newTokens: some Collection<Int32>, route: Int) {
     let start = tokens.count
-    for position in 0..<newTokens.count { read(start + position, 0) }
+    for position in 0..<newTokens.count { read(position, 0, from: start) }
     tokens.append(contentsOf: newTokens)
     close(from: start, route: route, ordinal: 0)
   }
@@ -95,7 +128,7 @@ public struct PackedBatch {
     if !newLabels.isEmpty { tokens.append(special.start) }
     tokens.append(contentsOf: newLabels.dropLast().lazy.map { $0 >= 0 ? $0 : special.padding })
     for (position, label) in newLabels.enumerated() where label >= 0 || everyPosition {
-      read(start + position, max(label, 0))
+      read(position, max(label, 0), from: start)
     }
     sourceTokens.append(contentsOf: source)
     close(from: start, route: route, ordinal: ordinal)
@@ -117,7 +150,7 @@ public struct PackedBatch {
   ) {
     let start = tokens.count
     for (position, label) in newLabels.enumerated() where label >= 0 || everyPosition {
-      read(start + position, max(label, 0))
+      read(position, max(label, 0), from: start)
     }
     append(newTokens, types)
     close(from: start, route: route, ordinal: ordinal)
@@ -135,7 +168,7 @@ public struct PackedBatch {
     let start = tokens.count
     if let label {
       precondition(!newTokens.isEmpty, "an example without tokens has no first position to read")
-      read(start, Int32(exactly: label) ?? 0, target: Float(label))
+      read(0, Int32(exactly: label) ?? 0, target: Float(label), from: start)
     }
     append(newTokens, types)
     close(from: start, route: route, ordinal: ordinal, head: head)
@@ -151,20 +184,55 @@ public struct PackedBatch {
     tokens.append(contentsOf: newTokens)
   }
 
-  /// Makes a token's output predict a label.
-  private mutating func read(_ token: Int, _ label: Int32, target: Float = 0) {
-    labelIndices.append(Int32(token))
+  /// Makes the output at a position of the example at hand, whose own tokens begin at `start`, predict a label.
+  private mutating func read(
+    _ position: Int, _ label: Int32, target: Float = 0, behind beginning: Beginning? = nil, from start: Int
+  ) {
+    labelIndices.append(Int32(beginning?.row(at: position) ?? start + position - (beginning?.length ?? 0)))
+    labelPositions.append(Int32(position))
     labels.append(label)
     targets.append(target)
   }
 
-  /// Ends the example whose tokens, source tokens and labels lie behind those of the examples before.
-  private mutating func close(from start: Int, route: Int, ordinal: UInt64, head: HeadChoice = .tokens) {
-    let segment = Rows.Segment(example: exampleCount, route: route, ordinal: ordinal)
-    rows.append(positions: 0..<Int32(tokens.count - start), segment)
-    sourceRows.append(positions: 0..<Int32(sourceTokens.count - sourceRows.count), segment)
-    labelRows.append(positions: labelIndices[labelRows.count...].map { $0 - Int32(start) }, segment)
+  /// Ends the example whose own tokens, source tokens and labels lie behind those of the examples before.
+  private mutating func close(
+    from start: Int, behind beginning: Beginning? = nil, route: Int, ordinal: UInt64, head: HeadChoice = .tokens
+  ) {
+    let own = start..<tokens.count, first = beginning?.length ?? 0
+    let keys = beginning.map { KeyRanges($0.ranges + [own]) }
+    let segment = Rows.Segment(
+      example: exampleCount, route: route, ordinal: ordinal, draw: beginning?.draw, keys: keys)
+    if beginning == nil || !own.isEmpty { rows.append(positions: Int32(first)..<Int32(first + own.count), segment) }
+    let sources = sourceRows.count..<sourceTokens.count
+    sourceRows.append(positions: 0..<Int32(sources.count), segment)
+    labelRows.append(positions: labelPositions[labelRows.count...], segment)
     heads.append(head)
+    exampleTokenCount += first + own.count + sources.count
+  }
+}
+
+extension PackedBatch {
+  /// Rows in a batch that several examples begin with.
+  public struct Beginning: Sendable {
+    /// Where they lie, one range behind the other.
+    let ranges: [Range<Int>]
+    /// What is drawn once for all examples behind it is keyed by.
+    let draw: UInt64
+    /// Its number of ranges counted from the first.
+    let depth: Int
+
+    /// Positions.
+    public var length: Int { ranges.reduce(0) { $0 + $1.count } }
+
+    /// The row of a position; nil: it lies behind.
+    func row(at position: Int) -> Int? {
+      var rest = position
+      for range in ranges {
+        if rest < range.count { return range.lowerBound + rest }
+        rest -= range.count
+      }
+      return nil
+    }
   }
 }
 

@@ -1,18 +1,26 @@
 /// Rows of one stream, laid end to end in segments: where each segment lies, whose it is, and what it sees.
 public struct Rows: Sendable {
-  /// Neighbouring rows of one example.
+  /// Neighbouring rows of one example, or of several that begin alike.
   public struct Segment: Sendable, Equatable {
-    /// Which example of its batch it belongs to.
+    /// Which example of its batch it belongs to; of several the first.
     public let example: Int
     /// The adapter's task that the example is routed by.
     public let route: Int
-    /// The example's running number in the run: what its random numbers are keyed by.
+    /// What the random numbers of its rows are keyed by: the example's running number in the run.
     public let ordinal: UInt64
+    /// What those are keyed by that all rows of an example have in common: its ordinal or, where examples share rows,
+    /// the ordinal of the first of them.
+    public let draw: UInt64
+    /// How many examples its rows stand for.
+    public let exampleCount: Int
     /// The keys that its queries see; nil: those of its own rows.
     public let keys: KeyRanges?
 
-    public init(example: Int, route: Int, ordinal: UInt64, keys: KeyRanges? = nil) {
+    public init(
+      example: Int, route: Int, ordinal: UInt64, draw: UInt64? = nil, exampleCount: Int = 1, keys: KeyRanges? = nil
+    ) {
       (self.example, self.route, self.ordinal, self.keys) = (example, route, ordinal, keys)
+      (self.draw, self.exampleCount) = (draw ?? ordinal, exampleCount)
     }
   }
 
@@ -58,7 +66,9 @@ public struct Rows: Sendable {
       let own = segments[segment]
       part.append(
         positions: positions[self.range(of: segment)],
-        Segment(example: own.example, route: own.route, ordinal: own.ordinal))
+        Segment(
+          example: own.example, route: own.route, ordinal: own.ordinal, draw: own.draw,
+          exampleCount: own.exampleCount))
     }
     return part
   }

@@ -1,0 +1,85 @@
+/// Sequences of tokens as a tree, in which what several of them begin with stands once.
+///
+/// Only sequences of one route share: what computes them is the same.
+public struct PrefixTree: Sendable, Equatable {
+  /// Tokens, and what computes them.
+  public struct Sequence: Sendable {
+    public let route: Int
+    public let tokens: ArraySlice<Int32>
+    /// How many of the tokens, from the first, may be shared.
+    let shareableCount: Int
+
+    /// - Parameter shareableCount: nil: all.
+    public init(route: Int, tokens: ArraySlice<Int32>, shareableCount: Int? = nil) {
+      (self.route, self.tokens, self.shareableCount) = (route, tokens, shareableCount ?? tokens.count)
+    }
+
+    /// How many tokens two sequences begin with alike, and may share.
+    fileprivate func commonCount(_ other: Sequence) -> Int {
+      guard route == other.route else { return 0 }
+      let limit = min(shareableCount, other.shareableCount)
+      return (0..<limit).first { tokens[tokens.startIndex + $0] != other.tokens[other.tokens.startIndex + $0] } ?? limit
+    }
+
+    fileprivate func precedes(_ other: Sequence) -> Bool {
+      route != other.route ? route < other.route : tokens.lexicographicallyPrecedes(other.tokens)
+    }
+  }
+
+  /// Tokens that several sequences have at the same positions, behind what their parent has.
+  public struct Node: Sendable, Equatable {
+    /// Its place among ``PrefixTree/nodes``; nil: the positions are the first.
+    public let parent: Int?
+    /// Positions in the sequences.
+    public let positions: Range<Int>
+    /// The sequences that share it, in rising order.
+    public let sequences: [Int]
+  }
+
+  /// Parents before children.
+  public private(set) var nodes: [Node] = []
+  /// The deepest node of each sequence; nil: it shares nothing.
+  public private(set) var places: [Int?]
+  /// The tokens of each sequence behind its deepest node.
+  public private(set) var ownCounts: [Int]
+
+  /// What sharing a piece must save at least, in tokens: less is not worth the cuts.
+  static let leastSaving = 4
+
+  public init(_ sequences: [Sequence]) {
+    places = Array(repeating: nil, count: sequences.count)
+    ownCounts = sequences.map(\.tokens.count)
+    let order = sequences.indices.sorted { first, second in
+      sequences[first].precedes(sequences[second])
+        || !sequences[second].precedes(sequences[first]) && first < second
+    }
+    // What each has in common with the one before it.
+    let common = order.indices.map { $0 == 0 ? 0 : sequences[order[$0 - 1]].commonCount(sequences[order[$0]]) }
+    grow(order.indices, behind: nil, from: 0, order, common)
+    for (place, node) in places.enumerated() { ownCounts[place] -= node.map { nodes[$0].positions.upperBound } ?? 0 }
+  }
+
+  /// Tokens of all sequences, each counted once where it is shared.
+  public var computedCount: Int { nodes.reduce(ownCounts.reduce(0, +)) { $0 + $1.positions.count } }
+
+  /// Adds the nodes of neighbours in the order, which have the first `depth` tokens in common as nodes have them.
+  private mutating func grow(
+    _ range: Range<Int>, behind parent: Int?, from depth: Int, _ order: [Int], _ common: [Int]
+  ) {
+    guard range.count > 1 else { return }
+    let length = common[range.dropFirst()].min()!
+    var (parent, depth) = (parent, depth)
+    if (length - depth) * (range.count - 1) >= Self.leastSaving {
+      let members = order[range].sorted()
+      nodes.append(Node(parent: parent, positions: depth..<length, sequences: members))
+      (parent, depth) = (nodes.count - 1, length)
+      for member in members { places[member] = parent }
+    }
+    var start = range.lowerBound
+    for end in range.dropFirst() where common[end] == length {
+      grow(start..<end, behind: parent, from: depth, order, common)
+      start = end
+    }
+    grow(start..<range.upperBound, behind: parent, from: depth, order, common)
+  }
+}

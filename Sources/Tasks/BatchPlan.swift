@@ -43,6 +43,8 @@ public final class BatchPlan: Sendable {
   public let seed: UInt64
   /// The tokens of each example of each task.
   private let exampleLengths: [[Int]]
+  /// What an example may have in common with others of its part; nil: every example is computed whole.
+  private let sharing: (@Sendable (ExampleReference) -> PrefixTree.Sequence)?
   private let lastEpoch = Mutex<(epoch: Int, order: [ExampleReference])?>(nil)
 
   /// The stream of random numbers that orders an epoch; a task's own stream is its index.
@@ -51,15 +53,18 @@ public final class BatchPlan: Sendable {
   /// - Parameters:
   ///   - exampleLengths: For each task, the token count of each of its training examples.
   ///   - weights: A factor on each task's share; nil: all 1.
+  ///   - sharing: The tokens of an example, which those that begin like it compute but once where they are in one part;
+  ///     nil: every example is computed whole.
   /// - Throws: ``MixtureError``.
   public init(
     exampleLengths: [[Int]], mixing: MixingOptions = MixingOptions(), weights: [Double]? = nil, trainBatchSize: Int,
-    microBatches: Int, seed: UInt64
+    microBatches: Int, seed: UInt64, sharing: (@Sendable (ExampleReference) -> PrefixTree.Sequence)? = nil
   ) throws {
     guard trainBatchSize > 0 else { throw MixtureError.badBatchSize(trainBatchSize) }
     guard microBatches > 0 else { throw MixtureError.badPartCount(microBatches) }
     self.mixture = try TaskMixture(sizes: exampleLengths.map(\.count), options: mixing, weights: weights)
     self.exampleLengths = exampleLengths
+    self.sharing = sharing
     self.trainBatchSize = trainBatchSize
     self.microBatches = microBatches
     self.seed = seed
@@ -115,18 +120,12 @@ public final class BatchPlan: Sendable {
     return indices
   }
 
-  /// Cuts a batch: the longest sequence first, each onto the lightest part (the earlier one of equals), then the
-  /// batch's own order within each part.
+  /// Cuts a batch; each part has the batch's own order.
   private func cut(_ batch: ArraySlice<ExampleReference>) -> [[ExampleReference]] {
-    let batch = Array(batch)
-    let lengths = batch.map { exampleLengths[$0.task][$0.index] }
-    var places = Array(repeating: [Int](), count: microBatches)
-    var weights = Array(repeating: 0, count: microBatches)
-    for place in batch.indices.sorted(by: { (lengths[$0], $1) > (lengths[$1], $0) }) {
-      let part = weights.indices.min { (weights[$0], $0) < (weights[$1], $1) } ?? 0
-      places[part].append(place)
-      weights[part] += lengths[place]
-    }
-    return places.map { $0.sorted().map { batch[$0] } }
+    let batch = Array(batch), cutting = BatchCutting(partCount: microBatches)
+    let places =
+      sharing.map { cutting.parts(PrefixTree(batch.map($0))) }
+      ?? cutting.parts(lengths: batch.map { exampleLengths[$0.task][$0.index] })
+    return places.map { $0.map { batch[$0] } }
   }
 }

@@ -62,6 +62,52 @@ public struct PrefixTree: Sendable, Equatable {
   /// Tokens of all sequences, each counted once where it is shared.
   public var computedCount: Int { nodes.reduce(ownCounts.reduce(0, +)) { $0 + $1.positions.count } }
 
+  /// The node that a sequence begins with; nil: it shares nothing.
+  func root(of sequence: Int) -> Int? { path(to: sequence).last }
+
+  /// The nodes of a sequence, from the deepest up.
+  private func path(to sequence: Int) -> [Int] {
+    var path: [Int] = [], place = places[sequence]
+    while let node = place {
+      path.append(node)
+      place = nodes[node].parent
+    }
+    return path
+  }
+
+  /// Tokens of some of the sequences, each counted once where they share it.
+  func computedCount(of sequences: [Int]) -> Int {
+    var seen: Set<Int> = []
+    var count = 0
+    for sequence in sequences {
+      count += ownCounts[sequence]
+      for node in path(to: sequence) where seen.insert(node).inserted { count += nodes[node].positions.count }
+    }
+    return count
+  }
+
+  /// Neighbouring sequences put together while the tokens that they compute stay within `limit`.
+  public func runs(limit: Int) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    var count = 0, seen: Set<Int> = []
+    for place in places.indices {
+      // The nodes that the run does not have yet.
+      func added() -> [Int] { path(to: place).filter { !seen.contains($0) } }
+      func cost(_ nodes: [Int]) -> Int { nodes.reduce(ownCounts[place]) { $0 + self.nodes[$1].positions.count } }
+      var new = added()
+      if let last = runs.last, count + cost(new) <= limit {
+        runs[runs.count - 1] = last.lowerBound..<place + 1
+      } else {
+        runs.append(place..<place + 1)
+        (count, seen) = (0, [])
+        new = added()
+      }
+      count += cost(new)
+      seen.formUnion(new)
+    }
+    return runs
+  }
+
   /// Adds the nodes of neighbours in the order, which have the first `depth` tokens in common as nodes have them.
   private mutating func grow(
     _ range: Range<Int>, behind parent: Int?, from depth: Int, _ order: [Int], _ common: [Int]

@@ -66,7 +66,7 @@ final class FactorMixture: LinearAdapter {
 
   // MARK: Mixing
 
-  /// Rows that share factors: a segment, or, where no noise tells segments of a task apart, neighbours of one task.
+  /// Rows that share factors: neighbours of one task that no noise tells apart.
   private struct Group {
     let segment: Int
     var rows: Range<Int>
@@ -76,11 +76,11 @@ final class FactorMixture: LinearAdapter {
   private func groups(_ pass: Pass) -> [Group] {
     var groups: [Group] = []
     for segment in pass.segments.indices {
-      let rows = pass.rows(of: segment)
-      if !router.noise.isDrawn(pass), let last = groups.last,
-        pass.segments[last.segment].route == pass.segments[segment].route
+      let rows = pass.rows(of: segment), own = pass.segments[segment]
+      if let last = groups.last.map({ pass.segments[$0.segment] }), last.route == own.route,
+        last.draw == own.draw || !router.noise.isDrawn(pass)
       {
-        groups[groups.count - 1].rows = last.rows.lowerBound..<rows.upperBound
+        groups[groups.count - 1].rows = groups[groups.count - 1].rows.lowerBound..<rows.upperBound
       } else {
         groups.append(Group(segment: segment, rows: rows, weights: router.weights(of: segment, pass)))
       }

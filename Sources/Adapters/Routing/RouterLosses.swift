@@ -9,7 +9,8 @@ import Tensors
 ///
 /// Fedus et al. 2021, equations 4 to 6, and Zoph et al. 2022, equation 5. The batch is the whole one, of all ranks, so its
 /// routing must be counted before the first backward pass. f has no gradient. The tokens are those that the router sees:
-/// behind attention in a model's last block, where labels alone go on, the label positions.
+/// behind attention in a model's last block, where labels alone go on, the label positions. A token that several examples
+/// share counts once for each.
 public struct RouterLosses: Sendable, Equatable {
   public var balance: Double
   public var z: Double
@@ -42,13 +43,16 @@ public struct RouterLosses: Sendable, Equatable {
     }
 
     /// Shape: (tokens, blocks · experts).
-    func addBalance(to gradient: Matrix) {
-      gradient.addToRows(gateGradient)
+    ///
+    /// - Parameter exampleCount: How many examples have these tokens in common.
+    func addBalance(to gradient: Matrix, times exampleCount: Int) {
+      gradient.addToRows(exampleCount == 1 ? gateGradient : gateGradient.map { Float(exampleCount) * $0 })
     }
 
     /// Adds the z loss's gradient to that of the logits.
-    func addLogitSize(to gradient: Matrix, gates: Matrix, logSumExp: Matrix) {
-      gradient.addGroups(width: expertCount, of: gates, times: 2 * logitScale, factors: logSumExp)
+    func addLogitSize(to gradient: Matrix, gates: Matrix, logSumExp: Matrix, times exampleCount: Int) {
+      gradient.addGroups(
+        width: expertCount, of: gates, times: 2 * Float(exampleCount) * logitScale, factors: logSumExp)
     }
   }
 }

@@ -24,13 +24,27 @@ public final class RoutingStatistics {
     entropySums = Array(repeating: 0, count: blocks)
   }
 
-  /// Adds the gates of some tokens. Shape: (tokens, blocks · experts).
-  func add(_ gates: Matrix) {
+  /// Adds the gates of some tokens, each of which counts so many times. Shape: (tokens, blocks · experts).
+  func add(_ gates: Matrix, times exampleCount: Int = 1) {
+    guard exampleCount == 1 else {
+      let own = RoutingStatistics(blocks: blocks, expertCount: expertCount, measuresEntropy: measuresEntropy)
+      own.add(gates)
+      return add(own, times: Double(exampleCount))
+    }
     tokenCount += gates.rows
     entropySums.withUnsafeMutableBufferPointer { entropies in
       gates.countRouting(
         width: expertCount, chosen: &chosen, sums: &gateSums, entropies: measuresEntropy ? entropies : nil)
     }
+  }
+
+  private func add(_ other: RoutingStatistics, times factor: Double) {
+    tokenCount += Int(factor) * other.tokenCount
+    for index in chosen.indices {
+      chosen[index] += factor * other.chosen[index]
+      gateSums[index] += factor * other.gateSums[index]
+    }
+    for block in entropySums.indices { entropySums[block] += factor * other.entropySums[block] }
   }
 
   /// The share of all gates that each expert has, over all blocks: sums to 1.

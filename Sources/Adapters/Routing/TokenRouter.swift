@@ -35,13 +35,21 @@ public final class TokenRouter: Gates {
   func open(_ gates: Matrix, _ experts: [Int32], _ pass: Pass) {
     logSumExp = losses != nil && pass.keepsActivations ? pass.saved.matrix(gates.rows, blocks) : nil
     gates.applyGroupSoftmax(width: expertCount, logSumExp: logSumExp)
-    if !pass.isRepeated { statistics?.add(gates) }
+    guard let statistics, !pass.isRepeated else { return }
+    for (rows, exampleCount) in pass.rows.shares { statistics.add(gates.rows(rows), times: exampleCount) }
   }
 
   func close(gradient: Matrix, gates: Matrix, _ experts: [Int32], _ pass: Pass) {
-    if let losses { losses.addBalance(to: gradient) }
+    if let losses {
+      for (rows, exampleCount) in pass.rows.shares { losses.addBalance(to: gradient.rows(rows), times: exampleCount) }
+    }
     gradient.applyGroupSoftmaxGradient(width: expertCount, gates)
-    if let losses, let logSumExp { losses.addLogitSize(to: gradient, gates: gates, logSumExp: logSumExp) }
+    if let losses, let logSumExp {
+      for (rows, exampleCount) in pass.rows.shares {
+        losses.addLogitSize(
+          to: gradient.rows(rows), gates: gates.rows(rows), logSumExp: logSumExp.rows(rows), times: exampleCount)
+      }
+    }
     logSumExp = nil
   }
 }

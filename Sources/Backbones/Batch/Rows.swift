@@ -73,6 +73,18 @@ public struct Rows: Sendable {
     return part
   }
 
+  /// Neighbouring rows that stand for equally many examples, and for how many.
+  public var shares: [(rows: Range<Int>, exampleCount: Int)] {
+    segments.indices.reduce(into: []) { shares, place in
+      let count = segments[place].exampleCount
+      if let last = shares.last, last.exampleCount == count {
+        shares[shares.count - 1].rows = last.rows.lowerBound..<range(of: place).upperBound
+      } else {
+        shares.append((range(of: place), count))
+      }
+    }
+  }
+
   // MARK: What segments see
 
   /// The keys that each segment's queries see among these rows.
@@ -119,10 +131,42 @@ public struct KeyRanges: Sendable, Equatable {
   }
 }
 
-extension Sequence<KeyRanges> {
-  /// Whether some row's key is seen in two places.
-  var overlap: Bool {
-    let ranges = flatMap(\.ranges).sorted { $0.lowerBound < $1.lowerBound }
-    return zip(ranges, ranges.dropFirst()).contains { $0.upperBound > $1.lowerBound }
+extension [KeyRanges] {
+  /// The segments' places in groups, in rising order: those that see a row in common are in one, directly or through
+  /// others.
+  var meeting: [[Int]] {
+    let ranges = indices.flatMap { place in self[place].ranges.map { (place: place, rows: $0) } }
+      .sorted { ($0.rows.lowerBound, $0.place) < ($1.rows.lowerBound, $1.place) }
+    var groups = Groups(count)
+    var reached: (end: Int, place: Int)?
+    for (place, rows) in ranges {
+      if let reached, rows.lowerBound < reached.end { groups.join(place, reached.place) }
+      if rows.upperBound > reached?.end ?? 0 { reached = (rows.upperBound, place) }
+    }
+    return groups.members
+  }
+
+  /// Numbers that are put together step by step.
+  private struct Groups {
+    private var leaders: [Int]
+
+    init(_ count: Int) { leaders = Array<Int>(0..<count) }
+
+    private func leader(of number: Int) -> Int {
+      var number = number
+      while leaders[number] != number { number = leaders[number] }
+      return number
+    }
+
+    /// The smallest number leads.
+    mutating func join(_ first: Int, _ second: Int) {
+      let (first, second) = (leader(of: first), leader(of: second))
+      leaders[Swift.max(first, second)] = Swift.min(first, second)
+    }
+
+    var members: [[Int]] {
+      let all = Dictionary(grouping: leaders.indices, by: leader)
+      return all.keys.sorted().map { all[$0]! }
+    }
   }
 }

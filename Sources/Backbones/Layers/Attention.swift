@@ -124,7 +124,7 @@ public struct Attention {
       dy: dy, logSumExp: logSumExp, inputs: inputs, gradient: gradient, bias: bias, dBias: dBias)
     let blocks = blocks(keys, pass)
     // Gradients of keys, and of biases by distance, are sums over blocks: what meets in one is done in order.
-    let chains = dBias != nil || keys.overlap ? [blocks] : blocks.map { [$0] }
+    let chains = dBias == nil ? keys.meeting.map { $0.map { blocks[$0] } } : [blocks]
     let order = chains.map { (chain: $0, scoreCount: $0.joined().reduce(0) { $0 + $1.scoreCount }) }
       .sorted { $0.scoreCount > $1.scoreCount }
     withBuffers(for: Array(blocks.joined()), count: softCap == nil ? 2 : 3, pass) { buffers in

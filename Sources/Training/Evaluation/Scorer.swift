@@ -48,8 +48,7 @@ public final class Scorer {
   /// - Parameter inputs: Without labels, an example has the loss 0 over 0 labels.
   public func losses(_ inputs: Inputs) throws -> [Score]? {
     let examples = inputs.examples
-    let kind = architecture.sequenceKind
-    let batches = Self.batches(lengths: examples.map { $0.tokenCount(kind) }, limit: Self.tokensPerBatch)
+    let batches = batches(inputs)
     var numbers: [Double] = []
     var batch = PackedBatch()
     for places in stride(from: ranks.rank, to: batches.count, by: ranks.count).map({ batches[$0] }) {
@@ -57,7 +56,7 @@ public final class Scorer {
       numbers += classify(classified, of: inputs, &batch)
       let others = places.filter { head($0, of: inputs) == .tokens }
       batch.removeAll()
-      for place in others { batch.append(examples[place], for: architecture, route: inputs.routes[place]) }
+      pack(others, of: inputs, into: &batch)
       let losses = objective.losses(of: batch)
       for (example, place) in others.enumerated() {
         numbers += [Double(place), losses[example], Double(batch.labels(of: example).count), .nan]
@@ -73,6 +72,25 @@ public final class Scorer {
       }
     }
     return scores
+  }
+
+  /// Neighbours whose rows are computed together. Of a causal model's examples, what they begin with counts once.
+  private func batches(_ inputs: Inputs) -> [Range<Int>] {
+    guard architecture == .decoderOnly else {
+      let kind = architecture.sequenceKind
+      return Self.batches(lengths: inputs.examples.map { $0.tokenCount(kind) }, limit: Self.tokensPerBatch)
+    }
+    let tree = PrefixTree(
+      zip(inputs.examples, inputs.routes).map { PrefixTree.Sequence(route: $1, tokens: $0.inputIds) })
+    return tree.runs(limit: Self.tokensPerBatch)
+  }
+
+  private func pack(_ places: [Int], of inputs: Inputs, into batch: inout PackedBatch) {
+    guard architecture == .decoderOnly else {
+      for place in places { batch.append(inputs.examples[place], for: architecture, route: inputs.routes[place]) }
+      return
+    }
+    batch.appendSharing(places.map { (inputs.examples[$0], inputs.routes[$0], ordinal: 0) })
   }
 
   /// Place, loss, labels and prediction of each example, end to end.

@@ -26,16 +26,17 @@ extension PackedBatch {
   ///   - route: The adapter's task that it is routed by.
   ///   - head: What classifies it; examples with labels at single tokens have the model's head for tokens.
   ///   - ordinal: What its random numbers are keyed by.
+  ///   - beginning: Holds the rows of a causal model's first tokens already; nil: none.
   public mutating func append(
-    _ example: TokenizedExample, for architecture: Architecture, route: Int, head: HeadChoice = .classifier,
-    ordinal: UInt64 = 0
+    _ example: TokenizedExample, for architecture: Architecture, behind beginning: Beginning? = nil, route: Int,
+    head: HeadChoice = .classifier, ordinal: UInt64 = 0
   ) {
     switch architecture {
     case .decoderOnly:
       let labels =
         example.labels.isEmpty
         ? Array(repeating: TokenizedExample.noLabel, count: example.inputIds.count)[...] : example.labels
-      appendCausal(tokens: example.inputIds, labels: labels, route: route, ordinal: ordinal)
+      appendCausal(tokens: example.inputIds, labels: labels, behind: beginning, route: route, ordinal: ordinal)
     case .encoderDecoder(let special):
       appendPair(source: example.inputIds, labels: example.labels, special, route: route, ordinal: ordinal)
     case .encoderOnly:
@@ -82,12 +83,46 @@ extension PackedBatch {
     }
   }
 
+  /// Adds examples of a causal model; what several of one route begin with is computed once.
+  public mutating func appendSharing(_ examples: [(example: TokenizedExample, route: Int, ordinal: UInt64)]) {
+    let tree = PrefixTree(examples.map { PrefixTree.Sequence(route: $0.route, tokens: $0.example.inputIds) })
+    var beginnings = [Beginning?](repeating: nil, count: tree.nodes.count)
+    for (place, (example, route, ordinal)) in examples.enumerated() {
+      let beginning = tree.places[place].map { begin($0, example, ordinal: ordinal, route: route, tree, &beginnings) }
+      append(example, for: .decoderOnly, behind: beginning, route: route, ordinal: ordinal)
+    }
+  }
+
+  /// The rows of a node of the tree, added where they are not yet there.
+  private mutating func begin(
+    _ node: Int, _ example: TokenizedExample, ordinal: UInt64, route: Int, _ tree: PrefixTree,
+    _ beginnings: inout [Beginning?]
+  ) -> Beginning {
+    if let beginning = beginnings[node] { return beginning }
+    let own = tree.nodes[node]
+    let parent = own.parent.map { begin($0, example, ordinal: ordinal, route: route, tree, &beginnings) }
+    let beginning = appendBeginning(
+      tokens: example.inputIds.prefix(own.positions.upperBound), behind: parent, route: route, ordinal: ordinal,
+      exampleCount: own.sequences.count)
+    beginnings[node] = beginning
+    return beginning
+  }
+
   /// Puts the examples of one part of a step into the batch, in place of what it held.
+  ///
+  /// - Parameter sharesPrefixes: Whether what several begin with is computed once; for a causal model.
   public mutating func pack(
     _ references: [ExampleReference], from training: [TokenizedTask], routes: TaskRoutes,
-    for architecture: Architecture
+    for architecture: Architecture, sharesPrefixes: Bool = false
   ) {
     removeAll()
+    guard !sharesPrefixes else {
+      return appendSharing(
+        references.map { reference in
+          let example = training[reference.task][reference.index]
+          return (example, routes.route(of: example, task: reference.task), UInt64(reference.ordinal))
+        })
+    }
     for reference in references {
       let example = training[reference.task][reference.index]
       append(

@@ -11,7 +11,7 @@ struct StepSums {
 
   init(partCount: Int, accountCount: Int) {
     (self.partCount, self.accountCount) = (partCount, accountCount)
-    numbers = Array(repeating: 0, count: partCount * 2 * accountCount + 2)
+    numbers = Array(repeating: 0, count: partCount * 2 * accountCount + 3)
   }
 
   mutating func reset() { for index in numbers.indices { numbers[index] = 0 } }
@@ -22,13 +22,18 @@ struct StepSums {
     numbers.replaceSubrange(start + accountCount..<start + 2 * accountCount, with: sums.counts)
   }
 
-  mutating func addTokens(_ count: Int) { numbers[numbers.count - 2] += Double(count) }
+  /// - Parameter computed: How many of them were computed.
+  mutating func addTokens(_ count: Int, computed: Int) {
+    numbers[numbers.count - 3] += Double(count)
+    numbers[numbers.count - 2] += Double(computed)
+  }
 
   mutating func requestStop() { numbers[numbers.count - 1] = 1 }
 
   mutating func reduce(over communicator: Communicator) throws { try communicator.allReduce(&numbers, .sum) }
 
-  var tokenCount: Int { Int(numbers[numbers.count - 2]) }
+  var tokenCount: Int { Int(numbers[numbers.count - 3]) }
+  var computedTokenCount: Int { Int(numbers[numbers.count - 2]) }
   var stopRequested: Bool { numbers[numbers.count - 1] > 0 }
 
   /// Losses and labels of the whole batch, parts added in order.

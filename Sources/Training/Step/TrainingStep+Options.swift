@@ -15,6 +15,8 @@ extension TrainingStep {
     public var reduction = Recipe.Reduction.ordered
     /// Whether activations are computed again in place of being kept.
     public var isCheckpointed = false
+    /// Whether what examples of a part begin with is computed once.
+    public var sharesPrefixes = false
     public var optimizer = OptimizerChoice.adamW(AdamW.Options())
     /// Bytes of the gradient, at least, that leave together while the rest is computed; nil: as suits the ranks.
     var bucketBytes: Int?

@@ -12,6 +12,8 @@ public final class TrainingStep {
     public let sums: LossSums
     /// Real tokens of the whole batch.
     public let tokenCount: Int
+    /// Those that were computed: what examples share once.
+    public let computedTokenCount: Int
     /// Global norm of the mean loss's gradient, before clipping.
     public let gradientNorm: Double
     /// Bytes each rank puts into the reduction of the gradient: four a number that the batch's routes can touch.
@@ -98,7 +100,7 @@ public final class TrainingStep {
       // What failed on the way is told before anything else is asked of MPI.
       try departure?.check()
       sums.set(part: part, loss)
-      sums.addTokens(batch.totalTokenCount)
+      sums.addTokens(batch.exampleTokenCount, computed: batch.totalTokenCount)
       try phases.measure(.reduction) { try reduction.add(part: part) }
     }
     if StopSignal.isSet { sums.requestStop() }
@@ -110,7 +112,9 @@ public final class TrainingStep {
   }
 
   private func pack(_ part: [ExampleReference], from training: [TokenizedTask]) {
-    batch.pack(part, from: training, routes: taskRoutes, for: model.backbone.architecture)
+    batch.pack(
+      part, from: training, routes: taskRoutes, for: model.backbone.architecture,
+      sharesPrefixes: options.sharesPrefixes)
   }
 
   /// The routers' losses depend on the whole batch's routing: a forward pass more, of every rank's parts, counts it.
@@ -150,7 +154,8 @@ public final class TrainingStep {
       optimizer.update(learningRate: learningRate, gradientScale: clip / total.labelCount, routes: routes)
     }
     return Outcome(
-      sums: total, tokenCount: sums.tokenCount, gradientNorm: norm, reducedBytes: reduction.reducedByteCount,
-      routerBalance: routerBalance, wasSkipped: !isFinite, stopRequested: sums.stopRequested)
+      sums: total, tokenCount: sums.tokenCount, computedTokenCount: sums.computedTokenCount, gradientNorm: norm,
+      reducedBytes: reduction.reducedByteCount, routerBalance: routerBalance, wasSkipped: !isFinite,
+      stopRequested: sums.stopRequested)
   }
 }

@@ -115,8 +115,8 @@ struct RouterLossesTests {
     gradient.fill(3)
     gates.fill(0.5)
     logSumExp.fill(2)
-    router.addBalance(to: gradient)
-    router.addLogitSize(to: gradient, gates: gates, logSumExp: logSumExp)
+    router.addBalance(to: gradient, times: 1)
+    router.addLogitSize(to: gradient, gates: gates, logSumExp: logSumExp, times: 1)
     #expect(gradient.array() == [3, 3])
     #expect(!RouterLosses(balance: 0, z: 0).isOn && RouterLosses(balance: 0, z: 0.1).isOn)
     withExtendedLifetime(memory) {}

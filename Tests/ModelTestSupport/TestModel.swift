@@ -117,7 +117,45 @@ public struct TestSequence: Sendable, Codable {
   }
 }
 
+extension TestSequence {
+  /// Sequences with random common beginnings, of two tasks and in random order; of labels within a beginning some are
+  /// their own, and one sequence is the beginning of others.
+  public static func alike(seed: UInt64, vocabularySize: Int = 13, positionCount: Int = 16) -> [TestSequence] {
+    var drawn: UInt64 = 0
+    func draw(_ bound: Int) -> Int {
+      drawn += 1
+      return Int(RandomKey(seed: seed).child("alike").child(drawn).value % UInt64(bound))
+    }
+    func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(draw(vocabularySize)) } }
+    // A beginning, what some have behind it in common, and an end of one's own.
+    let sequences = (0..<2).flatMap { task -> [TestSequence] in
+      let beginning = tokens(3 + draw(positionCount / 3))
+      return (0..<2).flatMap { _ -> [TestSequence] in
+        let middle = beginning + tokens(2 + draw(3))
+        return (0..<2 + draw(2)).map { place in
+          let room = positionCount - middle.count
+          let all = middle + tokens(place == 0 && draw(2) == 0 ? 0 : 1 + draw(room))
+          let labels = all.map { draw(3) == 0 ? -100 : $0 == 0 ? Int32(draw(vocabularySize)) : $0 }
+          return TestSequence(tokens: all, labels: labels, task: 2 * task)
+        }
+      }
+    }
+    let keys = sequences.indices.map { _ in draw(1 << 20) }
+    return sequences.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }.enumerated().map { place, index in
+      var sequence = sequences[index]
+      sequence.ordinal = UInt64(place) + 40
+      return sequence
+    }
+  }
+}
+
 extension PackedBatch {
+  /// Sequences of a causal model; what several begin with is computed once.
+  public init(sharing sequences: [TestSequence]) {
+    self.init()
+    appendSharing(sequences.map { ($0.example, $0.task, $0.ordinal) })
+  }
+
   public init(_ sequences: [TestSequence], for architecture: Architecture = .decoderOnly) {
     self.init()
     for sequence in sequences {

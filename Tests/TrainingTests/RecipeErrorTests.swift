@@ -64,6 +64,7 @@ import Testing
     ("max_steps: 1.5", "`max_steps` is the number 1.5 (line 8); expected a whole number"),
     ("eval_on_start: yes", "`eval_on_start` is the text \"yes\" (line 8); expected true or false"),
     ("mixing: uniform", "`mixing` is the text \"uniform\" (line 8); expected a mapping with keys such as `strategy`"),
+    ("share_prefixes: 1", "`share_prefixes` is the number 1 (line 8); expected auto, true or false"),
     ("reduction: [mpi]", "`reduction` is a list (line 8); expected one of ordered, mpi"),
     (
       "tokenizer_name_or_path: 5",
@@ -143,6 +144,9 @@ import Testing
     #expect(
       fault(smallRecipe("lr_scheduler_type: cosin"))
         == "`lr_scheduler_type` is `cosin` (line 8); supported: linear, cosine, polynomial, constant")
+    #expect(
+      fault(smallRecipe("share_prefixes: yes"))
+        == "`share_prefixes` is `yes` (line 8); supported: auto, true, false")
   }
 
   @Test(arguments: [

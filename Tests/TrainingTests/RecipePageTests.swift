@@ -112,6 +112,7 @@ import Yams
     arguments: [
       (nil, "init_weights", Recipe.InitWeights.allCases.map(\.rawValue)),
       (nil, "precision", Precision.allCases.map(\.rawValue)),
+      (nil, "share_prefixes", SharePrefixes.allCases.map(\.rawValue)),
       (nil, "reduction", Recipe.Reduction.allCases.map(\.rawValue)),
       (nil, "lr_scheduler_type", LearningRateSchedule.Kind.allCases.map(\.rawValue)),
       ("adapter", "peft_type", PEFTType.allCases.map(\.rawValue)),

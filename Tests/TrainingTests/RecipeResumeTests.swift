@@ -39,6 +39,13 @@ import Testing
     #expect(old.fingerprint != new.fingerprint)
   }
 
+  @Test func whatIsComputedOnceIsBinding() throws {
+    let old = try parse(recipe), new = try parse(recipe, overrides: ["share_prefixes=false"])
+    #expect(old.differences(to: new).map(\.description) == ["`share_prefixes` was auto and is false"])
+    #expect(old.fingerprint != new.fingerprint)
+    #expect(try parse(recipe, overrides: ["share_prefixes=auto"]).fingerprint == old.fingerprint)
+  }
+
   @Test func howParametersAreUpdatedIsBinding() throws {
     let old = try parse(recipe)
     let new = try parse(

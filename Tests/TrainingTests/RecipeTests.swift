@@ -41,6 +41,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(recipe.evalSteps == nil)
     #expect(recipe.adapter.configuration == AdapterConfiguration(peftType: .lora))
     #expect(recipe.mixing == MixingOptions())
+    #expect(recipe.sharePrefixes == .auto)
   }
 
   @Test func everyKeyIsRead() throws {
@@ -79,6 +80,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(recipe.maxNewTokens == 32)
     #expect(recipe.trainBatchSize == 16)
     #expect(recipe.microBatches == 4)
+    #expect(recipe.sharePrefixes == .always)
     #expect(recipe.maxSteps == 30)
     #expect(recipe.learningRate == 1e-5)
     #expect(recipe.routerLearningRate == 3e-5)
@@ -228,6 +230,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     max_target_length: 32
     train_batch_size: 16
     micro_batches: 4
+    share_prefixes: true
     num_train_epochs: 2
     max_steps: 30
     learning_rate: 1e-5

@@ -53,6 +53,7 @@ public struct ModelAssembly {
     tokenizer = try Self.tokenizer(
       recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath, beside: folder)
     try recipe.requireFit(positions: loaded.backbone.maximumLength)
+    try recipe.requireSharing(by: loaded.backbone.architecture)
   }
 
   private static func tokenizer(_ name: String?, beside folder: ModelFolder) throws -> Tokenizer? {

@@ -44,6 +44,9 @@ public struct Recipe: Sendable, Equatable {
   /// `micro_batches`: parts a batch is cut in, at least the number of ranks. Default: 8, or train_batch_size if
   /// smaller.
   public var microBatches = 8
+  /// `share_prefixes`: whether what several examples of a part begin with is computed once. Encoders and encoder-decoder
+  /// models, which read prompts in both directions, refuse `true`. Default: auto.
+  public var sharePrefixes = SharePrefixes.auto
   /// `num_train_epochs`: passes over the mixture, fractions allowed; ``maxSteps`` wins over it. Default: 3.
   public var numTrainEpochs = 3.0
   /// `max_steps`: optimizer steps in all. null or -1 (default): as many as ``numTrainEpochs`` asks for.
@@ -107,6 +110,8 @@ public struct Recipe: Sendable, Equatable {
   public var saveTotalLimit: Int?
   /// `logging_steps`: a line of metrics every so many steps. Default: 10.
   public var loggingSteps = 10
+  /// Where the keys are stated.
+  var places = RecipePlaces()
 
   public init() {}
 }

@@ -23,6 +23,7 @@ extension Recipe: RecipeSection {
       .init("max_target_length", \.maxTargetLength, mustBe: .within(1...Self.lengthLimit)),
       .init("train_batch_size", \.trainBatchSize, mustBe: .within(1...Self.batchLimit)),
       .init("micro_batches", \.microBatches, mustBe: .within(1...Self.batchLimit)),
+      .init("share_prefixes", \.sharePrefixes),
       .init(
         "num_train_epochs", \.numTrainEpochs,
         mustBe: .init("above 0 and at most \(Self.epochLimit)") { $0 > 0 && $0 <= Double(Self.epochLimit) }),
@@ -61,6 +62,7 @@ extension Recipe: RecipeSection {
   }
 
   mutating func complete(_ reader: RecipeReader) throws(RecipeError) {
+    places = RecipePlaces(reader.places)
     modelNameOrPath = RecipePath.folderOrName(modelNameOrPath, in: reader.folder(of: "model_name_or_path"))
     tokenizerNameOrPath =
       reader.states("tokenizer_name_or_path")

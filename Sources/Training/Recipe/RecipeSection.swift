@@ -58,6 +58,12 @@ struct RecipeReader {
   /// Where `key` is stated, or else where the section is.
   func place(of key: String) -> RecipePlace { entry(key)?.location.place ?? location.place }
 
+  /// Where each key is stated.
+  var places: [String: RecipePlace] {
+    let stated = mapping.compactMap { key, _ in key.scalar.map { ($0.string, location.child($0.string, key).place) } }
+    return Dictionary(stated) { $1 }
+  }
+
   /// Where a relative path under `key` starts from.
   func folder(of key: String) -> URL { entry(key)?.location.folder ?? location.folder }
 

@@ -39,6 +39,7 @@ public final class AdapterSearch {
   ) throws {
     let backbone = assembly.model.backbone
     try recipe.requireFit(positions: backbone.maximumLength)
+    try recipe.requireSharing(by: backbone.architecture)
     for candidate in Self.oneOfEachKind(candidates) { _ = try Self.model(candidate, assembly) }
     tasks = try TaskAssembly(
       recipe, adapter: nil, tokenizer: assembly.tokenizer, inputs: ModelInputs(backbone), splits: [.test], ranks: ranks)

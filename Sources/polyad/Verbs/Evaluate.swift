@@ -41,6 +41,7 @@ struct Evaluate: RankedCommand {
     let assembly = try CommandError.loadingModel { try load(recipe, ranks) }
     let backbone = assembly.model.backbone
     try recipe.requireFit(positions: backbone.maximumLength)
+    try recipe.requireSharing(by: backbone.architecture)
     let tasks = try TaskAssembly(
       recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer, inputs: ModelInputs(backbone),
       splits: [.test], ranks: ranks)

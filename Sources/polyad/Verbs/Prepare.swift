@@ -62,6 +62,7 @@ struct Prepare: RankedCommand {
   private func modelFiles(_ recipe: Recipe) throws -> (Tokenizer?, any BackboneConfiguration) {
     let configuration = try BackboneLoader.configuration(of: ModelAssembly.folder(recipe.modelNameOrPath))
     try recipe.requireFit(positions: configuration.positionCount)
+    try recipe.requireSharing(by: configuration.architecture)
     let folder = try ModelAssembly.tokenizerFolder(recipe.tokenizerNameOrPath)
     return (Tokenizer.file(in: folder) == nil ? nil : try Tokenizer(folder: folder), configuration)
   }

@@ -31,9 +31,9 @@ public struct StepPlan: Sendable, Equatable {
 /// Which examples each step uses: a pure function of (tasks, mixture, seed, step), the same on every rank.
 ///
 /// Each task has an endless stream: its examples in random order, shuffled anew each time it is through. An epoch takes
-/// the mixture's allotment of each stream, from where the epoch before stopped, and shuffles what it took. Steps may be
-/// asked for in any order; the last epoch asked for is kept, so that going through the steps costs one shuffle an
-/// epoch.
+/// the mixture's allotment of each stream, from where the epoch before stopped, and shuffles what it took, in blocks of
+/// the mixture's group. Steps may be asked for in any order; the last epoch asked for is kept, so that going through the
+/// steps costs one shuffle an epoch.
 public final class BatchPlan: Sendable {
   public let mixture: TaskMixture
   /// Sequences a step, all ranks together; the last step of an epoch has what is left.
@@ -41,6 +41,8 @@ public final class BatchPlan: Sendable {
   /// The parts a batch is cut in.
   public let microBatches: Int
   public let seed: UInt64
+  /// How many examples of a task are drawn together.
+  private let group: Int
   /// The tokens of each example of each task.
   private let exampleLengths: [[Int]]
   /// What an example may have in common with others of its part; nil: every example is computed whole.
@@ -49,6 +51,8 @@ public final class BatchPlan: Sendable {
 
   /// The stream of random numbers that orders an epoch; a task's own stream is its index.
   private static let epochStream = UInt32.max
+  /// The stream that orders what an epoch's groups leave over.
+  private static let restStream = UInt32.max - 1
 
   /// - Parameters:
   ///   - exampleLengths: For each task, the token count of each of its training examples.
@@ -62,12 +66,16 @@ public final class BatchPlan: Sendable {
   ) throws {
     guard trainBatchSize > 0 else { throw MixtureError.badBatchSize(trainBatchSize) }
     guard microBatches > 0 else { throw MixtureError.badPartCount(microBatches) }
+    guard (1...trainBatchSize).contains(mixing.group) else {
+      throw MixtureError.badGroup(mixing.group, trainBatchSize: trainBatchSize)
+    }
     self.mixture = try TaskMixture(sizes: exampleLengths.map(\.count), options: mixing, weights: weights)
     self.exampleLengths = exampleLengths
     self.sharing = sharing
     self.trainBatchSize = trainBatchSize
     self.microBatches = microBatches
     self.seed = seed
+    group = mixing.group
   }
 
   /// The steps of one epoch, the last of which may be a partial batch.
@@ -93,16 +101,30 @@ public final class BatchPlan: Sendable {
     }
   }
 
+  /// Groups of each task, in blocks that are shuffled. What is short of a group makes blocks with that of other tasks,
+  /// the last of which may be short itself and then stays at the end: every other one begins at a multiple of the group.
   private func makeEpochOrder(_ epoch: Int) -> [ExampleReference] {
+    let (generator, turn) = (CounterGenerator(seed: seed), UInt32(truncatingIfNeeded: epoch))
     var drawn: [(task: Int, index: Int)] = []
     drawn.reserveCapacity(mixture.epochSize)
+    var rests: [[(task: Int, index: Int)]] = []
     for (task, count) in mixture.allotments.enumerated() {
-      for index in drawStream(ofTask: task, from: epoch * count, count: count) { drawn.append((task, index)) }
+      let examples = drawStream(ofTask: task, from: epoch * count, count: count).map { (task: task, index: $0) }
+      let grouped = count - count % group
+      drawn += examples[..<grouped]
+      if grouped < count { rests.append(Array(examples[grouped...])) }
     }
-    CounterGenerator(seed: seed).shuffle(
-      &drawn, stream: Self.epochStream, turn: UInt32(truncatingIfNeeded: epoch))
+    generator.shuffle(&rests, stream: Self.restStream, turn: turn)
+    drawn += rests.joined()
+
+    var blocks = Array(0..<drawn.count / group)
+    generator.shuffle(&blocks, stream: Self.epochStream, turn: turn)
+    let places = blocks.lazy.flatMap { [group] block in block * group..<(block + 1) * group }
+    let rest = drawn.count - drawn.count % group..<drawn.count
     let first = epoch * mixture.epochSize
-    return drawn.enumerated().map { ExampleReference(task: $1.task, index: $1.index, ordinal: first + $0) }
+    return (Array(places) + rest).enumerated().map { place, source in
+      ExampleReference(task: drawn[source].task, index: drawn[source].index, ordinal: first + place)
+    }
   }
 
   /// Example indices at the places `start` to `start + count` of a task's endless stream.

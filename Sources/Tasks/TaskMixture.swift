@@ -1,6 +1,6 @@
 import Foundation
 
-/// How often each task is drawn. In a recipe: `mixing: {strategy: temperature, temperature: 2, cap: 1000}`.
+/// How often each task is drawn. In a recipe: `mixing: {strategy: temperature, temperature: 2, cap: 1000, group: 4}`.
 public struct MixingOptions: Sendable, Equatable {
   /// Task t has n_t examples and, after the cap, counts as m_t = min(n_t, cap).
   public enum Strategy: Sendable, Equatable {
@@ -16,10 +16,11 @@ public struct MixingOptions: Sendable, Equatable {
   /// The size beyond which a task counts no more (examples-proportional mixing with a limit, Raffel et al. 2020); nil:
   /// none.
   public var cap: Int?
+  /// How many examples of a task are drawn together, from 1 to a batch. It changes the order of an epoch alone.
+  public var group: Int
 
-  public init(strategy: Strategy = .proportional, cap: Int? = nil) {
-    self.strategy = strategy
-    self.cap = cap
+  public init(strategy: Strategy = .proportional, cap: Int? = nil, group: Int = 1) {
+    (self.strategy, self.cap, self.group) = (strategy, cap, group)
   }
 }
 
@@ -31,6 +32,7 @@ public enum MixtureError: Error, Equatable, CustomStringConvertible {
   case weightCount(expected: Int, found: Int)
   case badTemperature(Double)
   case badCap(Int)
+  case badGroup(Int, trainBatchSize: Int)
   case badBatchSize(Int)
   case badPartCount(Int)
 
@@ -43,6 +45,8 @@ public enum MixtureError: Error, Equatable, CustomStringConvertible {
       "There are \(found) task weights for \(expected) tasks. Give each task one weight."
     case .badTemperature(let value): "The mixing temperature is \(value). Give a number above 0, such as 2."
     case .badCap(let value): "The mixing cap is \(value). Give a number of examples above 0, or leave it out."
+    case .badGroup(let value, let trainBatchSize):
+      "mixing.group is \(value). Give a number of examples from 1 to train_batch_size, which is \(trainBatchSize)."
     case .badBatchSize(let value): "train_batch_size is \(value). Give a number of sequences above 0."
     case .badPartCount(let value): "micro_batches is \(value). Give a number of parts above 0."
     }

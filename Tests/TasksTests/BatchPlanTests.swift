@@ -154,5 +154,11 @@ private func plan(
       == "The mixing cap is 0. Give a number of examples above 0, or leave it out.")
   #expect(
     text { _ = try plan([3], batch: 0) } == "train_batch_size is 0. Give a number of sequences above 0.")
+  #expect(
+    text { _ = try plan([30], mixing: MixingOptions(group: 9)) }
+      == "mixing.group is 9. Give a number of examples from 1 to train_batch_size, which is 8.")
+  #expect(
+    text { _ = try plan([30], mixing: MixingOptions(group: 0)) }
+      == "mixing.group is 0. Give a number of examples from 1 to train_batch_size, which is 8.")
   #expect(text { _ = try plan([3], parts: 0) } == "micro_batches is 0. Give a number of parts above 0.")
 }

@@ -109,11 +109,23 @@ import Testing
     ("max_seq_length=1", "`max_seq_length` is 1 (--set); it must be from 2 to 16777216"),
     ("train_batch_size=0", "`train_batch_size` is 0 (--set); it must be from 1 to 1000000"),
     ("micro_batches=64", "`micro_batches` is 64 (--set); it must be at most train_batch_size, which is 32"),
+    ("mixing.group=0", "`mixing.group` is 0 (--set); it must be 1 or more"),
+    ("mixing.group=33", "`mixing.group` is 33 (--set); it must be at most train_batch_size, which is 32"),
     ("tasks=[]", "`tasks` is [] (--set); it must be not empty"),
     ("init_weights=random", "`init_weights` is random (--set); it must be pretrained for every peft_type but FULL"),
   ])
   func aValueOutOfRangeIsNamedWithItsRange(override: String, text: String) {
     #expect(fault(smallRecipe(), override) == text)
+  }
+
+  /// The line is that of the group, whatever states the batch.
+  @Test func aGroupBeyondABatchIsNamedByItsLine() throws {
+    let recipe = smallRecipe("train_batch_size: 8\nmixing:\n  strategy: uniform\n  group: 16")
+    #expect(fault(recipe) == "`mixing.group` is 16 (line 11); it must be at most train_batch_size, which is 8")
+    #expect(fault(recipe, "train_batch_size=16") == nil)
+    #expect(
+      fault(recipe, "train_batch_size=4")
+        == "`mixing.group` is 16 (line 11); it must be at most train_batch_size, which is 4")
   }
 
   @Test func routersCannotLearnBesideARateOfZero() {

@@ -23,10 +23,14 @@ import Testing
   @Test func whatChangesTheResultIsListed() throws {
     let old = try parse(recipe)
     let new = try parse(
-      recipe, overrides: ["learning_rate=1e-3", "adapter.r=4", "tasks.0.labels=[a]", "mixing.cap=3", "max_steps=2"])
+      recipe,
+      overrides: [
+        "learning_rate=1e-3", "adapter.r=4", "tasks.0.labels=[a]", "mixing.cap=3", "mixing.group=2", "max_steps=2",
+      ])
     #expect(
       old.differences(to: new).map(\.description) == [
         "`adapter.r` was 8 and is 4", "`tasks.0.labels` was [] and is [a]", "`mixing.cap` was null and is 3",
+        "`mixing.group` was 1 and is 2",
         "`max_steps` was null and is 2", "`learning_rate` was 5e-05 and is 0.001",
       ])
     #expect(old.fingerprint != new.fingerprint)

@@ -61,7 +61,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(configuration.rankPattern.map(\.value) == [4, 1] as [Int])
     #expect(configuration.alphaPattern == [PatternValue(pattern: "c_proj", value: 0.5)])
     #expect(configuration.modulesToSave == ["wte"])
-    #expect(recipe.mixing == MixingOptions(strategy: .temperature(2), cap: 100))
+    #expect(recipe.mixing == MixingOptions(strategy: .temperature(2), cap: 100, group: 4))
     #expect(recipe.tasks.map(\.name) == ["rte", "wic", "table", "ids"])
     #expect(recipe.tasks[0].train == URL(filePath: "/recipes/data/rte.json"))
     #expect(recipe.tasks[0].prompt.negativeExamples == 1)
@@ -225,7 +225,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
       - {name: table, format: csv, train: t.csv, delimiter: ";", max_train_examples: 10, max_test_examples: 2,
          labels: [x, "y"], split: {skew: 1, part: 1}}
       - {name: ids, format: pretokenized, train: ids.jsonl}
-    mixing: {strategy: temperature, temperature: 2, cap: 100}
+    mixing: {strategy: temperature, temperature: 2, cap: 100, group: 4}
     max_seq_length: 512
     max_target_length: 32
     train_batch_size: 16

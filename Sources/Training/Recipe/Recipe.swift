@@ -30,8 +30,8 @@ public struct Recipe: Sendable, Equatable {
   /// `metrics` of a task with `labels` or `num_labels`: exact_match and accuracy, or with `num_labels: 1` pearson and
   /// spearman.
   public var tasks: [TaskSpecification] = []
-  /// `mixing`: how often each task is drawn. Keys: `strategy`, `temperature` (that strategy's, required) and `cap`.
-  /// Default: proportional, without a cap.
+  /// `mixing`: how often each task is drawn. Keys: `strategy`, `temperature` (that strategy's, required), `cap` and
+  /// `group`. Default: proportional, without a cap, one by one.
   public var mixing = MixingOptions()
   /// `max_seq_length`: tokens of a sequence at most, source and target together for decoder-only models, where every
   /// source is cut to what ``maxTargetLength`` leaves of it. Default: 1024.

@@ -80,6 +80,11 @@ extension Recipe: RecipeSection {
     try require(
       microBatches <= trainBatchSize, "micro_batches", String(microBatches),
       "at most train_batch_size, which is \(trainBatchSize)")
+    guard mixing.group <= trainBatchSize else {
+      throw .outOfRange(
+        key: "mixing.group", reader.section("mixing").place(of: "group"), found: String(mixing.group),
+        requirement: "at most train_batch_size, which is \(trainBatchSize)")
+    }
     try require(
       lrSchedulerType != .polynomial || learningRate > LearningRateSchedule.polynomialEnd, "learning_rate",
       learningRate.description, "above \(LearningRateSchedule.polynomialEnd), where a polynomial schedule ends")

@@ -10,6 +10,7 @@ struct MixingSection: RecipeSection {
   var strategy = Strategy.proportional
   var temperature = 1.0
   var cap: Int?
+  var group = 1
 
   static var fields: [RecipeField<Self>] {
     [
@@ -18,6 +19,7 @@ struct MixingSection: RecipeSection {
         "temperature", \.temperature, mustBe: .positive,
         conflict: { $0.strategy == .temperature ? nil : "strategy \($0.strategy.rawValue)" }),
       .init("cap", \.cap, mustBe: .atLeastOne),
+      .init("group", \.group, mustBe: .atLeastOne),
     ]
   }
 
@@ -37,12 +39,12 @@ extension MixingOptions: RecipeValue {
       case .uniform: .uniform
       case .temperature: .temperature(section.temperature)
       }
-    return MixingOptions(strategy: strategy, cap: section.cap)
+    return MixingOptions(strategy: strategy, cap: section.cap, group: section.group)
   }
 
   var node: Node {
     var section = MixingSection()
-    section.cap = cap
+    (section.cap, section.group) = (cap, group)
     switch strategy {
     case .proportional: section.strategy = .proportional
     case .uniform: section.strategy = .uniform

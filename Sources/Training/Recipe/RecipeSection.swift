@@ -58,6 +58,12 @@ struct RecipeReader {
   /// Where `key` is stated, or else where the section is.
   func place(of key: String) -> RecipePlace { entry(key)?.location.place ?? location.place }
 
+  /// The keys of the mapping under `key`; none where there is no mapping.
+  func section(_ key: String) -> RecipeReader {
+    let found = entry(key)
+    return RecipeReader(mapping: found?.value.mapping ?? .init([]), location: found?.location ?? location)
+  }
+
   /// Where each key is stated.
   var places: [String: RecipePlace] {
     let stated = mapping.compactMap { key, _ in key.scalar.map { ($0.string, location.child($0.string, key).place) } }

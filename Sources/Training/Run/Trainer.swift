@@ -45,11 +45,11 @@ public final class Trainer {
       recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer,
       inputs: ModelInputs(assembly.model.backbone), splits: [.train, .test], ranks: ranks)
     try tasks.requireHeads(of: assembly.model)
-    step = try TrainingStep(assembly.model, routes: tasks.routes, options: .init(recipe), ranks: ranks)
-    plan = try BatchPlan(
-      exampleLengths: tasks.training.map(\.exampleLengths), mixing: recipe.mixing,
-      weights: recipe.tasks.map(\.weight), trainBatchSize: recipe.trainBatchSize, microBatches: recipe.microBatches,
-      seed: UInt64(bitPattern: Int64(recipe.seed)))
+    var options = TrainingStep.Options(recipe)
+    options.sharesPrefixes = recipe.sharesPrefixes(
+      adapter: assembly.model.configuration, architecture: assembly.model.backbone.architecture)
+    step = try TrainingStep(assembly.model, routes: tasks.routes, options: options, ranks: ranks)
+    plan = try tasks.batchPlan(of: recipe, sharesPrefixes: options.sharesPrefixes)
     totalSteps = recipe.totalSteps(stepsPerEpoch: plan.stepsPerEpoch)
     schedule = recipe.learningRateSchedule(totalSteps: totalSteps)
     evaluator =

@@ -1,0 +1,24 @@
+import Tasks
+
+extension TaskAssembly {
+  /// The batches of a recipe's training.
+  ///
+  /// - Parameter sharesPrefixes: Whether what examples of a part begin with is computed once.
+  /// - Throws: `MixtureError`.
+  public func batchPlan(of recipe: Recipe, sharesPrefixes: Bool) throws -> BatchPlan {
+    try BatchPlan(
+      exampleLengths: training.map(\.exampleLengths), mixing: recipe.mixing, weights: recipe.tasks.map(\.weight),
+      trainBatchSize: recipe.trainBatchSize, microBatches: recipe.microBatches,
+      seed: UInt64(bitPattern: Int64(recipe.seed)), sharing: sharesPrefixes ? Self.sequences(training, routes) : nil)
+  }
+
+  /// What an example may have in common with others.
+  static func sequences(
+    _ training: [TokenizedTask], _ routes: TaskRoutes
+  ) -> @Sendable (ExampleReference) -> PrefixTree.Sequence {
+    { reference in
+      let example = training[reference.task][reference.index]
+      return PrefixTree.Sequence(route: routes.route(of: example, task: reference.task), tokens: example.inputIds)
+    }
+  }
+}

@@ -5,7 +5,8 @@
 struct BatchCutting {
   let partCount: Int
 
-  /// The places of a batch's examples in each part, in rising order: the longest first, each onto the lightest part (the earlier one of equals).
+  /// The places of a batch's examples in each part, in rising order: the longest first, each onto the lightest part
+  /// (the earlier one of equals).
   func parts(lengths: [Int]) -> [[Int]] {
     var parts = Array(repeating: [Int](), count: partCount), loads = Array(repeating: 0, count: partCount)
     for place in lengths.indices.sorted(by: { (lengths[$0], $1) > (lengths[$1], $0) }) {

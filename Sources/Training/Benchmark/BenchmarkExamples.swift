@@ -4,21 +4,24 @@ import Tasks
 /// The examples that a step benchmark trains on: real texts, tokenised for any shape of model.
 struct BenchmarkExamples {
   private let tokenizer: ExampleTokenizer
+  private let positiveExamples: Int
 
+  /// - Parameter positiveExamples: Of the task, in each prompt.
   /// - Throws: `TaskError`.
-  init(_ encoding: any TextEncoding, options: TokenizationOptions) throws {
+  init(_ encoding: any TextEncoding, options: TokenizationOptions, positiveExamples: Int) throws {
+    self.positiveExamples = positiveExamples
     let folded = FoldedEncoding(base: encoding, vocabularySize: options.vocabularySize ?? .max)
     tokenizer = try ExampleTokenizer(encoding: folded, options: options)
   }
 
-  /// The first examples of a Super-NaturalInstructions file, their prompts without other examples. A model that
+  /// The first examples of a Super-NaturalInstructions file. A model that
   /// classifies gets the classes 0 and 1 in turn.
   ///
   /// - Throws: `TaskError`.
   func read(_ file: URL, limit: Int?) throws -> TokenizedTask {
     let name = file.deletingPathExtension().lastPathComponent
     var prompt = PromptOptions(.superNaturalInstructions)
-    (prompt.positiveExamples, prompt.maxTrainExamples) = (0, limit)
+    (prompt.positiveExamples, prompt.maxTrainExamples) = (positiveExamples, limit)
     let specification = TaskSpecification(name: name, train: file, prompt: prompt)
     let classifies = tokenizer.options.kind == .classification
     let examples = try TaskReader(specification).read(.train).enumerated().map { place, example in

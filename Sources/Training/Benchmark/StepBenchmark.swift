@@ -8,8 +8,9 @@ import Tokenizers
 
 /// Measures training steps on real task lengths, as `polyad bench step` reports them.
 ///
-/// Batches are those of an ordinary fine-tuning script: prompt and answer of at most `maximumLength` tokens, sequences of
-/// similar length together, a fixed number of sequences a rank.
+/// Prompts and answers have at most `maximumLength` tokens, batches a fixed number of sequences a rank. Where examples
+/// share what they begin with, batches are the trainer's own; else those of an ordinary fine-tuning script, sequences of
+/// similar length together.
 public struct StepBenchmark {
   public struct Options: Sendable {
     public var sequencesPerRank = 4
@@ -27,6 +28,12 @@ public struct StepBenchmark {
     public var updatesSparsely = false
     /// A recipe's `activation_checkpointing`.
     public var isCheckpointed = false
+    /// Examples of the task in each prompt.
+    public var positiveExamples = 0
+    /// A recipe's `share_prefixes`.
+    public var sharePrefixes = SharePrefixes.auto
+    /// Of a task's examples how many are drawn together, where batches are the trainer's: a recipe's `mixing.group`.
+    public var group = 1
 
     public init() {}
   }
@@ -35,7 +42,7 @@ public struct StepBenchmark {
   public struct Result: Sendable {
     public let tokensPerSecond: Double
     public let examplesPerSecond: Double
-    /// Tokens whose rows were computed: each once, since examples share none.
+    /// Tokens whose rows were computed: what examples of a part begin with once.
     public let tokensComputedPerSecond: Double
     public let secondsPerStep: Double
     /// Rank 0's seconds a step in each phase; they sum to ``secondsPerStep``.
@@ -55,74 +62,47 @@ public struct StepBenchmark {
   private let ranks: Ranks
   private let model: AdapterModel
 
+  /// Whether examples share what they begin with, and batches are the trainer's.
+  public let sharesPrefixes: Bool
+
   /// - Parameter taskFiles: Super-NaturalInstructions files.
-  /// - Throws: ``RunError/tooFewExamples(found:needed:)``, or an error of the data.
+  /// - Throws: ``RunError/tooFewExamples(found:needed:)``, or an error of the recipe's keys or the data.
   public init(
     _ model: AdapterModel, tokenizer: Tokenizer, taskFiles: [URL], options: Options, ranks: Ranks
   ) throws {
     (self.model, self.ranks) = (model, ranks)
     if options.updatesSparsely { try ModelNeed.taskRows.require(of: model, for: "sparse_updates") }
     let taskCount = options.taskCount ?? taskFiles.count
-    let shape = BatchShape(sequences: options.sequencesPerRank * ranks.count, parts: options.partsPerRank * ranks.count)
-    step = try TrainingStep(
-      model, routes: TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil)),
-      options: Self.stepOptions(partCount: shape.parts, options), ranks: ranks)
+    let routes = TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil))
+    sharesPrefixes = try options.sharesPrefixes(model)
+    var stepOptions = Self.stepOptions(options, ranks)
+    stepOptions.sharesPrefixes = sharesPrefixes
+    step = try TrainingStep(model, routes: routes, options: stepOptions, ranks: ranks)
     let examples = try BenchmarkExamples(
       tokenizer,
       options: ModelInputs(model.backbone).tokenizationOptions(
-        maximumLength: options.maximumLength, maximumTargetLength: options.maximumTargetLength))
+        maximumLength: options.maximumLength, maximumTargetLength: options.maximumTargetLength),
+      positiveExamples: options.positiveExamples)
     let files = try taskFiles.map { try examples.read($0, limit: options.examplesPerTask) }
-    let found = files.reduce(0) { $0 + $1.count }
-    guard found >= shape.sequences else { throw RunError.tooFewExamples(found: found, needed: shape.sequences) }
-    plans = Self.plans(files, taskCount: taskCount, shape, count: options.steps + 1)
-    // A file's examples belong to every task that is dealt some of them.
-    tasks = (0..<taskCount).map { files[$0 % files.count] }
+    tasks = BenchmarkBatches.deal(files, taskCount: taskCount)
+    let batches = BenchmarkBatches(
+      tasks, sequences: options.sequencesPerRank * ranks.count, parts: stepOptions.partCount)
+    let found = tasks.reduce(0) { $0 + $1.count }
+    guard found >= batches.sequences else {
+      throw RunError.tooFewExamples(found: found, needed: batches.sequences)
+    }
+    plans =
+      sharesPrefixes
+      ? try batches.ofTrainer(count: options.steps + 1, group: options.group, routes: routes)
+      : batches.ofLikeLength(count: options.steps + 1)
   }
 
-  /// What a batch holds, all ranks together.
-  private struct BatchShape {
-    let sequences, parts: Int
-  }
-
-  private static func stepOptions(partCount: Int, _ options: Options) -> TrainingStep.Options {
+  private static func stepOptions(_ options: Options, _ ranks: Ranks) -> TrainingStep.Options {
     var adamW = AdamW.Options()
     (adamW.groups.weightDecay, adamW.isSparse) = (0.01, options.updatesSparsely)
-    var result = TrainingStep.Options(partCount: partCount)
+    var result = TrainingStep.Options(partCount: options.partsPerRank * ranks.count)
     (result.optimizer, result.isCheckpointed) = (.adamW(adamW), options.isCheckpointed)
     return result
-  }
-
-  /// The task that an example of a file is dealt to, so that each task has examples of one file.
-  private static func task(file: Int, index: Int, fileCount: Int, taskCount: Int) -> Int {
-    guard file < taskCount else { return file % taskCount }
-    let shares = (taskCount - file + fileCount - 1) / fileCount
-    return file + index % shares * fileCount
-  }
-
-  /// Sequences sorted by length and cut into batches, the batches in random order.
-  private static func plans(
-    _ files: [TokenizedTask], taskCount: Int, _ shape: BatchShape, count: Int
-  ) -> [StepPlan] {
-    let lengths = files.map(\.exampleLengths)
-    let all = lengths.indices.flatMap { task in lengths[task].indices.map { (task: task, index: $0) } }
-    let sorted = all.sorted {
-      (lengths[$0.task][$0.index], $0.task, $0.index) < (lengths[$1.task][$1.index], $1.task, $1.index)
-    }
-    let batchCount = sorted.count / shape.sequences
-    let key = RandomKey(seed: 1).child("benchmark order")
-    let order = (0..<batchCount).sorted { key.child(UInt64($0)).value < key.child(UInt64($1)).value }
-    return (0..<count).map { step in
-      let start = order[step % batchCount] * shape.sequences
-      var parts = Array(repeating: [ExampleReference](), count: shape.parts)
-      for place in 0..<shape.sequences {
-        let example = sorted[start + place]
-        let task = task(
-          file: example.task, index: example.index, fileCount: files.count, taskCount: taskCount)
-        parts[place % shape.parts].append(
-          ExampleReference(task: task, index: example.index, ordinal: step * shape.sequences + place))
-      }
-      return StepPlan(step: step, epoch: 0, parts: parts)
-    }
   }
 
   /// Runs the steps. Collective.
@@ -132,11 +112,12 @@ public struct StepBenchmark {
     let firstStep = (ContinuousClock.now - begin) / .seconds(1)
     try ranks.world.barrier()
     step.phases.reset()
-    var examples = 0, tokens = 0, reducedBytes = 0, flops = 0.0, loss = 0.0
+    var examples = 0, tokens = 0, computed = 0, reducedBytes = 0, flops = 0.0, loss = 0.0
     for plan in plans.dropFirst() {
       let outcome = try step.run(plan, training: tasks, learningRate: 5e-5)
       examples += plan.parts.joined().count
       tokens += outcome.tokenCount
+      computed += outcome.computedTokenCount
       reducedBytes += outcome.reducedBytes
       flops += operations(plan)
       loss = outcome.sums.mean
@@ -145,19 +126,40 @@ public struct StepBenchmark {
     let count = Double(plans.count - 1)
     return Result(
       tokensPerSecond: Double(tokens) / seconds, examplesPerSecond: Double(examples) / seconds,
-      tokensComputedPerSecond: Double(tokens) / seconds, secondsPerStep: seconds / count,
+      tokensComputedPerSecond: Double(computed) / seconds, secondsPerStep: seconds / count,
       phases: step.phases.seconds.map { NamedValue($0.name, $0.seconds / count) },
       flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss,
       reducedBytes: reducedBytes / (plans.count - 1))
   }
 
   /// Floating-point operations the products of a step need, forward and backward, for all ranks: what the mathematics
-  /// asks for, not what is computed again or beyond the causal triangle.
-  private func operations(_ plan: StepPlan) -> Double {
-    plan.parts.joined().reduce(0) { total, reference in
-      let example = tasks[reference.task][reference.index]
-      let labels = example.labelCount(model.backbone.architecture.sequenceKind)
-      return total + model.trainingOperations(tokenCount: example.inputIds.count, labelCount: labels)
+  /// asks for, shared rows once, not what is computed again or beyond the causal triangle.
+  private func operations(_ plan: StepPlan) -> Double { plan.parts.reduce(0) { $0 + operations($1) } }
+
+  private func operations(_ part: [ExampleReference]) -> Double {
+    let examples = part.map { tasks[$0.task][$0.index] }, kind = model.backbone.architecture.sequenceKind
+    func needed(_ tokenCount: Int, labels: Int = 0) -> Double {
+      model.trainingOperations(tokenCount: tokenCount, labelCount: labels)
     }
+    let whole = examples.reduce(0) { $0 + needed($1.inputIds.count, labels: $1.labelCount(kind)) }
+    guard sharesPrefixes else { return whole }
+    let tree = PrefixTree(zip(part, examples).map { PrefixTree.Sequence(route: $0.task, tokens: $1.inputIds) })
+    // What all but the first of a node's sequences do not compute again.
+    return tree.nodes.reduce(whole) { total, node in
+      let own = needed(node.positions.upperBound) - needed(node.positions.lowerBound)
+      return total - Double(node.sequences.count - 1) * own
+    }
+  }
+}
+
+extension StepBenchmark.Options {
+  /// Whether examples of a model with this adapter share what they begin with.
+  ///
+  /// - Throws: `RecipeError` where they cannot, and should.
+  fileprivate func sharesPrefixes(_ model: AdapterModel) throws -> Bool {
+    var recipe = Recipe()
+    recipe.sharePrefixes = sharePrefixes
+    try recipe.requireSharing(by: model.backbone.architecture)
+    return recipe.sharesPrefixes(adapter: model.configuration, architecture: model.backbone.architecture)
   }
 }

@@ -7,6 +7,7 @@ extension BenchStep {
   /// What was measured of a model.
   struct Report {
     let result: StepBenchmark.Result
+    let sharesPrefixes: Bool
     let configuration: AdapterConfiguration?
     let parameterCount: Int
     let rankCount: Int
@@ -18,6 +19,8 @@ extension BenchStep {
     let sharedMiB: Int
     let loadSeconds: Double
 
+    /// Which batches were measured.
+    var batches: String { sharesPrefixes ? "mixture" : "like_length" }
     var utilization: Double { result.flopsPerSecondPerRank * 1e-9 / peak }
   }
 
@@ -28,7 +31,9 @@ extension BenchStep {
       "active_rank": report.configuration?.activeRank.map(JSONValue.int) ?? .null,
       "trainable_parameters": .int(report.parameterCount), "reduced_bytes": .int(result.reducedBytes),
       "ranks": .int(report.rankCount), "threads": .int(Threads.count), "precision": .string(precision.rawValue),
-      "activation_checkpointing": .bool(activationCheckpointing), "tokens_per_second": .double(result.tokensPerSecond),
+      "activation_checkpointing": .bool(activationCheckpointing), "positive_examples": .int(positiveExamples),
+      "share_prefixes": .bool(report.sharesPrefixes), "batches": .string(report.batches), "group": .int(group),
+      "tokens_per_second": .double(result.tokensPerSecond),
       "tokens_computed_per_second": .double(result.tokensComputedPerSecond),
       "examples_per_second": .double(result.examplesPerSecond), "seconds_per_step": .double(result.secondsPerStep),
       "phase_seconds": .object(result.phases), "matmul_gflops": .double(report.peak),
@@ -45,8 +50,11 @@ extension BenchStep {
     table.append(["method, trainable parameters", "\(method), \(Formatting.count(report.parameterCount))"])
     table.append(["bytes a rank gives to the reduction, a step", Formatting.count(result.reducedBytes)])
     table.append(["ranks × threads, precision", "\(report.rankCount) × \(Threads.count), \(precision.rawValue)"])
+    let mixture = "the trainer's, of the mixture" + (group > 1 ? " in groups of \(group)" : "")
+    table.append(["batches", report.sharesPrefixes ? mixture : "of like length, nothing shared"])
     table.append(["products", MatrixLibrary.description(precision)])
     table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
+    table.append(["of them computed/s", Formatting.number(result.tokensComputedPerSecond)])
     table.append(["examples/s", Formatting.number(result.examplesPerSecond)])
     table.append(["seconds a step", Formatting.number(result.secondsPerStep)])
     for phase in result.phases where phase.value > 0 {

@@ -12,7 +12,11 @@ import Training
 struct BenchStep: RankedCommand {
   static let configuration = CommandConfiguration(
     commandName: "step", abstract: "Measures training steps of a published model shape on real task lengths.",
-    discussion: "Random weights: speed does not depend on them. Batches are cut as launch scripts of other systems do.")
+    discussion: """
+      Random weights: speed does not depend on them. Where examples share what they begin with, batches are the \
+      trainer's own, drawn from the mixture; with --share-prefixes false they are sequences of like length, as other \
+      systems' scripts cut them.
+      """)
 
   @Option(help: "The model's shape: \(Self.presets) (from 23 M to 2.5 G parameters).")
   var preset = "gpt2"
@@ -44,6 +48,12 @@ struct BenchStep: RankedCommand {
   var microBatches = 1
   @Option(help: "Tokens a sequence at most.")
   var maxLength = 512
+  @Option(help: "Examples of the task in each prompt, before its input.")
+  var positiveExamples = 0
+  @Option(help: "Compute once what examples of a part begin with, as a recipe's share_prefixes: auto, true or false.")
+  var sharePrefixes = SharePrefixes.auto
+  @Option(help: "Of a task's examples so many are drawn together, as a recipe's mixing.group.")
+  var group = 1
   @Option(help: "Measured steps, after one that warms up.")
   var steps = 8
   @Flag(help: "Print one JSON object.")
@@ -55,9 +65,11 @@ struct BenchStep: RankedCommand {
     guard PublishedShape(rawValue: preset) != nil else {
       throw ValidationError("unknown preset \"\(preset)\"; known: \(Self.presets)")
     }
-    guard batch > 0, microBatches > 0, steps > 0, activeRank > 0, tasks ?? 1 > 0, maxLength > 1 else {
+    guard batch > 0, microBatches > 0, steps > 0, activeRank > 0, tasks ?? 1 > 0, maxLength > 1, positiveExamples >= 0
+    else {
       throw ValidationError(
-        "--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2")
+        "--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2, "
+          + "--positive-examples at least 0")
     }
   }
 
@@ -73,7 +85,11 @@ struct BenchStep: RankedCommand {
       throw UsageError(
         "--max-length is \(maxLength), but the model has \(positions) positions: lower it to \(positions) or less")
     }
-    let files = try taskFiles()
+    guard (1...batch * ranks.count).contains(group) else {
+      throw UsageError(
+        "--group is \(group), but a batch has \(batch * ranks.count) sequences: give a number from 1 to that")
+    }
+    let files = try Self.taskFiles(in: data)
     let configuration = try Recipe.benchmarkAdapter(
       peftType: method, overrides: settings, activeRank: activeRank, taskCount: tasks ?? files.count)
     let adapted = try AdapterModel(
@@ -84,9 +100,13 @@ struct BenchStep: RankedCommand {
     (options.maximumLength, options.steps) = (maxLength, steps)
     (options.taskCount, options.updatesSparsely) = (tasks, sparseUpdates)
     options.isCheckpointed = activationCheckpointing
+    (options.positiveExamples, options.sharePrefixes, options.group) = (positiveExamples, sharePrefixes, group)
     let benchmark = try StepBenchmark(
       adapted, tokenizer: Tokenizer(folder: ModelAssembly.tokenizerFolder(tokenizer)), taskFiles: files,
       options: options, ranks: ranks)
+    guard group == 1 || benchmark.sharesPrefixes else {
+      throw UsageError("--group is \(group), but batches are of like length where nothing is shared: leave it out")
+    }
     let peakBefore = try peak(ranks)
     let result = try benchmark.run()
     let peakAfter = try peak(ranks)
@@ -94,8 +114,8 @@ struct BenchStep: RankedCommand {
       Int(try ranks.world.allReduce(Int64($0), .max))
     }
     let report = Report(
-      result: result, configuration: adapted.configuration, parameterCount: adapted.parameters.count,
-      rankCount: ranks.count, peak: max(peakBefore, peakAfter), residentMiB: memory[0], privateMiB: memory[1],
+      result: result, sharesPrefixes: benchmark.sharesPrefixes, configuration: adapted.configuration,
+      parameterCount: adapted.parameters.count, rankCount: ranks.count, peak: max(peakBefore, peakAfter), residentMiB: memory[0], privateMiB: memory[1],
       sharedMiB: loaded.weights.byteCount >> 20, loadSeconds: loadSeconds)
     try loaded.weights.free()
     guard ranks.isMain else { return false }
@@ -115,7 +135,8 @@ struct BenchStep: RankedCommand {
     return try ranks.world.allReduce(MatrixBenchmark.peak(precision), .min)
   }
 
-  private func taskFiles() throws -> [URL] {
+  /// The .json files of a folder, in the order of their names.
+  static func taskFiles(in data: String) throws -> [URL] {
     let folder = URL(filePath: data)
     let all = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     let names = all.filter { $0.hasSuffix(".json") }
@@ -134,3 +155,5 @@ extension AdapterConfiguration {
     return result
   }
 }
+
+extension SharePrefixes: ExpressibleByArgument {}

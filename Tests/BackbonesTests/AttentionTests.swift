@@ -147,10 +147,12 @@ struct AttentionTests {
     withThreads(1) { #expect(Double(bytes(2048)) <= 2.01 * Double(bytes(1024))) }
   }
 
-  @Test func rangesThatOverlapAreSeen() {
-    #expect(![KeyRanges([0..<3]), KeyRanges([3..<5, 7..<9]), KeyRanges([5..<7])].overlap)
-    #expect([KeyRanges([0..<3]), KeyRanges([3..<5, 0..<1])].overlap)
-    #expect([KeyRanges([0..<9]), KeyRanges([2..<3])].overlap && !([] as [KeyRanges]).overlap)
+  @Test func segmentsThatSeeARowInCommonMeet() {
+    #expect([KeyRanges([0..<3]), KeyRanges([3..<5, 7..<9]), KeyRanges([5..<7])].meeting == [[0], [1], [2]])
+    #expect([KeyRanges([0..<3]), KeyRanges([3..<5]), KeyRanges([5..<9, 0..<1])].meeting == [[0, 2], [1]])
+    #expect([KeyRanges([0..<9]), KeyRanges([12..<15, 20..<25]), KeyRanges([2..<13])].meeting == [[0, 1, 2]])
+    #expect([KeyRanges([0..<4]), KeyRanges([2..<3]), KeyRanges([3..<4])].meeting == [[0, 1, 2]])
+    #expect(([] as [KeyRanges]).meeting.isEmpty)
   }
 
   // MARK: The reference

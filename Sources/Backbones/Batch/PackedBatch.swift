@@ -88,8 +88,8 @@ public struct PackedBatch {
   ///
   /// - Parameter beginning: Holds the rows of the first tokens already; nil: none.
   public mutating func appendCausal(
-    tokens newTokens: some Collection<Int32>, labels newLabels: some Collection<Int32>, behind beginning: Beginning? = nil,
-    route: Int, ordinal: UInt64
+    tokens newTokens: some Collection<Int32>, labels newLabels: some Collection<Int32>,
+    behind beginning: Beginning? = nil, route: Int, ordinal: UInt64
   ) {
     precondition(newTokens.count == newLabels.count, "\(newTokens.count) tokens, \(newLabels.count) labels")
     let start = tokens.count

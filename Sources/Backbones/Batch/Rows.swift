@@ -150,7 +150,7 @@ extension [KeyRanges] {
   private struct Groups {
     private var leaders: [Int]
 
-    init(_ count: Int) { leaders = Array<Int>(0..<count) }
+    init(_ count: Int) { leaders = (0..<count).map { $0 } }
 
     private func leader(of number: Int) -> Int {
       var number = number

@@ -65,7 +65,7 @@ struct BenchStep: RankedCommand {
     guard PublishedShape(rawValue: preset) != nil else {
       throw ValidationError("unknown preset \"\(preset)\"; known: \(Self.presets)")
     }
-    guard batch > 0, microBatches > 0, steps > 0, activeRank > 0, tasks ?? 1 > 0, maxLength > 1, positiveExamples >= 0
+    guard [batch, microBatches, steps, activeRank, tasks ?? 1, maxLength - 1, positiveExamples + 1].allSatisfy({ $0 > 0 })
     else {
       throw ValidationError(
         "--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2, "

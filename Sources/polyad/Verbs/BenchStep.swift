@@ -65,8 +65,8 @@ struct BenchStep: RankedCommand {
     guard PublishedShape(rawValue: preset) != nil else {
       throw ValidationError("unknown preset \"\(preset)\"; known: \(Self.presets)")
     }
-    guard [batch, microBatches, steps, activeRank, tasks ?? 1, maxLength - 1, positiveExamples + 1].allSatisfy({ $0 > 0 })
-    else {
+    let counts = [batch, microBatches, steps, activeRank, tasks ?? 1, maxLength - 1, positiveExamples + 1]
+    guard counts.allSatisfy({ $0 > 0 }) else {
       throw ValidationError(
         "--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2, "
           + "--positive-examples at least 0")
@@ -115,7 +115,8 @@ struct BenchStep: RankedCommand {
     }
     let report = Report(
       result: result, sharesPrefixes: benchmark.sharesPrefixes, configuration: adapted.configuration,
-      parameterCount: adapted.parameters.count, rankCount: ranks.count, peak: max(peakBefore, peakAfter), residentMiB: memory[0], privateMiB: memory[1],
+      parameterCount: adapted.parameters.count, rankCount: ranks.count, peak: max(peakBefore, peakAfter),
+      residentMiB: memory[0], privateMiB: memory[1],
       sharedMiB: loaded.weights.byteCount >> 20, loadSeconds: loadSeconds)
     try loaded.weights.free()
     guard ranks.isMain else { return false }

@@ -1,3 +1,5 @@
+import Adapters
+import Backbones
 import Tasks
 
 extension TaskAssembly {
@@ -10,6 +12,19 @@ extension TaskAssembly {
       exampleLengths: training.map(\.exampleLengths), mixing: recipe.mixing, weights: recipe.tasks.map(\.weight),
       trainBatchSize: recipe.trainBatchSize, microBatches: recipe.microBatches,
       seed: UInt64(bitPattern: Int64(recipe.seed)), sharing: sharesPrefixes ? Self.sequences(training, routes) : nil)
+  }
+
+  /// What computing shared beginnings once saves in a recipe's training.
+  ///
+  /// - Parameter adapter: What is trained; nil: the bare model.
+  /// - Throws: `MixtureError`.
+  public func sharingReport(
+    of recipe: Recipe, adapter: AdapterConfiguration?, architecture: Architecture
+  ) throws -> SharingReport {
+    let obstacle = recipe.sharingObstacle(adapter: adapter, architecture: architecture)
+    return SharingReport(
+      training, plan: try batchPlan(of: recipe, sharesPrefixes: obstacle == nil), isGrouped: recipe.mixing.group > 1,
+      obstacle: obstacle, sharing: Self.sequences(training, routes))
   }
 
   /// What an example may have in common with others.

@@ -10,6 +10,12 @@ extension Trainer {
     return tasks.notes + assembly.notes + untested + (evaluator?.notes ?? [])
   }
 
+  /// What computing shared beginnings once saves.
+  public func sharingReport() throws -> SharingReport {
+    try tasks.sharingReport(
+      of: recipe, adapter: assembly.model.configuration, architecture: assembly.model.backbone.architecture)
+  }
+
   /// The start's table: patterns, modules matched, numbers trained.
   public var parameterTable: Table {
     var table = Table(columns: [

@@ -1,3 +1,4 @@
+import Adapters
 import ArgumentParser
 import Backbones
 import Checkpoints
@@ -32,9 +33,9 @@ struct Prepare: RankedCommand {
     let splits = splits(recipe)
     guard !splits.isEmpty else { throw CommandError.noTestSet(recipe: recipeOptions.recipe) }
     let (tokenizer, model) = try CommandError.loadingModel { try modelFiles(recipe) }
+    let adapter = try CommandError.loadingModel { try recipe.adapterConfiguration() }
     let tasks = try TaskAssembly(
-      recipe, adapter: CommandError.loadingModel { try recipe.adapterConfiguration() }, tokenizer: tokenizer,
-      inputs: ModelInputs(model), splits: splits, ranks: ranks)
+      recipe, adapter: adapter, tokenizer: tokenizer, inputs: ModelInputs(model), splits: splits, ranks: ranks)
     guard ranks.isMain else { return false }
     for note in tasks.notes { CommandOutput.message("note: \(note)") }
     let sets = tasks.training.enumerated().map { ($0, $1) } + tasks.testing.map { ($0.task, $0.examples) }
@@ -44,9 +45,31 @@ struct Prepare: RankedCommand {
         try CommandOutput.result(json ? example.json.text : example.text)
       }
     }
-    let table = table(tasks.reports)
-    try json ? CommandOutput.message(table.lines.joined(separator: "\n")) : CommandOutput.result(table)
+    if splits.contains(.train) {
+      try showSharing(tasks, recipe, adapter: adapter, architecture: model.architecture)
+    }
+    try show(table(tasks.reports))
     return false
+  }
+
+  /// Shows what training saves by computing once what examples begin with.
+  private func showSharing(
+    _ tasks: TaskAssembly, _ recipe: Recipe, adapter: AdapterConfiguration, architecture: Architecture
+  ) throws {
+    do {
+      try show(tasks.sharingReport(of: recipe, adapter: adapter, architecture: architecture).table)
+      try show("")
+    } catch let error as MixtureError {
+      // What is prepared is shown all the same.
+      CommandOutput.message("note: there is nothing to train on yet: \(error)")
+    }
+  }
+
+  /// A table, on standard output where that has no JSON.
+  private func show(_ table: Table) throws { try show(table.lines.joined(separator: "\n")) }
+
+  private func show(_ text: String) throws {
+    if json { CommandOutput.message(text) } else { try CommandOutput.result(text) }
   }
 
   private func splits(_ recipe: Recipe) -> Set<DataSplit> {

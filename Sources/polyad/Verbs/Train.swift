@@ -57,9 +57,12 @@ struct Train: RankedCommand {
   private func show(_ trainer: Trainer, _ ranks: Ranks) throws -> Bool {
     guard ranks.isMain else { return false }
     for line in introduction(trainer, ranks) { CommandOutput.message(line) }
+    let sharing = try trainer.sharingReport()
     if json {
-      try CommandOutput.result(summary(trainer, ranks))
+      try CommandOutput.result(summary(trainer, sharing, ranks))
     } else {
+      try CommandOutput.result(sharing.table)
+      try CommandOutput.result("")
       try CommandOutput.result(summaryTable(trainer))
     }
     return false
@@ -75,12 +78,12 @@ struct Train: RankedCommand {
       + trainer.parameterTable.lines
   }
 
-  private func summary(_ trainer: Trainer, _ ranks: Ranks) -> JSONValue {
+  private func summary(_ trainer: Trainer, _ sharing: SharingReport, _ ranks: Ranks) -> JSONValue {
     [
       "ranks": .int(ranks.count), "steps": .int(trainer.totalSteps), "steps_per_epoch": .int(trainer.stepsPerEpoch),
       "trainable_parameters": .int(trainer.assembly.model.parameters.trainedCount),
       "model_parameters": .int(trainer.assembly.model.backboneParameterCount),
-      "shared_mib": .int(trainer.assembly.loaded.weights.byteCount >> 20),
+      "shared_mib": .int(trainer.assembly.loaded.weights.byteCount >> 20), "sharing": sharing.json,
       "tasks": .array(
         zip(trainer.tasks.training, trainer.recipe.tasks).map {
           [

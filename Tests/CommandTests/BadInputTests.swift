@@ -38,6 +38,9 @@ struct BadInputTests {
     Fault(
       "neither true nor false", 2, "`activation_checkpointing` is the text \"some\"", "expected true or false",
       settings: ["activation_checkpointing=some"]),
+    Fault(
+      "a group above the batch", 2, "`mixing.group` is 9 (--set); it must be at most train_batch_size, which is 8",
+      settings: ["mixing.group=9"], ranks: 2),
     Fault("max_seq_length", 2, "max_seq_length is 49, but the model has 48 positions", settings: ["max_seq_length=49"]),
     Fault(
       "routers of LoRA", 2, "router_learning_rate is set, but a model with peft_type LORA has no routers",

@@ -49,16 +49,17 @@ public protocol Backbone: AnyObject {
 
 /// A backbone that continues prompts token by token.
 public protocol GenerativeBackbone: Backbone {
-  /// An empty cache for incremental decoding.
-  func makeCache(_ room: DecodingRoom) -> KeyValueCache
+  /// Bytes that one position's keys and values take in a cache.
+  var cacheRowByteCount: Int { get }
 
-  /// Like `forward` on prompts (one label row a sequence), and fills the cache's slots.
-  func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix
+  /// An empty cache of so many positions and, in an encoder-decoder model, as many of sources.
+  func makeCache(rowCount: Int) -> KeyValueCache
 
-  /// The final hidden states of one new token in each of `slots`. Shape: (slots, width).
+  /// The final hidden states that a batch reads, at least one, in the order of the batch; its keys and values go into
+  /// the cache. Shape: (``DecodingBatch/readCount``, width).
   ///
-  /// - Parameter pass: One row an example, at the position behind what its slot holds.
-  func step(tokens: [Int32], cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix
+  /// - Parameter pass: Over the batch's rows.
+  func extend(_ batch: DecodingBatch, _ cache: KeyValueCache, _ pass: Pass) -> Matrix
 }
 
 extension Backbone {

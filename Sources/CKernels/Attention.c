@@ -62,8 +62,8 @@ VECTORIZED void ck_softmax_backward(long rows, long columns, float scale, const 
       dp[i * stride + j] = scale * p[i * stride + j] * (dp[i * stride + j] - delta[i]);
 }
 
-VECTORIZED void ck_attend_one(long length, long width, float scale, float cap, const float *bias, const float *q,
-                              const float *k, const float *v, long stride, float *scores, float *y) {
+VECTORIZED float ck_attend_one(long length, long width, float scale, float cap, const float *bias, const float *q,
+                               const float *k, const float *v, long stride, float *scores, float *y) {
   REGROUP
   for (long t = 0; t < length; t++) {
     const float *key = k + t * stride;
@@ -87,4 +87,13 @@ VECTORIZED void ck_attend_one(long length, long width, float scale, float cap, c
     float weight = scores[t] * inverse;
     for (long j = 0; j < width; j++) y[j] += weight * value[j];
   }
+  return top + logf(sum);
+}
+
+// Y = (e^a y + e^b z) / (e^a + e^b)
+VECTORIZED float ck_join_attention(long width, float *y, float logsumexp, const float *other, float otherLogsumexp) {
+  float top = logsumexp > otherLogsumexp ? logsumexp : otherLogsumexp;
+  float own = expf(logsumexp - top), others = expf(otherLogsumexp - top), inverse = 1.0f / (own + others);
+  for (long j = 0; j < width; j++) y[j] = (own * y[j] + others * other[j]) * inverse;
+  return top + logf(own + others);
 }

@@ -66,7 +66,7 @@ public struct PrefixTree: Sendable, Equatable {
   func root(of sequence: Int) -> Int? { path(to: sequence).last }
 
   /// The nodes of a sequence, from the deepest up.
-  private func path(to sequence: Int) -> [Int] {
+  public func path(to sequence: Int) -> [Int] {
     var path: [Int] = [], place = places[sequence]
     while let node = place {
       path.append(node)

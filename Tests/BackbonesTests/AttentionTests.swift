@@ -6,7 +6,7 @@ import Testing
 @testable import Backbones
 
 /// Attention of every kind on uneven segments, some longer than a block of rows, against the plain loop: all rows,
-/// forward, backward and position by position.
+/// forward, backward, from a cache and position by position.
 struct AttentionTests {
   static let lengths = [[1], [5, 1, 9], [128, 3], [2, 300, 129]]
 
@@ -29,15 +29,23 @@ struct AttentionTests {
     #expect(largestDifference(trial.stepByStep().array(), trial.expectedOutput) < 1e-5)
   }
 
-  /// A step's query sees all of another stream's keys.
-  @Test(arguments: lengths) func aStepSeesAllOfTheSource(lengths: [Int]) {
-    let trial = AttentionTrial(.cross, queries: lengths.map { _ in 1 }, keys: AttentionKind.cross.keyLengths(lengths))
-    #expect(largestDifference(trial.stepOnSource().array(), trial.expectedOutput) < 1e-5)
+  @Test(arguments: AttentionKind.allCases, lengths + [[16, 2, 17, 1, 5]]) func aCachesKeysGiveTheSame(
+    kind: AttentionKind, lengths: [Int]
+  ) {
+    let trial = AttentionTrial(kind, queries: lengths, keys: kind.keyLengths(lengths))
+    #expect(largestDifference(trial.attend().array(), trial.expectedOutput) < 1e-5)
+  }
+
+  /// One query each, against all keys of a source; several read the same one.
+  @Test func stepsSeeAllOfTheirSources() {
+    let sources = [0..<150, 150..<153, 0..<150, 0..<150, 153..<154, 0..<150, 150..<153]
+    let trial = AttentionTrial(.cross, queries: sources.map { _ in 1 }, seeing: sources.map { KeyRanges([$0]) })
+    #expect(largestDifference(trial.attend().array(), trial.expectedOutput) < 1e-5)
   }
 
   @Test func queriesWithoutKeysGiveZeros() {
     let trial = AttentionTrial(.cross, queries: [3, 2], keys: [0, 4])
-    for found in [trial.forward(), trial.backward().q] {
+    for found in [trial.forward(), trial.attend(), trial.backward().q] {
       #expect(found.rows(0..<3).array().allSatisfy { $0 == 0 })
       #expect(found.rows(3..<5).array().allSatisfy { $0.isFinite && $0 != 0 })
     }
@@ -61,6 +69,27 @@ struct AttentionTests {
     let trial = AttentionTrial(kind, queries: Self.shared.queries, seeing: Self.shared.seen)
     expectOutput(trial)
     expectGradient(trial)
+  }
+
+  /// A prefix of 140 rows and one of 6 behind it, each behind it seen by a hundred and fifty short segments: more than
+  /// one product takes.
+  private static let crowd: (queries: [Int], seen: [KeyRanges]) = {
+    var queries = [140, 6], seen = [KeyRanges([0..<140]), KeyRanges([0..<140, 140..<146])], end = 146
+    for number in 0..<150 {
+      let count = number % 3 + 1, shared = number % 5 == 0 ? [0..<140] : [0..<140, 140..<146]
+      queries.append(count)
+      seen.append(KeyRanges(shared + [end..<end + count]))
+      end += count
+    }
+    return (queries, seen)
+  }()
+
+  @Test(arguments: AttentionKind.allCases.filter(\.isCausal)) func manyThatGoOnBehindAPrefixMeetItTogether(
+    kind: AttentionKind
+  ) {
+    let trial = AttentionTrial(kind, queries: Self.crowd.queries, seeing: Self.crowd.seen)
+    #expect(largestDifference(trial.attend().array(), trial.expectedOutput) < 1e-5)
+    #expect(largestDifference(trial.stepByStep().array(), trial.expectedOutput) < 1e-5)
   }
 
   /// Three ranges: a prefix of a prefix.
@@ -127,12 +156,12 @@ struct AttentionTests {
     }
   }
 
-  @Test func stepsOnSeveralThreadsHaveTheSameBits() {
-    // 40 slots of 200 keys: more work than one thread keeps to itself.
-    let queries = Array(repeating: 1, count: 40)
+  /// More work than one thread keeps to itself.
+  @Test(arguments: [AttentionKind.causal, .everything, .biasedCausal])
+  func aCachesQueriesOnSeveralThreadsHaveTheSameBits(kind: AttentionKind) {
     Self.expectSameBytes {
-      let trial = AttentionTrial(.cross, queries: queries, keys: queries.indices.map { 180 + $0 })
-      return withExtendedLifetime(trial) { [trial.stepOnSource().array()] }
+      let trial = AttentionTrial(kind, queries: Self.crowd.queries, seeing: Self.crowd.seen)
+      return withExtendedLifetime(trial) { [trial.attend().array()] }
     }
   }
 

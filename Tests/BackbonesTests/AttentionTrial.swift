@@ -147,50 +147,43 @@ struct AttentionTrial {
     return gradient
   }
 
-  /// A slot for each segment with its first keys.
-  private func cache(_ count: (Int) -> Int) -> KeyValueCache {
-    let cache = KeyValueCache(
-      layerCount: 2, slotCount: seen.count, capacity: seen.map(\.count).max()!, width: inputs.k.columns)
-    for (slot, keys) in seen.enumerated() {
-      for row in keys.ranges.joined().prefix(count(slot)) { add(row, to: slot, cache) }
-    }
-    return cache
-  }
-
-  private func add(_ row: Int, to slot: Int, _ cache: KeyValueCache) {
-    cache.append(layer: 1, slot: slot, keys: inputs.k.rows(row..<row + 1), values: inputs.v.rows(row..<row + 1))
-    var rows = Rows()
-    rows.append(positions: CollectionOfOne(0), .init(example: 0, route: 0, ordinal: 0))
-    cache.advance([slot], by: rows)
+  /// Every row as a pass over a cache computes it.
+  func attend() -> Matrix {
+    let y = empty(inputs.q)
+    attend(inputs.q, seen, into: y, pass)
+    return y
   }
 
   /// Every position as a new one behind those before it, the segments side by side while they last.
   func stepByStep() -> Matrix {
-    let cache = cache { _ in 0 }, y = empty(inputs.q)
+    let y = empty(inputs.q)
     for place in 0..<pass.rows.longestSegment {
-      let slots = seen.indices.filter { pass.rows(of: $0).count > place }
-      let rows = slots.map { pass.rows.starts[$0] + place }
-      let q = workspace.matrix(rows.count, y.columns), found = empty(q)
-      for (index, (slot, row)) in zip(slots, rows).enumerated() {
-        q.rows(index..<index + 1).copy(from: inputs.q.rows(row..<row + 1))
-        add(row, to: slot, cache)
+      let segments = seen.indices.filter { pass.rows(of: $0).count > place }
+      let numbers = segments.map { pass.rows.starts[$0] + place }
+      let q = workspace.matrix(numbers.count, y.columns), found = empty(q)
+      var rows = Rows()
+      for (index, number) in numbers.enumerated() {
+        q.rows(index..<index + 1).copy(from: inputs.q.rows(number..<number + 1))
+        rows.append(positions: CollectionOfOne(0), .init(example: index, route: 0, ordinal: 0))
       }
-      step(q, into: found, cache, slots: slots)
-      for (index, row) in rows.enumerated() { y.rows(row..<row + 1).copy(from: found.rows(index..<index + 1)) }
+      let keys = segments.map { seen[$0].first(seen[$0].count - pass.rows(of: $0).count + place + 1) }
+      attend(q, keys, into: found, pass.over(rows))
+      for (index, number) in numbers.enumerated() {
+        y.rows(number..<number + 1).copy(from: found.rows(index..<index + 1))
+      }
     }
     return y
   }
 
-  /// One query a segment against all of its keys.
-  func stepOnSource() -> Matrix {
-    let y = empty(inputs.q)
-    step(inputs.q, into: y, cache { seen[$0].count }, slots: Array(seen.indices))
-    return y
+  private func attend(_ q: Matrix, _ keys: [KeyRanges], into y: Matrix, _ pass: Pass) {
+    let attention = kind.attention
+    attention.attend(
+      .init(q: q, k: inputs.k, v: inputs.v), attention.plan(keys, isBiased: bias != nil, pass), bias: bias, into: y,
+      pass)
   }
+}
 
-  private func step(_ q: Matrix, into y: Matrix, _ cache: KeyValueCache, slots: [Int]) {
-    kind.attention.step(
-      q, bias: bias, into: y, cache: cache, layer: 1, slots: slots, lengths: slots.map { cache.lengths[$0] },
-      scratch: workspace)
-  }
+extension KeyRanges {
+  /// The first of the keys.
+  fileprivate func first(_ count: Int) -> KeyRanges { KeyRanges(pieces(0..<count).map(\.rows)) }
 }

@@ -27,29 +27,38 @@ struct T5DecodingTests {
     var configuration = variation.configuration
     configuration.decoderTokens = Self.special
     let backbone = try #require(TestModel.random(configuration) as? any GenerativeBackbone)
-    let sources: [[Int32]] = [[3, 1, 4, 1, 5], [9], [2, 6, 5]]
-    // Two slots a prompt, as in a search with two beams.
-    let cache = backbone.makeCache(DecodingRoom(slotCount: 6, promptCount: 3, promptLength: 5, newTokenCount: 6))
-    var decoded = Array(repeating: [Int32](), count: 6)
-    var batch = PackedBatch()
-    for source in sources { batch.appendPrompt(source: source, Self.special, route: 0) }
-    let first = backbone.prefill(batch, cache: cache, slots: [0, 2, 4], pass(batch.rows)).array()
-    let width = configuration.width
-    for (row, source) in sources.enumerated() {
-      // The same sums in single precision, in another order.
-      #expect(relativeDistance(first[row * width..<(row + 1) * width], last(backbone, source, [])) < 5e-6)
+    let cache = backbone.makeCache(rowCount: 400), sources: [[Int32]] = [[3, 1, 4, 1, 5], [9], [2, 6, 5], []]
+    var batch = DecodingBatch(), decoded: [[Int32]] = []
+    // Several answers read one source, as in a search with beams; the last has none.
+    let readers = [0, 0, 0, 0, 0, 1, 2, 2, 3], own = readers.map { _ in cache.take(44)! }
+    let places = try sources.map { try #require(cache.source?.take($0.count)) }
+    for (source, place) in zip(sources, places) { batch.appendSource(source, to: place, route: 0) }
+    func add(_ answer: Int) {
+      let tokens = decoded[answer].last ?? Self.special.start
+      batch.append(
+        [tokens], behind: [], own: own[answer].prefix(decoded[answer].count + 1), source: places[readers[answer]],
+        route: 0, reading: [0])
     }
-    cache.copy(2, to: 3)
-    // Continuations end at different times, so the slots that go on change; slot 3 continues as another of prompt 1.
-    for slots in [[0, 2, 3, 4], [0, 3, 4], [4], [4, 3]] {
-      let tokens = slots.map { Int32(($0 * 3 + cache.lengths[$0]) % 13) }
-      for (slot, token) in zip(slots, tokens) { decoded[slot].append(token) }
-      let states = backbone.step(tokens: tokens, cache: cache, slots: slots, pass(Rows(behind: cache, slots))).array()
-      for (row, slot) in slots.enumerated() {
-        let expected = last(backbone, sources[slot / 2], decoded[slot])
+    func expect(_ running: [Int]) {
+      let states = backbone.extend(batch, cache, pass(batch.rows)).array(), width = configuration.width
+      for (row, answer) in running.enumerated() {
+        let expected = last(backbone, sources[readers[answer]], decoded[answer])
+        // The same sums in single precision, in another order.
         #expect(relativeDistance(states[row * width..<(row + 1) * width], expected) < 1e-5)
       }
     }
-    #expect(cache.lengths == decoded.enumerated().map { $0 == 1 || $0 == 5 ? 0 : $1.count + 1 })
+    decoded = readers.map { _ in [] }
+    readers.indices.forEach(add)
+    expect(Array(readers.indices))
+    // Answers end at different times; one goes on to 42 tokens.
+    for step in 0..<42 {
+      let running = readers.indices.filter { $0 == 5 || step < 9 && $0 != step }
+      batch = DecodingBatch()
+      for answer in running {
+        decoded[answer].append(Int32((answer * 3 + step) % 13))
+        add(answer)
+      }
+      expect(running)
+    }
   }
 }

@@ -131,7 +131,7 @@ struct AttentionKernelTests {
     let stride = 3 * width + 1, q = numbers(width), k = numbers(length * stride, 1), v = numbers(length * stride, 2)
     let scale = 1 / Float(width).squareRoot()
     var scores = [Float](repeating: .nan, count: length), y = [Float](repeating: .nan, count: width)
-    ck_attend_one(length, width, scale, cap, isBiased ? bias : nil, q, k, v, stride, &scores, &y)
+    let sum = ck_attend_one(length, width, scale, cap, isBiased ? bias : nil, q, k, v, stride, &scores, &y)
     let exponentials = (0..<length).map { t in
       let score = Double(scale) * (0..<width).reduce(0.0) { $0 + Double(q[$1]) * Double(k[t * stride + $1]) }
       return exp((cap > 0 ? Double(cap) * tanh(score / Double(cap)) : score) + (isBiased ? Double(bias[t]) : 0))
@@ -141,5 +141,19 @@ struct AttentionKernelTests {
       (0..<length).reduce(0.0) { $0 + exponentials[$1] / total * Double(v[$1 * stride + j]) }
     }
     #expect(largestDifference(y, expected) < 2e-5)  // scores up to 30, so probabilities to 2e-6; values up to 3
+    #expect(abs(Double(sum) - log(total)) < 2e-5)
+    // In two parts, joined.
+    guard length > 1 else { return }
+    let cut = length / 3 + 1
+    func part(_ range: Range<Int>, _ y: inout [Float]) -> Float {
+      y = Array(repeating: .nan, count: width)
+      return ck_attend_one(
+        range.count, width, scale, cap, isBiased ? Array(bias[range]) : nil, q,
+        Array(k[(range.lowerBound * stride)...]), Array(v[(range.lowerBound * stride)...]), stride, &scores, &y)
+    }
+    var other = y
+    let first = part(0..<cut, &y), second = part(cut..<length, &other)
+    let joined = ck_join_attention(width, &y, first, other, second)
+    #expect(largestDifference(y, expected) < 2e-5 && abs(Double(joined) - log(total)) < 2e-5)
   }
 }

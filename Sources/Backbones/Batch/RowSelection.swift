@@ -11,6 +11,12 @@ struct RowSelection {
     (indices, self.pass) = (batch.labelIndices, pass.over(batch.labelRows))
   }
 
+  /// The rows that a batch reads; nil where every row is read.
+  init?(_ batch: DecodingBatch, _ pass: Pass) {
+    guard batch.readCount < batch.tokens.count else { return nil }
+    (indices, self.pass) = (batch.readIndices, pass.over(batch.readRows))
+  }
+
   /// Sets y to the selected rows of x.
   func gather(_ x: Matrix, into y: Matrix) { y.setRows(of: x, at: indices) }
 

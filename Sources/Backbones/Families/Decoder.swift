@@ -37,12 +37,14 @@ public final class Decoder: GenerativeBackbone {
 
   // MARK: Forward and backward
 
-  public func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix { run(batch, pass, decoding: nil) }
+  public func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix {
+    stack.forward(embed(batch.tokens, pass), StackContext(pass), selection: RowSelection(batch, pass))
+  }
 
-  private func run(_ batch: PackedBatch, _ pass: Pass, decoding: StackContext.Decoding?) -> Matrix {
-    let x = pass.saved.matrix(batch.tokenCount, embedding.width)
-    pass.measure(.embed) { embedding.forward(batch.tokens, positions: pass.rows.positions, into: x) }
-    return stack.forward(x, StackContext(pass, decoding: decoding), selection: RowSelection(batch, pass))
+  private func embed(_ tokens: [Int32], _ pass: Pass) -> Matrix {
+    let x = pass.saved.matrix(tokens.count, embedding.width)
+    pass.measure(.embed) { embedding.forward(tokens, positions: pass.rows.positions, into: x) }
+    return x
   }
 
   public func backward(_ dHidden: Matrix, _ batch: PackedBatch, _ pass: Pass) {
@@ -55,22 +57,16 @@ public final class Decoder: GenerativeBackbone {
 
   // MARK: Decoding
 
-  public func makeCache(_ room: DecodingRoom) -> KeyValueCache {
-    KeyValueCache(
-      layerCount: layerCount, slotCount: room.slotCount,
-      capacity: min(room.promptLength + room.newTokenCount, maximumLength), width: keyWidth)
+  public var cacheRowByteCount: Int { 2 * layerCount * keyWidth * MemoryLayout<Float>.stride }
+
+  public func makeCache(rowCount: Int) -> KeyValueCache {
+    KeyValueCache(layerCount: layerCount, rowCount: rowCount, width: keyWidth)
   }
 
-  public func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
-    defer { cache.advance(slots, by: pass.rows) }
-    return run(batch, pass, decoding: .init(cache: cache, slots: slots, isStep: false))
-  }
-
-  public func step(tokens: [Int32], cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
-    defer { cache.advance(slots, by: pass.rows) }
-    let x = pass.saved.matrix(tokens.count, embedding.width)
-    embedding.forward(tokens, positions: pass.rows.positions, into: x)
-    return stack.forward(x, StackContext(pass, decoding: .init(cache: cache, slots: slots, isStep: true)))
+  public func extend(_ batch: DecodingBatch, _ cache: KeyValueCache, _ pass: Pass) -> Matrix {
+    stack.forward(
+      embed(batch.tokens, pass), StackContext(pass, decoding: .init(cache, batch)),
+      selection: RowSelection(batch, pass))
   }
 
   // MARK: Counting

@@ -41,7 +41,22 @@ public final class T5: GenerativeBackbone {
 
   // MARK: Forward and backward
 
-  public func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix { run(batch, pass, decoding: nil) }
+  public func forward(_ batch: PackedBatch, _ pass: Pass) -> Matrix {
+    let mark = pass.scratch.mark(), sourcePass = pass.over(batch.sourceRows)
+    let states = encode(batch.sourceTokens, sourcePass)
+    if pass.keepsActivations { self.states = states }
+    let hidden = decoder.forward(
+      embed(batch.tokens, pass), context(decoder, source: (states, sourcePass), pass),
+      selection: RowSelection(batch, pass))
+    hidden.scale(by: outputScale)
+    pass.scratch.release(to: mark)
+    return hidden
+  }
+
+  /// The encoder's states of sources.
+  private func encode(_ tokens: [Int32], _ pass: Pass) -> Matrix {
+    encoder.forward(embed(tokens, pass), context(encoder, pass))
+  }
 
   private func embed(_ tokens: [Int32], _ pass: Pass) -> Matrix {
     let x = pass.saved.matrix(tokens.count, configuration.width)
@@ -55,18 +70,6 @@ public final class T5: GenerativeBackbone {
   ) -> StackContext {
     let reach = Int(pass.rows.largestPosition)
     return StackContext(pass, bias: stack.bias?.values(reach: reach, pass.scratch), source: source, decoding: decoding)
-  }
-
-  private func run(_ batch: PackedBatch, _ pass: Pass, decoding: StackContext.Decoding?) -> Matrix {
-    let mark = pass.scratch.mark(), sourcePass = pass.over(batch.sourceRows)
-    let states = encoder.forward(embed(batch.sourceTokens, pass), context(encoder, sourcePass))
-    if pass.keepsActivations { self.states = states }
-    let hidden = decoder.forward(
-      embed(batch.tokens, pass), context(decoder, source: (states, sourcePass), decoding: decoding, pass),
-      selection: RowSelection(batch, pass))
-    hidden.scale(by: outputScale)
-    pass.scratch.release(to: mark)
-    return hidden
   }
 
   public func backward(_ dHidden: Matrix, _ batch: PackedBatch, _ pass: Pass) {
@@ -104,33 +107,31 @@ public final class T5: GenerativeBackbone {
 
   // MARK: Decoding
 
-  public func makeCache(_ room: DecodingRoom) -> KeyValueCache {
-    let width = configuration.headCount * configuration.headWidth, layerCount = configuration.decoderLayerCount
-    let source = KeyValueCache(
-      layerCount: layerCount, slotCount: room.promptCount, capacity: room.promptLength, width: width)
-    // The start token has the place of the last new one, which needs none.
-    return KeyValueCache(
-      layerCount: layerCount, slotCount: room.slotCount, capacity: room.newTokenCount, width: width, source: source)
+  private var keyWidth: Int { configuration.headCount * configuration.headWidth }
+
+  public var cacheRowByteCount: Int {
+    2 * configuration.decoderLayerCount * keyWidth * MemoryLayout<Float>.stride
   }
 
-  public func prefill(_ batch: PackedBatch, cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
-    for (example, slot) in slots.enumerated() { cache.read(example, in: slot) }
-    defer {
-      cache.advance(slots, by: pass.rows)
-      cache.source?.advance(Array(slots.indices), by: batch.sourceRows)
+  public func makeCache(rowCount: Int) -> KeyValueCache {
+    func cache(source: KeyValueCache?) -> KeyValueCache {
+      KeyValueCache(
+        layerCount: configuration.decoderLayerCount, rowCount: rowCount, width: keyWidth, source: source)
     }
-    return run(batch, pass, decoding: .init(cache: cache, slots: slots, isStep: false))
+    return cache(source: cache(source: nil))
   }
 
-  public func step(tokens: [Int32], cache: KeyValueCache, slots: [Int], _ pass: Pass) -> Matrix {
+  public func extend(_ batch: DecodingBatch, _ cache: KeyValueCache, _ pass: Pass) -> Matrix {
     let mark = pass.scratch.mark()
-    defer {
-      cache.advance(slots, by: pass.rows)
-      pass.scratch.release(to: mark)
-    }
+    // Sources that the cache holds already are not read again.
+    let source = batch.sourceTokens.isEmpty ? nil : pass.over(batch.sourceRows)
     let hidden = decoder.forward(
-      embed(tokens, pass), context(decoder, decoding: .init(cache: cache, slots: slots, isStep: true), pass))
+      embed(batch.tokens, pass),
+      context(
+        decoder, source: source.map { (encode(batch.sourceTokens, $0), $0) }, decoding: .init(cache, batch), pass),
+      selection: RowSelection(batch, pass))
     hidden.scale(by: outputScale)
+    pass.scratch.release(to: mark)
     return hidden
   }
 

@@ -16,6 +16,8 @@ extension Attention {
     var scoreCount: Int { queries.count * columnCount }
   }
 
+  func queryColumns(_ head: Int) -> Range<Int> { head * headWidth..<(head + 1) * headWidth }
+
   func keyColumns(_ head: Int) -> Range<Int> {
     let start = head / (headCount / keyHeadCount) * headWidth
     return start..<start + headWidth
@@ -23,7 +25,7 @@ extension Attention {
 
   /// A head's part of the queries' rows.
   func queries(_ x: Matrix, _ block: Block, _ head: Int) -> Matrix {
-    x.rows(block.queries).columns(head * headWidth..<(head + 1) * headWidth)
+    x.rows(block.queries).columns(queryColumns(head))
   }
 
   /// A head's part of some keys or values.
@@ -35,7 +37,7 @@ extension Attention {
   }
 
   /// A segment's rows in blocks; none where it sees no key.
-  private func blocks(_ rows: Range<Int>, seeing keys: KeyRanges) -> [Block] {
+  func blocks(_ rows: Range<Int>, seeing keys: KeyRanges) -> [Block] {
     let keyCount = keys.count, before = keyCount - rows.count
     guard keyCount > 0 else { return [] }
     precondition(mask == .full || before >= 0, "\(rows.count) queries, but \(keyCount) keys: theirs must be among them")

@@ -75,8 +75,16 @@ public struct Attention {
   ) -> Matrix {
     let logSumExp = pass.kept(headCount, y.rows)
     for (segment, seen) in keys.enumerated() where seen.count == 0 { y.rows(pass.rows(of: segment)).fill(0) }
+    run(blocks(keys, pass).flatMap { $0 }, inputs, bias, into: y, logSumExp: logSumExp, pass)
+    return logSumExp
+  }
+
+  /// Sets the blocks' rows of y, and their log-sum-exps.
+  func run(
+    _ blocks: [Block], _ inputs: Inputs, _ bias: DistanceBias?, into y: Matrix, logSumExp: Matrix, _ pass: Pass
+  ) {
     // Blocks and heads do not meet; the longest are begun first.
-    let blocks = blocks(keys, pass).joined().sorted { $0.scoreCount > $1.scoreCount }
+    let blocks = blocks.sorted { $0.scoreCount > $1.scoreCount }
     withBuffers(for: blocks, count: 1, pass) { buffers in
       Threads.run(blocks.count * headCount, work: work(blocks)) { task, place in
         let block = blocks[task / headCount], head = task % headCount
@@ -90,7 +98,6 @@ public struct Attention {
         }
       }
     }
-    return logSumExp
   }
 
   /// Q Kᵀ, capped and biased where that is asked for; returns the scale that is still to be applied.
@@ -173,27 +180,6 @@ public struct Attention {
       dq.accumulate(d.N, keys(inputs.k, piece.rows, head).N, beta: index == 0 ? 0 : 1)
       keys(gradient.k, piece.rows, head).accumulate(d.T, q.N)
     }
-  }
-
-  /// One new query a slot against cached keys and values. Shapes: q and y (slots, heads · width).
-  ///
-  /// - Parameter lengths: How many positions of its slot each query has before it and at its own.
-  func step(
-    _ q: Matrix, bias: DistanceBias?, into y: Matrix, cache: KeyValueCache, layer: Int, slots: [Int], lengths: [Int],
-    scratch: Workspace
-  ) {
-    let mark = scratch.mark()
-    let scores = scratch.matrix(Threads.count, lengths.max() ?? 0)
-    Threads.run(slots.count * headCount, work: lengths.reduce(0, +) * width) { task, place in
-      let row = task / headCount, head = task % headCount
-      let length = lengths[row], seen = max(0, length - (window ?? length))..<length
-      let columns = head * headWidth..<(head + 1) * headWidth, keyColumns = keyColumns(head)
-      y.rows(row..<row + 1).columns(columns).setAttention(
-        q.rows(row..<row + 1).columns(columns), keys: cache.keys(layer, slots[row]).rows(seen).columns(keyColumns),
-        values: cache.values(layer, slots[row]).rows(seen).columns(keyColumns), scale: scale, softCap: softCap,
-        bias: bias?.row(head: head, first: 0), scores: scores.rows(place..<place + 1))
-    }
-    scratch.release(to: mark)
   }
 
   /// Multiply-adds of the scores of one segment, as many as of the mixing of values.

@@ -85,16 +85,16 @@ final class AttentionPart: Sublayer {
     let pass = context.pass, keepsContext = pass.keepsActivations && output.needsInput
     func rows(_ count: Int, isKept: Bool) -> Matrix { (isKept ? pass.saved : pass.scratch).matrix(count, core.width) }
     let attended = rows(x.rows, isKept: keepsContext && context.selection == nil)
-    if let decoding = context.decoding, decoding.isStep {
-      step(x, into: attended, decoding, context)
-      return output.forward(attended, into: y, pass)
-    }
-    let read = readsSource ? context.requiredSource.states : x
-    let meeting = prepare(x, read, context)
-    if let decoding = context.decoding { store(meeting.inputs, decoding, context) }
-    let keys = readsSource ? context.requiredSource.keys : context.keys
-    let logSumExp = pass.measure(.attention) {
-      core.forward(meeting.inputs, keys: keys, bias: bias(context), into: attended, pass)
+    var made: (meeting: Meeting, logSumExp: Matrix)?
+    if let decoding = context.decoding {
+      attend(x, into: attended, decoding, context)
+    } else {
+      let meeting = prepare(x, readsSource ? context.requiredSource.states : x, context)
+      let keys = readsSource ? context.requiredSource.keys : context.keys
+      let logSumExp = pass.measure(.attention) {
+        core.forward(meeting.inputs, keys: keys, bias: bias(context), into: attended, pass)
+      }
+      made = (meeting, logSumExp)
     }
     let selected = context.selection.map { selection in
       let rows = rows(selection.pass.rows.count, isKept: keepsContext)
@@ -102,9 +102,9 @@ final class AttentionPart: Sublayer {
       return rows
     }
     output.forward(selected ?? attended, into: y, context.outputPass)
-    if pass.keepsActivations {
+    if pass.keepsActivations, let made {
       activations = Activations(
-        meeting: meeting, logSumExp: logSumExp, context: keepsContext ? selected ?? attended : nil)
+        meeting: made.meeting, logSumExp: made.logSumExp, context: keepsContext ? selected ?? attended : nil)
     }
   }
 
@@ -235,44 +235,34 @@ final class AttentionPart: Sublayer {
 
   // MARK: Decoding
 
-  /// Where the keys and values that a slot reads lie.
-  private func cached(_ cache: KeyValueCache, _ slot: Int) -> (cache: KeyValueCache, slot: Int) {
-    guard readsSource else { return (cache, slot) }
-    guard let source = cache.source else { preconditionFailure("a cache without room for another stream's states") }
-    return (source, cache.sourceSlots[slot])
-  }
-
-  /// Keeps the keys and values of prompts.
-  private func store(_ met: Attention.Inputs, _ decoding: StackContext.Decoding, _ context: StackContext) {
-    let rows = (readsSource ? context.requiredSource.pass : context.pass).rows
-    for (place, segment) in rows.segments.enumerated() {
-      let range = rows.range(of: place), target = cached(decoding.cache, decoding.slots[segment.example])
-      target.cache.append(layer: layer, slot: target.slot, keys: met.k.rows(range), values: met.v.rows(range))
-    }
-  }
-
-  /// Attention of one new position a slot; its own stream's key and value go into the cache first.
-  private func step(
+  /// Attention on the rows of a cache, into which the new keys and values go first.
+  private func attend(
     _ x: Matrix, into attended: Matrix, _ decoding: StackContext.Decoding, _ context: StackContext
   ) {
-    let q: Matrix
-    if readsSource {
+    let pass = context.pass, bias = bias(context), q: Matrix
+    guard let cache = readsSource ? decoding.cache.source : decoding.cache else {
+      preconditionFailure("a cache without room for another stream's states")
+    }
+    if readsSource, context.source == nil {
       guard case .separate(let queries, _, _) = projection else { preconditionFailure("one map reads two streams") }
-      q = context.pass.scratch.matrix(x.rows, core.width)
-      queries.forward(x, into: q, context.pass)
+      let raw = pass.scratch.matrix(x.rows, core.width)
+      queries.forward(x, into: raw, pass)
+      q = normalize(raw, queryNorm, pass).0
+      if let rotary { rotary.rotate(q, .forth, pass.rows) }
     } else {
-      let met = prepare(x, x, context).inputs
-      for (row, slot) in decoding.slots.enumerated() {
-        decoding.cache.append(
-          layer: layer, slot: slot, keys: met.k.rows(row..<row + 1), values: met.v.rows(row..<row + 1))
+      let met = prepare(x, readsSource ? context.requiredSource.states : x, context).inputs
+      let rows = readsSource ? decoding.batch.sourceRows : decoding.batch.rows
+      for (segment, place) in (readsSource ? decoding.batch.sourcePlaces : decoding.batch.places).enumerated() {
+        let own = rows.range(of: segment)
+        cache.write(met.k.rows(own), met.v.rows(own), layer: layer, to: place)
       }
       q = met.q
     }
-    let places = decoding.slots.map { cached(decoding.cache, $0) }
-    guard let cache = places.first?.cache else { return }
-    core.step(
-      q, bias: bias(context), into: attended, cache: cache, layer: layer, slots: places.map(\.slot),
-      lengths: places.map { $0.cache.lengths[$0.slot] + (readsSource ? 0 : 1) }, scratch: context.pass.scratch)
+    pass.measure(.attention) {
+      core.attend(
+        .init(q: q, k: cache.keys(layer), v: cache.values(layer)),
+        decoding.plan(core, readsSource: readsSource, isBiased: bias != nil, pass), bias: bias, into: attended, pass)
+    }
   }
 
   // MARK: Counting

@@ -6,28 +6,50 @@ struct StackContext {
   struct Source {
     let states: Matrix
     fileprivate(set) var pass: Pass
-    /// What each of the queries' segments sees of it.
+    /// What each of the queries' segments sees of it; none where it sees a cache's rows.
     let keys: [KeyRanges]
   }
 
-  /// Where keys and values go when prompts are read, and come from when tokens are generated.
+  /// Where keys and values go, and where queries find them.
   struct Decoding {
     let cache: KeyValueCache
-    /// Each example's slot.
-    let slots: [Int]
-    /// Whether each example is one new position behind what its slot holds.
-    let isStep: Bool
+    let batch: DecodingBatch
+    private let plans = Plans()
+
+    init(_ cache: KeyValueCache, _ batch: DecodingBatch) { (self.cache, self.batch) = (cache, batch) }
+
+    /// The plans of a pass, made once for all layers that see alike.
+    private final class Plans {
+      struct Key: Hashable {
+        let readsSource: Bool
+        let window: Int?
+      }
+
+      var known: [Key: Attention.CachePlan] = [:]
+    }
+
+    /// How a layer's queries meet the cache's keys.
+    ///
+    /// - Parameter isBiased: Whether the layer tells positions by distances.
+    func plan(_ core: Attention, readsSource: Bool, isBiased: Bool, _ pass: Pass) -> Attention.CachePlan {
+      let key = Plans.Key(readsSource: readsSource, window: core.window)
+      if let plan = plans.known[key] { return plan }
+      let keys = readsSource ? batch.sources : batch.rows.ownKeys
+      let plan = core.plan(keys, isBiased: isBiased, pass)
+      plans.known[key] = plan
+      return plan
+    }
   }
 
   /// Over the rows that a part reads.
   private(set) var pass: Pass
-  /// What each segment sees of its own stream; none where a cache holds the keys.
+  /// What each segment sees of its own stream; none where it sees a cache's rows.
   private(set) var keys: [KeyRanges]
   /// By which self-attention tells positions, if not by their embeddings.
   let bias: DistanceBias?
   /// nil where there is no other stream.
   private(set) var source: Source?
-  /// nil in training and scoring.
+  /// nil where no cache is used: in training and scoring.
   let decoding: Decoding?
   /// Rows that alone go on behind the part at hand; nil: all.
   private(set) var selection: RowSelection?
@@ -40,9 +62,9 @@ struct StackContext {
     _ pass: Pass, bias: DistanceBias? = nil, source: (states: Matrix, pass: Pass)? = nil, decoding: Decoding? = nil
   ) {
     (self.pass, self.bias, self.decoding) = (pass, bias, decoding)
-    keys = decoding?.isStep == true ? [] : pass.rows.ownKeys
+    keys = decoding == nil ? pass.rows.ownKeys : []
     self.source = source.map { states, sourcePass in
-      Source(states: states, pass: sourcePass, keys: pass.rows.keys(in: sourcePass.rows))
+      Source(states: states, pass: sourcePass, keys: decoding == nil ? pass.rows.keys(in: sourcePass.rows) : [])
     }
   }
 

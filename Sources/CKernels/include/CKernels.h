@@ -121,9 +121,12 @@ void ck_softmax_backward(long rows, long columns, float scale, const float *p, f
                          const float *delta);
 /// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(scale q Kᵀ + bias) V, the
 /// scores capped as by ck_soft_cap if cap is above 0, key t biased with bias[t] unless it is null. `scores` has room for
-/// `length` floats.
-void ck_attend_one(long length, long width, float scale, float cap, const float *_Nullable bias, const float *q,
-                   const float *k, const float *v, long stride, float *scores, float *y);
+/// `length` floats. Returns the log-sum-exp of the scores.
+float ck_attend_one(long length, long width, float scale, float cap, const float *_Nullable bias, const float *q,
+                    const float *k, const float *v, long stride, float *scores, float *y);
+/// Joins a query's attention on some keys, y, with that on others: y becomes its attention on all of them. Returns the
+/// log-sum-exp of all scores, given those of each.
+float ck_join_attention(long width, float *y, float logsumexp, const float *other, float otherLogsumexp);
 
 // Root-mean-square norm (RMSNorm.c)
 

@@ -96,16 +96,28 @@ extension Matrix {
   ///   - softCap: nil: none.
   ///   - bias: Of which the last key has the one at the origin; nil: none.
   ///   - scores: Memory for a number a key.
+  /// - Returns: The log-sum-exp of the scores.
   public func setAttention(
     _ q: Matrix, keys: Matrix, values: Matrix, scale: Float, softCap: Float?, bias: DistanceRow?, scores: Matrix
-  ) {
+  ) -> Float {
     requireVector(q, columns)
     values.requireShape(keys)
     precondition(keys.columns == columns && keys.stride == values.stride, "\(keys.shape) for a query \(q.shape)")
     precondition(scores.count >= keys.rows, "\(scores.count) scores of \(keys.rows) keys")
-    ck_attend_one(
+    return ck_attend_one(
       keys.rows, columns, scale, softCap ?? 0, bias.map { $0.pointer(rows: keys.rows, columns: 1) + 1 - keys.rows },
       q.base, keys.base, values.base, keys.stride, scores.base, base)
+  }
+
+  /// Attention of one query on some keys becomes that on these and others.
+  ///
+  /// - Parameters:
+  ///   - logSumExp: That of its scores of the keys so far; otherLogSumExp: of the others.
+  ///   - other: Its attention on the others. Shape: (1, width).
+  /// - Returns: The log-sum-exp of all.
+  public func joinAttention(_ logSumExp: Float, with other: Matrix, _ otherLogSumExp: Float) -> Float {
+    requireVector(other, columns)
+    return ck_join_attention(columns, base, logSumExp, other.base, otherLogSumExp)
   }
 
   /// Turns the pairs (j, j + w / 2) of every head, w wide, of each row by the angles of its position.

@@ -32,11 +32,25 @@ public struct GenerationOptions: Sendable, Equatable {
   /// The tokens that end an answer; the one that did is part of the result.
   public var endIds: Set<Int32>
   public var strategy: Strategy
+  /// Prompts that are decoded side by side at most; nil: as many as are worth it. Memory may allow fewer.
+  public var width: Int?
+  /// Whether what several prompts begin with is computed once, where the model allows it.
+  public var sharesPrefixes: Bool
 
   public init(
-    maximumCount: Int, maximumLength: Int = .max, endIds: Set<Int32>, strategy: Strategy = .greedy
+    maximumCount: Int, maximumLength: Int = .max, endIds: Set<Int32>, strategy: Strategy = .greedy, width: Int? = nil,
+    sharesPrefixes: Bool = true
   ) {
     (self.maximumCount, self.maximumLength) = (maximumCount, maximumLength)
-    (self.endIds, self.strategy) = (endIds, strategy)
+    (self.endIds, self.strategy, self.width, self.sharesPrefixes) = (endIds, strategy, width, sharesPrefixes)
   }
+
+  /// Continuations of one prompt kept side by side.
+  var beamCount: Int {
+    if case .beams(let count, _) = strategy { return count }
+    return 1
+  }
+
+  /// ``width``, or as many prompts as have 128 continuations: beyond that a step is no cheaper by the token.
+  var promptCount: Int { width ?? max(1, 128 / beamCount) }
 }

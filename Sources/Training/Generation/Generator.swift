@@ -1,19 +1,29 @@
 import Adapters
 import Backbones
+import MessagePassing
 import Tensors
 
-/// Decoding with a key/value cache, several prompts at a time.
+/// Continues prompts, and weighs answers behind them, with a key/value cache: many prompts side by side, each computed
+/// once.
 public final class Generator {
   let backbone: any GenerativeBackbone
-  private let saved = Workspace()
-  private let scratch = Workspace()
+  /// Bytes that a cache may take.
+  let cacheByteCount: Int
+  let saved = Workspace()
+  let scratch = Workspace()
 
-  /// - Parameter model: One that generates: no encoder-only model.
-  public init(_ model: AdapterModel) {
+  /// - Parameters:
+  ///   - model: One that generates: no encoder-only model.
+  ///   - nodeRankCount: Ranks that share the machine's memory.
+  public convenience init(_ model: AdapterModel, nodeRankCount: Int = 1) {
+    self.init(model, cacheByteCount: CacheMemory.byteCount(nodeRankCount: nodeRankCount))
+  }
+
+  init(_ model: AdapterModel, cacheByteCount: Int) {
     guard let backbone = model.backbone as? any GenerativeBackbone else {
       preconditionFailure("\(model.backbone.family) does not generate")
     }
-    self.backbone = backbone
+    (self.backbone, self.cacheByteCount) = (backbone, cacheByteCount)
   }
 
   /// Continues prompts.
@@ -21,13 +31,41 @@ public final class Generator {
   /// - Parameter prompts: Those longer than the model's positions get no new token.
   /// - Returns: The new tokens of each prompt.
   public func generate(_ prompts: [GenerationPrompt], _ options: GenerationOptions) -> [[Int32]] {
-    switch options.strategy {
-    case .greedy: decode(prompts, options) { logits, _, _ in Int32(logits.largestIndex) }
-    case .sampling(let sampler):
-      decode(prompts, options) { sampler.token(logits: $0, ordinal: $1.ordinal, position: $2) }
-    case .beams(let count, let lengthPenalty):
-      searchBeams(prompts, options, beamCount: count, lengthPenalty: lengthPenalty)
+    let job = job(prompts, options)
+    var results = Array(repeating: [Int32](), count: prompts.count)
+    for share in 0..<job.shareCount {
+      for (prompt, result) in job.run(share) { results[prompt] = result.tokens }
     }
+    return results
+  }
+
+  /// Continues prompts on all ranks, a share each in turn. Collective; the result is rank 0's, nil on the others.
+  ///
+  /// - Returns: The new tokens of each prompt.
+  public func generate(
+    _ prompts: [GenerationPrompt], _ options: GenerationOptions, ranks: Ranks
+  ) throws -> [[Int32]]? {
+    let job = job(prompts, options)
+    var answers: [Int32] = []
+    for share in stride(from: ranks.rank, to: job.shareCount, by: ranks.count) {
+      for (prompt, result) in job.run(share) {
+        // As it travels: the prompt's place, how many tokens, the tokens.
+        answers += [Int32(prompt), Int32(result.tokens.count)] + result.tokens
+      }
+    }
+    guard let gathered = try ranks.world.gather(answers) else { return nil }
+    var results = Array(repeating: [Int32](), count: prompts.count)
+    for var answers in gathered.map({ $0[...] }) {
+      while let place = answers.popFirst(), let count = answers.popFirst() {
+        results[Int(place)] = Array(answers.prefix(Int(count)))
+        answers = answers.dropFirst(Int(count))
+      }
+    }
+    return results
+  }
+
+  private func job(_ prompts: [GenerationPrompt], _ options: GenerationOptions) -> DecodingJob {
+    DecodingJob(self, prompts.map { DecodingRequest(prompt: $0, isContinued: true) }, options)
   }
 
   /// The most likely continuation of each prompt, token by token.
@@ -47,90 +85,33 @@ public final class Generator {
   /// New tokens a prompt can get. Behind a prompt in one sequence the last of them needs no position of its own; an
   /// encoder's prompt takes none of the decoder's.
   func limit(_ prompt: GenerationPrompt, _ options: GenerationOptions) -> Int {
-    guard backbone.architecture == .decoderOnly else {
-      return min(options.maximumCount, backbone.maximumLength)
-    }
     let length = prompt.tokens.count
-    return min(options.maximumCount, options.maximumLength - length, backbone.maximumLength - length + 1)
+    guard length > 0 else { return 0 }
+    guard backbone.architecture == .decoderOnly else { return min(options.maximumCount, backbone.maximumLength) }
+    return max(
+      min(options.maximumCount, options.maximumLength - length, backbone.maximumLength - length + 1), 0)
   }
 
-  /// Chooses token after token, each from the logits behind the ones before.
-  private func decode(
-    _ prompts: [GenerationPrompt], _ options: GenerationOptions,
-    choose: (_ logits: UnsafeBufferPointer<Float>, _ prompt: GenerationPrompt, _ position: Int) -> Int32
-  ) -> [[Int32]] {
-    var results = Array(repeating: [Int32](), count: prompts.count)
-    var active = prompts.indices.filter { !prompts[$0].tokens.isEmpty && limit(prompts[$0], options) > 0 }
-    guard !active.isEmpty else { return results }
-    let cache = makeCache(prompts, slotsPerPrompt: 1, options)
-    func take(_ logits: Matrix) {
-      let chosen = Threads.map(active.count, work: logits.count) { row in
-        choose(Self.row(row, of: logits), prompts[active[row]], results[active[row]].count)
-      }
-      for (slot, token) in zip(active, chosen) { results[slot].append(token) }
-    }
-    withLogits(prefilling: active.map { prompts[$0] }, cache, slots: active, take)
-    while true {
-      active = active.filter { slot in
-        !options.endIds.contains(results[slot].last!) && results[slot].count < limit(prompts[slot], options)
-      }
-      guard !active.isEmpty else { return results }
-      withLogits(
-        after: active.map { results[$0].last! }, routes: active.map { prompts[$0].route }, cache, slots: active, take)
-    }
-  }
+  // MARK: Passes
 
-  // MARK: The model's passes
-
-  func makeCache(_ prompts: [GenerationPrompt], slotsPerPrompt: Int, _ options: GenerationOptions) -> KeyValueCache {
-    let longest = prompts.map(\.tokens.count).max() ?? 0
-    return backbone.makeCache(
-      DecodingRoom(
-        slotCount: prompts.count * slotsPerPrompt, promptCount: prompts.count, promptLength: longest,
-        newTokenCount: options.maximumCount))
-  }
-
-  /// One row of logits.
-  static func row(_ row: Int, of logits: Matrix) -> UnsafeBufferPointer<Float> {
-    UnsafeBufferPointer(logits.rows(row..<row + 1).elements)
-  }
-
-  /// Reads prompts into their slots and passes the logits behind each to `body`. Shape: (prompts, vocabulary).
-  func withLogits(
-    prefilling prompts: [GenerationPrompt], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
+  /// Computes a batch; `body` gets the logits of some of the rows that it reads, one call behind the other, and which
+  /// rows these are. Shape: (rows, vocabulary). The workspaces are free again afterwards.
+  func run(
+    _ batch: DecodingBatch, _ cache: KeyValueCache, _ body: (_ logits: Matrix, _ rows: Range<Int>) -> Void
   ) {
-    var batch = PackedBatch()
-    for prompt in prompts {
-      batch.appendPrompt(prompt.tokens, for: backbone.architecture, route: prompt.route)
-    }
-    let pass = makePass(batch.rows)
-    project(backbone.prefill(batch, cache: cache, slots: slots, pass), pass, body)
-  }
-
-  /// Reads one token more in each slot and passes the logits behind it to `body`. Shape: (slots, vocabulary).
-  func withLogits(
-    after tokens: [Int32], routes: [Int], _ cache: KeyValueCache, slots: [Int], _ body: (Matrix) -> Void
-  ) {
-    var rows = Rows()
-    for (example, (slot, route)) in zip(slots, routes).enumerated() {
-      rows.append(
-        positions: CollectionOfOne(Int32(cache.lengths[slot])), .init(example: example, route: route, ordinal: 0))
-    }
-    let pass = makePass(rows)
-    project(backbone.step(tokens: tokens, cache: cache, slots: slots, pass), pass, body)
-  }
-
-  /// The workspaces are free again afterwards.
-  private func project(_ hidden: Matrix, _ pass: Pass, _ body: (Matrix) -> Void) {
+    let pass = Pass(batch.rows, randomKey: nil, keepsActivations: false, saved: saved, scratch: scratch)
+    let hidden = backbone.extend(batch, cache, pass)
     guard let head = backbone.head else { preconditionFailure("\(backbone.family) generates without a head") }
-    let logits = saved.matrix(hidden.rows, head.outputCount)
-    head.logits(hidden, into: logits, pass)
-    body(logits)
+    let logits = saved.matrix(min(Self.logitRows, hidden.rows), head.outputCount)
+    for start in stride(from: 0, to: hidden.rows, by: Self.logitRows) {
+      let rows = start..<min(start + Self.logitRows, hidden.rows), part = logits.rows(0..<rows.count)
+      head.logits(hidden.rows(rows), into: part, pass)
+      body(part, rows)
+    }
     saved.reset()
     scratch.reset()
   }
 
-  private func makePass(_ rows: Rows) -> Pass {
-    Pass(rows, randomKey: nil, keepsActivations: false, saved: saved, scratch: scratch)
-  }
+  /// Rows whose logits are held at a time: all of a step's, some of those that many answers have.
+  private static let logitRows = 128
 }

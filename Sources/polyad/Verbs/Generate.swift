@@ -18,8 +18,8 @@ struct Generate: RankedCommand {
   var maxNewTokens: Int
   @Option(help: "A token that ends an answer; may be repeated. Default: the model's eos_token_id.")
   var eosTokenId: [Int32] = []
-  @Option(help: "Prompts that one rank decodes together.")
-  var batchSize = 8
+  @Option(help: "Prompts that one rank decodes side by side at most. Default: as many as memory makes room for.")
+  var batchSize: Int?
   @Option(help: "Continuations kept side by side; 1: no beam search.")
   var numBeams = 1
   @Option(
@@ -42,7 +42,7 @@ struct Generate: RankedCommand {
       if !condition { throw ValidationError(message) }
     }
     try require((1...1 << 20).contains(maxNewTokens), "--max-new-tokens must be from 1 to \(1 << 20)")
-    try require((1...4096).contains(batchSize), "--batch-size must be from 1 to 4096")
+    try require(batchSize.map((1...4096).contains) ?? true, "--batch-size must be from 1 to 4096")
     try require(eosTokenId.allSatisfy { $0 >= 0 }, "--eos-token-id must be 0 or more")
     try require((1...1024).contains(numBeams), "--num-beams must be from 1 to 1024")
     try require(temperature.map { $0 > 0 && $0.isFinite } ?? true, "--temperature must be above 0")
@@ -68,8 +68,9 @@ struct Generate: RankedCommand {
       GenerationPrompt(tokens: Array(inputs.examples[$0].inputIds), route: inputs.routes[$0], ordinal: $0)
     }
     let options = GenerationOptions(
-      maximumCount: maxNewTokens, endIds: try endIds(assembly), strategy: strategy)
-    let answers = try Generator(assembly.model).generate(prompts, options, batchSize: batchSize, ranks: ranks)
+      maximumCount: maxNewTokens, endIds: try endIds(assembly), strategy: strategy, width: batchSize)
+    let generator = Generator(assembly.model, nodeRankCount: ranks.node.size)
+    let answers = try generator.generate(prompts, options, ranks: ranks)
     for ids in answers ?? [] {
       try CommandOutput.result([
         "ids": .array(ids.map { .int(Int($0)) }),

@@ -1,0 +1,193 @@
+import Tensors
+
+/// How the queries of a pass meet the keys that a cache holds.
+///
+/// A short segment's queries, such as those of one token more a sequence, are taken one by one, as their own keys are
+/// few. What several of them see whole, a prompt's beginning, meets them all in one product, so that its keys are read
+/// once. A query's parts are joined by their log-sum-exps (Dao et al. 2023, flash-decoding):
+///
+///     y = σ y₁ + (1 - σ) y₂        σ = sigmoid(L₁ - L₂), L the log-sum-exp of a part's scores
+extension Attention {
+  /// What one pass's segments do, in layers that see alike.
+  struct CachePlan {
+    /// Of long segments.
+    fileprivate(set) var blocks: [Block] = []
+    /// The queries of short ones.
+    fileprivate(set) var queries: [Query] = []
+    /// Where several of these see the same rows.
+    fileprivate(set) var groups: [Group] = []
+    /// Parts of queries that groups give.
+    fileprivate(set) var partCount = 0
+
+    /// The longest run of keys that a query meets alone.
+    fileprivate var longestPiece: Int { queries.flatMap(\.pieces).reduce(0) { max($0, $1.rows.count) } }
+    fileprivate var aloneCount: Int { queries.flatMap(\.pieces).reduce(0) { $0 + $1.rows.count } }
+  }
+
+  /// A row of queries.
+  struct Query {
+    let row: Int
+    /// Keys up to its own.
+    let count: Int
+    /// The keys that it meets alone: their rows, and the place behind the last of them.
+    var pieces: [(rows: Range<Int>, end: Int)] = []
+    /// Its parts that groups give.
+    var parts: [Int] = []
+  }
+
+  /// Some queries, and keys that each of them sees all of.
+  struct Group {
+    let keys: Range<Int>
+    /// Rows of the queries.
+    let rows: [Int]
+    /// The first's part; the others' are behind it.
+    let firstPart: Int
+
+    var scoreCount: Int { rows.count * keys.count }
+  }
+
+  /// Rows of a segment at most whose queries are taken one by one.
+  static let shortSegment = 16
+  /// Queries at least that are worth a product.
+  private static let leastGroup = 4
+
+  /// - Parameters:
+  ///   - keys: What each segment sees of the cache.
+  ///   - isBiased: Whether scores depend on distances; then nothing is grouped.
+  func plan(_ keys: [KeyRanges], isBiased: Bool, _ pass: Pass) -> CachePlan {
+    var plan = CachePlan()
+    // The whole ranges that queries see, in the order of their first query.
+    var order: [Range<Int>] = [], members: [Range<Int>: [Int]] = [:]
+    for (segment, seen) in keys.enumerated() {
+      let rows = pass.rows(of: segment)
+      guard rows.count <= Self.shortSegment else {
+        plan.blocks += blocks(rows, seeing: seen)
+        continue
+      }
+      for row in rows {
+        let (query, whole) = query(row, of: rows, seeing: seen)
+        for range in isBiased ? [] : whole {
+          if members[range] == nil { order.append(range) }
+          members[range, default: []].append(plan.queries.count)
+        }
+        plan.queries.append(query)
+      }
+    }
+    for range in order where members[range]!.count >= Self.leastGroup { plan.group(members[range]!, seeing: range) }
+    return plan
+  }
+
+  /// A query with all its keys as pieces, and those ranges that it sees whole and others may too.
+  private func query(
+    _ row: Int, of rows: Range<Int>, seeing keys: KeyRanges
+  ) -> (query: Query, whole: [Range<Int>]) {
+    let place = keys.count - rows.count + row - rows.lowerBound
+    let end = mask == .full ? keys.count : max(place + 1, keys.visible)
+    let begin = max(0, window.map { place + 1 - $0 } ?? 0)
+    var query = Query(row: row, count: place + 1), whole: [Range<Int>] = [], start = 0
+    for range in keys.ranges {
+      let seen = (start..<start + range.count).clamped(to: begin..<end)
+      if !seen.isEmpty {
+        let first = range.lowerBound + seen.lowerBound - start
+        query.pieces.append((first..<first + seen.count, seen.upperBound))
+        if seen.count == range.count { whole.append(range) }
+      }
+      start += range.count
+    }
+    return (query, whole)
+  }
+
+  /// Sets y to the attention of a pass's queries on a cache's keys and values.
+  ///
+  /// - Parameter inputs: Queries of the pass's rows, and a layer's whole keys and values.
+  func attend(_ inputs: Inputs, _ plan: CachePlan, bias: DistanceBias?, into y: Matrix, _ pass: Pass) {
+    let mark = pass.scratch.mark()
+    if !plan.blocks.isEmpty {
+      run(plan.blocks, inputs, bias, into: y, logSumExp: pass.scratch.matrix(headCount, y.rows), pass)
+    }
+    let parts = Parts(
+      values: pass.scratch.matrix(plan.partCount, width), logSumExp: pass.scratch.matrix(headCount, plan.partCount))
+    meetGroups(inputs, plan, into: parts, pass)
+    meetAlone(inputs, plan, bias, joining: parts, into: y, pass)
+    pass.scratch.release(to: mark)
+  }
+
+  /// What groups give: attention of queries on some keys, (parts, heads · width), and its log-sum-exps, (heads, parts).
+  private struct Parts {
+    let values, logSumExp: Matrix
+  }
+
+  private func meetGroups(_ inputs: Inputs, _ plan: CachePlan, into parts: Parts, _ pass: Pass) {
+    // Groups and heads do not meet; the largest are begun first.
+    let groups = plan.groups.sorted { $0.scoreCount > $1.scoreCount }
+    let mark = pass.scratch.mark()
+    let area = groups.reduce(0) { max($0, ($1.rows.count * ($1.keys.count + headWidth) + 15) & ~15) }
+    let memory = pass.scratch.floats(Threads.count * area)
+    let work = groups.reduce(0) { $0 + $1.scoreCount } * width
+    Threads.run(groups.count * headCount, work: work) { task, place in
+      let group = groups[task / headCount], head = task % headCount, columns = queryColumns(head)
+      let count = group.rows.count, start = memory + place * area
+      let q = Matrix(base: start, rows: count, columns: headWidth)
+      let scores = Matrix(base: start + q.count, rows: count, columns: group.keys.count)
+      for (index, row) in group.rows.enumerated() {
+        q.rows(index..<index + 1).copy(from: inputs.q.rows(row..<row + 1).columns(columns))
+      }
+      scores.set(q.N, keys(inputs.k, group.keys, head).T)
+      if let softCap { scores.applySoftCap(softCap, scale: scale) }
+      let range = group.firstPart..<group.firstPart + count
+      scores.applySoftmax(
+        ScoreMask(first: 0, visible: scores.columns, window: nil), scale: softCap == nil ? scale : 1,
+        logSumExp: parts.logSumExp.rows(head..<head + 1).columns(range))
+      parts.values.rows(range).columns(columns).set(scores.N, keys(inputs.v, group.keys, head).N)
+    }
+    pass.scratch.release(to: mark)
+  }
+
+  private func meetAlone(
+    _ inputs: Inputs, _ plan: CachePlan, _ bias: DistanceBias?, joining parts: Parts, into y: Matrix, _ pass: Pass
+  ) {
+    let mark = pass.scratch.mark(), longest = plan.longestPiece
+    let memory = pass.scratch.matrix(Threads.count, (longest + headWidth + 15) & ~15)
+    let work = (plan.aloneCount + plan.partCount) * width
+    Threads.run(plan.queries.count * headCount, work: work) { task, place in
+      let query = plan.queries[task / headCount], head = task % headCount, columns = queryColumns(head)
+      func row(_ x: Matrix, _ number: Int) -> Matrix { x.rows(number..<number + 1).columns(columns) }
+      let scratch = memory.rows(place..<place + 1), q = row(inputs.q, query.row), out = row(y, query.row)
+      // Of what was joined so far; nil: nothing.
+      var sum: Float?
+      func join(_ part: Matrix, _ other: Float) {
+        if let known = sum {
+          sum = out.joinAttention(known, with: part, other)
+        } else {
+          out.copy(from: part)
+          sum = other
+        }
+      }
+      for part in query.parts { join(row(parts.values, part), parts.logSumExp[head, part]) }
+      for (rows, end) in query.pieces {
+        let isFirst = sum == nil, target = isFirst ? out : scratch.columns(longest..<longest + headWidth)
+        let found = target.setAttention(
+          q, keys: keys(inputs.k, rows, head), values: keys(inputs.v, rows, head), scale: scale, softCap: softCap,
+          bias: bias?.row(head: head, first: query.count - end), scores: scratch.columns(0..<longest))
+        if isFirst { sum = found } else { join(target, found) }
+      }
+      if sum == nil { out.fill(0) }
+    }
+    pass.scratch.release(to: mark)
+  }
+}
+
+extension Attention.CachePlan {
+  /// Takes the keys that all of some queries see out of what these meet alone, in products of bounded size.
+  fileprivate mutating func group(_ members: [Int], seeing keys: Range<Int>) {
+    for start in stride(from: 0, to: members.count, by: Attention.blockRows) {
+      let some = members[start..<min(start + Attention.blockRows, members.count)]
+      groups.append(Attention.Group(keys: keys, rows: some.map { queries[$0].row }, firstPart: partCount))
+      for member in some {
+        queries[member].pieces.removeAll { $0.rows == keys }
+        queries[member].parts.append(partCount)
+        partCount += 1
+      }
+    }
+  }
+}

@@ -69,7 +69,9 @@ final class Stack {
         let part = parts[place], isLast = place == layer.upperBound - 1
         let own = self.context(place, isRepeated ? passing : context, selection), rowCount = own.outputPass.rows.count
         let isKept = keeps && part.keepsOutput && (isLast || !isRepeated)
-        let y = (isKept ? nil : spare)?.rows(0..<rowCount) ?? memory.matrix(isKept ? rowCount : x.rows, x.columns)
+        // Rows that several examples read are selected several times, and may be more behind than before.
+        let room = isKept || spare.map { $0.rows < rowCount } ?? true ? nil : spare
+        let y = room ?? memory.matrix(isKept ? rowCount : max(x.rows, rowCount), x.columns)
         part.forward(x, into: y.rows(0..<rowCount), keepsSum: isRepeated && isLast && !part.keepsOutput, own)
         if isPassing { spare = x } else if !isKept { spare = nil }
         (x, isPassing) = (y.rows(0..<rowCount), !isKept)

@@ -110,23 +110,6 @@ struct SharedBeginningsTests {
     }
   }
 
-  @Test func whatCannotBeTrainedOnIsPreparedAllTheSame() throws {
-    try with { folder in
-      // Labels are skipped until no example of a task is left.
-      folder.recipe["tasks"] = """
-        [{name: add, format: jsonl, train: add.jsonl, source: "{text}", target: "{answer}"},
-         {name: copy, format: jsonl, train: copy.jsonl, source: "{text}", target: "{answer}",
-          skip_labels: [one, two, three, fourteen, five, sixty-six]}]
-        """
-      try folder.writeRecipe()
-      let outcome = try PolyadProcess.run(["prepare", "recipe.yaml"], in: folder.url)
-      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
-      #expect(
-        outcome.standardError.contains("note: there is nothing to train on yet: Task 1 has no training example."),
-        "\(outcome.standardError)")
-    }
-  }
-
   /// T5 and BERT share nothing, which `auto` takes and `true` does not.
   @Test(arguments: ["t5", "bert"]) func encodersShareNothing(family: String) throws {
     try FamilyFolder.with(family) { folder in

@@ -13,7 +13,7 @@ public enum SharePrefixes: String, Sendable, CaseIterable {
 }
 
 /// Why no example of a run shares what it begins with.
-public enum SharingObstacle: Sendable, Equatable {
+public enum SharingObstacle: Sendable, Equatable, CustomStringConvertible {
   case switchedOff
   /// Every row of a prompt sees all of it, so that no two prompts have a row in common.
   case readInBothDirections

@@ -1,4 +1,3 @@
-import Adapters
 import ArgumentParser
 import Backbones
 import Checkpoints
@@ -12,8 +11,9 @@ struct Prepare: RankedCommand {
   static let configuration = CommandConfiguration(
     abstract: "Tokenises and caches a recipe's tasks, and shows examples.",
     discussion: """
-      What is cached here, train and evaluate read. The ranks share the tasks. With --json the result is a JSON line \
-      an example: task, split, id, source, target, references, input_ids, labels.
+      What is cached here, train and evaluate read. The ranks share the tasks. A table says what training saves by \
+      computing once what examples begin with. With --json the result is a JSON line an example: task, split, id, \
+      source, target, references, input_ids, labels.
       """)
 
   @OptionGroup var recipeOptions: RecipeOptions
@@ -46,23 +46,11 @@ struct Prepare: RankedCommand {
       }
     }
     if splits.contains(.train) {
-      try showSharing(tasks, recipe, adapter: adapter, architecture: model.architecture)
+      try show(tasks.sharingReport(of: recipe, adapter: adapter, architecture: model.architecture).table)
+      try show("")
     }
     try show(table(tasks.reports))
     return false
-  }
-
-  /// Shows what training saves by computing once what examples begin with.
-  private func showSharing(
-    _ tasks: TaskAssembly, _ recipe: Recipe, adapter: AdapterConfiguration, architecture: Architecture
-  ) throws {
-    do {
-      try show(tasks.sharingReport(of: recipe, adapter: adapter, architecture: architecture).table)
-      try show("")
-    } catch let error as MixtureError {
-      // What is prepared is shown all the same.
-      CommandOutput.message("note: there is nothing to train on yet: \(error)")
-    }
   }
 
   /// A table, on standard output where that has no JSON.

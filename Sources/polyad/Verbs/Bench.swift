@@ -3,5 +3,6 @@ import ArgumentParser
 /// `polyad bench`: what this machine and this program do in a second.
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures training steps and matrix products.", subcommands: [BenchStep.self, BenchMatmul.self])
+    abstract: "Measures training steps, decoding and matrix products.",
+    subcommands: [BenchStep.self, BenchGenerate.self, BenchMatmul.self])
 }

@@ -4,7 +4,9 @@ import Testing
 
 /// A model of one's own need not fit the measurement: that is said, not measured.
 struct BenchStepTests {
-  private func run(_ folder: TrainFolder, _ options: [String]) throws -> PolyadProcess.Outcome {
+  private func run(
+    _ folder: TrainFolder, _ options: [String], verb: String = "step"
+  ) throws -> PolyadProcess.Outcome {
     let data = folder.file("instructions")
     try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
     let task: [String: Any] = [
@@ -13,7 +15,7 @@ struct BenchStepTests {
     ]
     try JSONSerialization.data(withJSONObject: task).write(to: data.appending(path: "task.json"))
     return try PolyadProcess.run(
-      ["bench", "step", "--model", "model", "--data", data.path, "--tokenizer", "model"] + options, in: folder.url)
+      ["bench", verb, "--model", "model", "--data", data.path, "--tokenizer", "model"] + options, in: folder.url)
   }
 
   @Test func sequencesBeyondTheModelsPositionsAreRefused() throws {
@@ -93,6 +95,54 @@ struct BenchStepTests {
       let outcome = try run(folder, ["--max-length", "48", "--batch", "3", "--steps", "2"])
       #expect(outcome.exitCode == 0, "\(outcome.standardError)")
       #expect(outcome.standardOutput.contains("GFLOP/s a rank"))
+    }
+  }
+
+  /// What a bench prints with --json.
+  private func report(_ outcome: PolyadProcess.Outcome) throws -> [String: Any] {
+    try #require(outcome.exitCode == 0, "\(outcome.standardError)")
+    return try #require(JSONSerialization.jsonObject(with: Data(outcome.standardOutput.utf8)) as? [String: Any])
+  }
+
+  @Test func sharedBeginningsAreComputedOnceInTheTrainersBatches() throws {
+    try TrainFolder.with { folder in
+      let options = ["--max-length", "48", "--batch", "3", "--steps", "2", "--json"]
+      func rates(_ more: [String]) throws -> (ratio: Double, batches: String) {
+        let report = try report(run(folder, options + more))
+        let tokens = try #require(report["tokens_per_second"] as? Double)
+        let computed = try #require(report["tokens_computed_per_second"] as? Double)
+        return (tokens / computed, try #require(report["batches"] as? String))
+      }
+      // "Definition: Say it." and what is behind it up to the input, of three examples.
+      let shared = try rates([])
+      #expect(shared.ratio > 1.5 && shared.ratio < 3 && shared.batches == "mixture")
+      let plain = try rates(["--share-prefixes", "false"])
+      #expect(plain.ratio == 1 && plain.batches == "like_length")
+      for (group, reason) in [
+        ("4", "--group is 4, but a batch has 3 sequences: give a number from 1 to that"),
+        ("2", "--group is 2, but batches are of like length where nothing is shared: leave it out"),
+      ] {
+        let outcome = try run(folder, options + ["--share-prefixes", "false", "--group", group])
+        #expect(outcome.exitCode == 2 && outcome.messages == ["polyad: \(reason)"])
+      }
+    }
+  }
+
+  @Test func everyPromptIsDecodedToTheSameLength() throws {
+    try TrainFolder.with { folder in
+      let options = ["--max-length", "48", "--new-tokens", "4", "--json"]
+      let shared = try report(run(folder, options, verb: "generate"))
+      let plain = try report(run(folder, options + ["--share-prefixes", "false"], verb: "generate"))
+      for report in [shared, plain] {
+        #expect(report["examples"] as? Int == 3 && report["new_tokens"] as? Int == 4)
+        let (examples, tokens) = (report["examples_per_second"] as? Double, report["new_tokens_per_second"] as? Double)
+        #expect(try abs(#require(tokens) / #require(examples) - 4) < 1e-9)
+      }
+      let tokens = try #require(plain["prompt_tokens"] as? Int)
+      #expect(plain["prompt_tokens_computed"] as? Int == tokens && shared["prompt_tokens"] as? Int == tokens)
+      #expect(try #require(shared["prompt_tokens_computed"] as? Int) < tokens * 2 / 3)
+      let outcome = try run(folder, ["--max-length", "4", "--new-tokens", "4"], verb: "generate")
+      #expect(outcome.exitCode == 2 && outcome.standardError.contains("--max-length is 4, but must be above"))
     }
   }
 }

@@ -140,16 +140,26 @@ struct SharedBeginningsTests {
     }
   }
 
-  /// Ranks change no byte where beginnings are shared, groups are drawn and noise is drawn once for those that share.
+  /// Ranks, threads, stops and starts change no byte where beginnings are shared, groups are drawn and noise is drawn once for those that share.
   @Test(arguments: [
     ["adapter.lora_dropout=0", "mixing.group=4"], ["share_prefixes=true", "mixing.group=4"],
     ["adapter={peft_type: C_POLY, r: 2}", "share_prefixes=true"],
   ])
-  func ranksChangeNothing(settings: [String]) throws {
+  func ranksThreadsAndStopsChangeNothing(settings: [String]) throws {
     try with { folder in
-      let settings = settings + ["micro_batches=3", "max_steps=4"]
+      let settings = settings + ["micro_batches=3", "max_steps=4", "save_steps=2"]
       let one = try folder.trained(ranks: 1, as: "one", settings)
       #expect(try folder.trained(ranks: 3, as: "three", settings) == one)
+      let threaded = try folder.train(settings + ["output_dir=threads"], shell: "export POLYAD_THREADS=2")
+      #expect(threaded.exitCode == 0, "\(threaded.standardError)")
+      #expect(try folder.weights(of: "threads") == one)
+      for name in ["checkpoint-4", "adapter_model.safetensors"] {
+        try FileManager.default.removeItem(at: folder.file("three/\(name)"))
+      }
+      let resumed = try folder.train(ranks: 2, settings + ["output_dir=three"], options: ["--resume"])
+      #expect(resumed.exitCode == 0, "\(resumed.standardError)")
+      #expect(resumed.standardError.contains("at step 2 of 4"))
+      #expect(try folder.weights(of: "three") == one)
       #expect(try folder.trained(ranks: 1, as: "unshared", settings + ["share_prefixes=false"]) != one)
     }
   }

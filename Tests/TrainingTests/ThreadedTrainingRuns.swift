@@ -62,7 +62,7 @@ struct ThreadedTrainingRuns {
       for number in 0..<2 {
         let outcome = try step.run(plan.step(number), training: tasks, learningRate: 0.01)
         #expect(!outcome.wasSkipped && outcome.tokenCount > 600)
-        #expect(outcome.computedTokenCount < outcome.tokenCount - 100 == sharesPrefixes)
+        #expect((outcome.computedTokenCount < outcome.tokenCount - 100) == sharesPrefixes)
       }
       #expect(Array(model.parameters.values) != before)
       return Array(model.parameters.values)

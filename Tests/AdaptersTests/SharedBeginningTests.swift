@@ -69,14 +69,21 @@ struct SharedBeginningTests {
     return (sums.losses, Array(model.parameters.gradients))
   }
 
-  /// Losses and gradients agree but for rounding: products of other heights add in another order.
+  /// Losses and gradients agree but for rounding: products of other heights add in another order. Where that alone
+  /// moves the plain computation's gradient by more than 1e-5, as between sequences together and each alone, so much
+  /// more is allowed.
   private func expectSame(_ model: AdapterModel, _ sequences: [TestSequence]) {
     let plain = PackedBatch(sequences), shared = PackedBatch(sharing: sequences)
     #expect(shared.tokenCount < plain.tokenCount && shared.exampleTokenCount == plain.tokenCount)
     #expect(shared.labels == plain.labels && shared.labelRows.positions == plain.labelRows.positions)
     let expected = results(model, plain), found = results(model, shared)
     for (loss, own) in zip(found.losses, expected.losses) { #expect(abs(loss - own) <= 1e-5 * own) }
-    #expect(relativeDistance(found.gradient, expected.gradient) < 1e-5)
+    var alone = [Float](repeating: 0, count: expected.gradient.count)
+    for sequence in sequences {
+      for (index, slope) in results(model, PackedBatch([sequence])).gradient.enumerated() { alone[index] += slope }
+    }
+    let rounding = relativeDistance(alone, expected.gradient)
+    #expect(rounding < 1e-4 && relativeDistance(found.gradient, expected.gradient) < max(1e-5, 3 * rounding))
     #expect(expected.gradient.contains { $0 != 0 })
     let again = results(model, shared, isCheckpointed: true)
     #expect(again.losses == found.losses && again.gradient == found.gradient)
@@ -153,7 +160,7 @@ struct SharedBeginningTests {
     reference.adapter = loraRule(scale: { _ in 5.0 / 3 })
     let sequences = TestSequence.alike(seed: seed), exact = reference.loss(sequences)
     let slopes = model.parameters.entries.flatMap { entry in
-      entry.range.indices.map { Float(reference.slope(entry.name, $0, sequences)) }
+      (0..<entry.range.count).map { Float(reference.slope(entry.name, $0, sequences)) }
     }
     func errors(_ batch: PackedBatch) -> (loss: Double, gradient: Double) {
       let found = results(model, batch)

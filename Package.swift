@@ -64,7 +64,7 @@ let package = Package(
       name: "TrainingTests",
       dependencies: [
         "Adapters", "Backbones", "Checkpoints", "JSON", "MessagePassing", "ModelTestSupport", "Tasks", "Tensors",
-        "Training", "TestSupport",
+        "Tokenizers", "Training", "TestSupport",
       ]),
     .testTarget(name: "PagesTests", dependencies: ["TestSupport"]),
     .testTarget(name: "CommandTests", dependencies: ["Checkpoints", "polyad", "Tensors", "TestSupport"]),

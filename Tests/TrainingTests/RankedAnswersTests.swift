@@ -48,8 +48,8 @@ struct RankedAnswersTests {
   ) -> RankedAnswers {
     let model = AdapterModel(bare: TestModel.random(family.configuration))
     return RankedAnswers(
-      Objective(model), architecture: model.backbone.architecture, labels: labels, candidates: candidates,
-      normalizesLength: normalizesLength)
+      Generator(model), labels: labels, candidates: candidates, normalizesLength: normalizesLength,
+      options: Evaluator.Options(maximumNewTokens: 1))
   }
 
   private func questions(_ prompts: [[Int32]] = prompts, reference: String = "b") -> [TestQuestion] {
@@ -97,5 +97,22 @@ struct RankedAnswersTests {
     }
     // Without a prompt a causal model has nothing to predict the first token from.
     #expect(together[500].labelCount == (family == .gpt2 ? 3 : 4))
+  }
+
+  /// Every label's score is the loss of the whole example, as training computes it.
+  @Test(arguments: Family.allCases) func scoresAreTheLossesOfWholeExamples(family: Family) throws {
+    let model = AdapterModel(bare: TestModel.random(family.configuration)), objective = Objective(model)
+    let architecture = model.backbone.architecture
+    for (question, answer) in zip(questions(), ranking(family).answers(to: questions())) {
+      let prompt = Array(question.example.inputIds.prefix(question.example.promptLength))
+      for (label, candidate) in zip(Self.labels, Self.candidates) {
+        var batch = PackedBatch()
+        batch.append(
+          TokenizedExample(id: "", prompt: prompt, answer: candidate, kind: architecture.sequenceKind),
+          for: architecture, route: 0)
+        // Sums of up to four losses in single precision.
+        #expect(try abs(#require(answer.labelScores?[label]) + objective.losses(of: batch)[0]) < 1e-5)
+      }
+    }
   }
 }

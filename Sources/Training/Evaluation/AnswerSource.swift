@@ -26,13 +26,23 @@ struct TestAnswer: Codable, Sendable, Equatable {
   var labelScores: [String: Double]?
 }
 
+/// Questions cut into shares.
+struct AnswerShares {
+  /// A question's place among all, and its answer.
+  typealias Placed = (question: Int, answer: TestAnswer)
+
+  let count: Int
+  /// Answers one share: all its questions, unless the job was asked to stop meanwhile. Not collective.
+  let answer: (_ share: Int) -> [Placed]
+}
+
 /// A way to answer test examples: what one task's answers come from.
 protocol AnswerSource: AnyObject {
   /// Whether answers are texts, measured by their words; else they are labels, measured by their places or numbers.
   var answersAreTexts: Bool { get }
 
-  /// Answers examples together, in their order. Not collective: every rank answers its own.
-  func answers(to questions: [TestQuestion]) -> [TestAnswer]
+  /// Cuts questions into shares, each of which one rank answers by itself: the same ones on every rank.
+  func shares(of questions: [TestQuestion]) -> AnswerShares
 
   /// What an example's answer is measured against.
   func references(of example: TokenizedExample) -> [String]

@@ -7,10 +7,24 @@ final class ClassifiedAnswers: AnswerSource {
   private let objective: Objective
   /// The classes' names; empty: classes are numbers.
   private let labels: [String]
+  private let batchSize: Int?
 
-  init(_ objective: Objective, labels: [String]) { (self.objective, self.labels) = (objective, labels) }
+  /// - Parameter batchSize: Examples that are computed together; nil: as many as have few enough tokens.
+  init(_ objective: Objective, labels: [String], batchSize: Int? = nil) {
+    (self.objective, self.labels, self.batchSize) = (objective, labels, batchSize)
+  }
 
-  func answers(to questions: [TestQuestion]) -> [TestAnswer] {
+  func shares(of questions: [TestQuestion]) -> AnswerShares {
+    let batches =
+      batchSize.map { size in
+        stride(from: 0, to: questions.count, by: size).map { $0..<min($0 + size, questions.count) }
+      } ?? Scorer.batches(lengths: questions.map(\.example.inputIds.count), limit: Scorer.tokensPerBatch)
+    return AnswerShares(count: batches.count) { share in
+      Array(zip(batches[share], self.answers(to: questions[batches[share]])))
+    }
+  }
+
+  private func answers(to questions: ArraySlice<TestQuestion>) -> [TestAnswer] {
     var batch = PackedBatch()
     for question in questions {
       batch.append(question.example, for: .encoderOnly, route: question.route, head: question.head)

@@ -11,18 +11,20 @@ public final class Evaluator {
   public struct Options: Sendable {
     /// Tokens generated for an answer at most.
     public var maximumNewTokens: Int
-    /// Examples that one rank answers together.
-    public var batchSize: Int
+    /// Examples that one rank answers side by side at most; nil: as many as memory and model make worth it.
+    public var batchSize: Int?
+    /// Whether what several prompts begin with is computed once, where the model allows it.
+    public var sharesPrefixes: Bool
 
-    public init(maximumNewTokens: Int, batchSize: Int) {
+    public init(maximumNewTokens: Int, batchSize: Int? = nil, sharesPrefixes: Bool = true) {
       (self.maximumNewTokens, self.batchSize) = (maximumNewTokens, batchSize)
+      self.sharesPrefixes = sharesPrefixes
     }
   }
 
   /// What answers each test set.
   private let sources: [any AnswerSource]
   private let tasks: TaskAssembly
-  private let options: Options
   private let ranks: Ranks
 
   /// Fails where answers are texts and there is no tokenizer.
@@ -30,26 +32,26 @@ public final class Evaluator {
     _ model: AdapterModel, objective: Objective? = nil, tokenizer: Tokenizer?, tasks: TaskAssembly, options: Options,
     ranks: Ranks
   ) {
-    let objective = objective ?? Objective(model)
-    let architecture = model.backbone.architecture
-    if architecture == .encoderOnly {
+    if model.backbone.architecture == .encoderOnly {
+      let objective = objective ?? Objective(model)
       sources = tasks.testing.map { task, _ in
-        ClassifiedAnswers(objective, labels: tasks.specifications[task].prompt.labels)
+        ClassifiedAnswers(
+          objective, labels: tasks.specifications[task].prompt.labels, batchSize: options.batchSize)
       }
     } else {
       guard let tokenizer else { return nil }
+      let generator = Generator(model, nodeRankCount: ranks.node.size)
       let generated = GeneratedAnswers(
-        Generator(model), objective: objective, tokenizer: tokenizer, limits: tasks.tokenizer.options,
-        maximumNewTokens: options.maximumNewTokens)
+        generator, tokenizer: tokenizer, limits: tasks.tokenizer.options, options: options)
       sources = tasks.testing.map { task, _ in
         guard let candidates = tasks.candidates[task] else { return generated }
         let specification = tasks.specifications[task]
         return RankedAnswers(
-          objective, architecture: architecture, labels: specification.prompt.labels, candidates: candidates,
-          normalizesLength: specification.lengthNormalize)
+          generator, labels: specification.prompt.labels, candidates: candidates,
+          normalizesLength: specification.lengthNormalize, options: options)
       }
     }
-    (self.tasks, self.options, self.ranks) = (tasks, options, ranks)
+    (self.tasks, self.ranks) = (tasks, ranks)
   }
 
   /// What the user should know before the test sets are answered.
@@ -94,12 +96,19 @@ public final class Evaluator {
   ///
   /// - Parameter progress: Called on rank 0 with the share of its own examples that are done.
   public func run(progress: (Double) -> Void = { _ in }) throws -> Result? {
-    let batches = batches()
+    let groups = groups(), total = groups.reduce(0) { $0 + $1.count }
     var lines: [UInt8] = []
-    for batch in stride(from: ranks.rank, to: batches.count, by: ranks.count) {
-      if StopSignal.isSet { break }
-      try answer(batches[batch], into: &lines)
-      progress(Double(batch + 1) / Double(batches.count))
+    var shareCount = 0, doneCount = 0
+    for items in groups {
+      let shares = sources[items[0].set].shares(of: items.map(question))
+      for share in 0..<shares.count where (shareCount + share) % ranks.count == ranks.rank {
+        if StopSignal.isSet { break }
+        try append(shares.answer(share), of: items, to: &lines)
+        let done = Double(doneCount) + Double(items.count) * Double(share + 1) / Double(shares.count)
+        progress(done / Double(total))
+      }
+      shareCount += shares.count
+      doneCount += items.count
     }
     let stopped = try ranks.world.allReduce(StopSignal.isSet ? Int32(1) : 0, .max) > 0
     let gathered = try ranks.world.gather(lines, to: 0)
@@ -107,21 +116,23 @@ public final class Evaluator {
     return try score(gathered)
   }
 
-  /// Every test example, those of one source together, longest prompts first, so that a batch's sequences are alike.
-  private func batches() -> [[Item]] {
+  /// Every test example, those of one source together, longest prompts first.
+  private func groups() -> [[Item]] {
     let items = tasks.testing.indices.flatMap { set in
       (0..<tasks.testing[set].examples.count).map { index in
         let length = tasks.testing[set].examples[index].promptLength
         return Item(set: set, index: index, length: min(length, promptRoom))
       }
     }.sorted { ($1.length, $0.set, $0.index) < ($0.length, $1.set, $1.index) }
-    let groups = sources.indices.filter { set in !sources[..<set].contains { $0 === sources[set] } }
-    return groups.flatMap { first in
-      let own = items.filter { sources[$0.set] === sources[first] }
-      return stride(from: 0, to: own.count, by: options.batchSize).map {
-        Array(own[$0..<min($0 + options.batchSize, own.count)])
-      }
-    }
+    let firsts = sources.indices.filter { set in !sources[..<set].contains { $0 === sources[set] } }
+    return firsts.map { first in items.filter { sources[$0.set] === sources[first] } }.filter { !$0.isEmpty }
+  }
+
+  private func question(_ item: Item) -> TestQuestion {
+    let testing = tasks.testing[item.set], example = testing.examples[item.index]
+    return TestQuestion(
+      example: example, route: tasks.routes.route(of: example, task: testing.task),
+      head: tasks.routes.head(of: example, task: testing.task))
   }
 
   /// A line as it travels to rank 0.
@@ -130,16 +141,10 @@ public final class Evaluator {
     let answer: TestAnswer
   }
 
-  private func answer(_ items: [Item], into lines: inout [UInt8]) throws {
-    let questions = items.map { item in
-      let testing = tasks.testing[item.set]
-      let example = testing.examples[item.index]
-      return TestQuestion(
-        example: example, route: tasks.routes.route(of: example, task: testing.task),
-        head: tasks.routes.head(of: example, task: testing.task))
-    }
-    for (item, answer) in zip(items, sources[items[0].set].answers(to: questions)) {
-      lines += try JSONEncoder().encode(Line(set: item.set, index: item.index, answer: answer)) + [UInt8(ascii: "\n")]
+  private func append(_ answers: [AnswerShares.Placed], of items: [Item], to lines: inout [UInt8]) throws {
+    for (place, answer) in answers {
+      let line = Line(set: items[place].set, index: items[place].index, answer: answer)
+      lines += try JSONEncoder().encode(line) + [UInt8(ascii: "\n")]
     }
   }
 
@@ -189,7 +194,8 @@ public final class Evaluator {
 extension Recipe {
   /// How this recipe's test sets are answered.
   public var evaluationOptions: Evaluator.Options {
-    Evaluator.Options(maximumNewTokens: maxNewTokens, batchSize: evalBatchSize)
+    Evaluator.Options(
+      maximumNewTokens: maxNewTokens, batchSize: evalBatchSize, sharesPrefixes: sharePrefixes != .never)
   }
 }
 

@@ -2,43 +2,57 @@ import Backbones
 import Tasks
 import Tokenizers
 
-/// Answers by generation: the likeliest token each time, to the end of the text or the limit.
+/// Answers by generation: the likeliest token each time, to the end of the text or the limit. A prompt is computed once,
+/// for its continuation and for the loss of the test set's own answer.
 final class GeneratedAnswers: AnswerSource {
   let answersAreTexts = true
   private let generator: Generator
-  private let architecture: Architecture
-  private let objective: Objective
   private let tokenizer: Tokenizer
   private let promptRoom: Int
   private let options: GenerationOptions
 
   /// - Parameters:
   ///   - limits: How long a prompt, and a prompt with its answer, may be.
-  ///   - maximumNewTokens: Tokens of an answer at most.
-  init(
-    _ generator: Generator, objective: Objective, tokenizer: Tokenizer, limits: TokenizationOptions,
-    maximumNewTokens: Int
-  ) {
-    architecture = generator.backbone.architecture
-    promptRoom = limits.promptRoom
-    options = GenerationOptions(
-      maximumCount: maximumNewTokens, maximumLength: limits.maxSequenceLength,
-      endIds: tokenizer.endOfTextId.map { [$0] } ?? [])
-    (self.generator, self.objective, self.tokenizer) = (generator, objective, tokenizer)
+  ///   - options: How many tokens an answer may have, and what is computed together.
+  init(_ generator: Generator, tokenizer: Tokenizer, limits: TokenizationOptions, options: Evaluator.Options) {
+    (self.generator, self.tokenizer, promptRoom) = (generator, tokenizer, limits.promptRoom)
+    self.options = GenerationOptions(
+      maximumCount: options.maximumNewTokens, maximumLength: limits.maxSequenceLength,
+      endIds: tokenizer.endOfTextId.map { [$0] } ?? [], width: options.batchSize,
+      sharesPrefixes: options.sharesPrefixes)
   }
 
-  func answers(to questions: [TestQuestion]) -> [TestAnswer] {
-    let tokens = generator.generate(
-      questions.map {
-        GenerationPrompt(tokens: Array($0.example.prompt(maximumLength: promptRoom)), route: $0.route, ordinal: 0)
-      }, options)
-    var batch = PackedBatch()
-    for question in questions { batch.append(question.example, for: architecture, route: question.route) }
-    let losses = objective.losses(of: batch)
-    return questions.indices.map {
-      TestAnswer(
-        text: tokenizer.decode(tokens[$0], skipSpecialTokens: true), lossSum: losses[$0].isFinite ? losses[$0] : nil,
-        labelCount: batch.labels(of: $0).count)
+  func shares(of questions: [TestQuestion]) -> AnswerShares {
+    let job = DecodingJob(generator, questions.map(request), options)
+    return AnswerShares(count: job.shareCount) { share in
+      job.run(share).map { ($0.request, self.answer($0.result)) }
     }
+  }
+
+  private func request(_ question: TestQuestion) -> DecodingRequest {
+    let prompt = Array(question.example.prompt(maximumLength: promptRoom))
+    return DecodingRequest(
+      prompt: GenerationPrompt(tokens: prompt, route: question.route, ordinal: 0), isContinued: true,
+      answers: [ownAnswer(of: question.example, behind: prompt.count)])
+  }
+
+  /// What the test set has behind a prompt. Where that is cut to leave room, the rest of it stands before the answer: the
+  /// loss is that of the whole example.
+  private func ownAnswer(of example: TokenizedExample, behind promptLength: Int) -> GivenAnswer {
+    if case .encoderDecoder(let special) = generator.backbone.architecture {
+      return GivenAnswer(tokens: example.labels.map { $0 >= 0 ? $0 : special.padding }, labels: Array(example.labels))
+    }
+    let tokens = Array(example.inputIds.dropFirst(promptLength))
+    guard !example.labels.isEmpty else {
+      return GivenAnswer(tokens: tokens, labels: tokens.map { _ in TokenizedExample.noLabel })
+    }
+    return GivenAnswer(tokens: tokens, labels: Array(example.labels.dropFirst(promptLength)))
+  }
+
+  private func answer(_ result: DecodingResult) -> TestAnswer {
+    let loss = result.losses[0]
+    return TestAnswer(
+      text: tokenizer.decode(result.tokens, skipSpecialTokens: true), lossSum: loss.sum.isFinite ? loss.sum : nil,
+      labelCount: loss.labelCount)
   }
 }

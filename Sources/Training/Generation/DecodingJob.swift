@@ -100,12 +100,12 @@ struct CacheNeed {
   init(_ request: DecodingRequest, behind shared: Int, _ generator: Generator, _ options: GenerationOptions) {
     let limit = request.isContinued ? generator.limit(request.prompt, options) : 0
     let isRead = limit > 0 || request.answers.contains { $0.labels.contains { $0 >= 0 } }
-    let isOneSequence = generator.backbone.architecture == .decoderOnly, isSearch = options.beamCount > 1
+    let isOneSequence = generator.backbone.architecture == .decoderOnly, beamCount = options.beamCount
     let promptCount = !isRead ? 0 : isOneSequence ? request.prompt.tokens.count - shared : 1
     let newCount = max(limit - 1, 0)
     (self.limit, self.promptCount) = (limit, promptCount)
-    ownCount = promptCount + (isSearch ? 0 : newCount)
-    branches = isSearch && limit > 0 ? Array(repeating: newCount, count: options.beamCount) : []
+    ownCount = promptCount + (beamCount == nil ? newCount : 0)
+    branches = Array(repeating: newCount, count: limit > 0 ? beamCount ?? 0 : 0)
     answers = request.answers.map(\.readCount)
     sourceCount = isRead && !isOneSequence ? request.prompt.tokens.count : 0
   }

@@ -185,8 +185,7 @@ final class DecodingShare {
   private func outcomes(_ logits: Matrix, _ reads: ArraySlice<Read>) -> [Outcome] {
     // log Σ exp of each row where it is needed: its cross-entropy for class 0, plus that class's logit.
     var losses = Array(repeating: 0.0, count: logits.rows)
-    let isSearch = job.options.beamCount > 1
-    if isSearch || reads.contains(where: { !$0.labels.isEmpty }) {
+    if job.options.beamCount != nil || reads.contains(where: { !$0.labels.isEmpty }) {
       let first = reads.map { $0.labels.first?.label ?? 0 }
       losses.withUnsafeMutableBufferPointer { logits.crossEntropies(first[...], into: $0) }
     }

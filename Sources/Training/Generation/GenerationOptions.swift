@@ -45,12 +45,12 @@ public struct GenerationOptions: Sendable, Equatable {
     (self.endIds, self.strategy, self.width, self.sharesPrefixes) = (endIds, strategy, width, sharesPrefixes)
   }
 
-  /// Continuations of one prompt kept side by side.
-  var beamCount: Int {
+  /// Continuations of one prompt that a search keeps side by side; nil: there is no search.
+  var beamCount: Int? {
     if case .beams(let count, _) = strategy { return count }
-    return 1
+    return nil
   }
 
   /// ``width``, or as many prompts as have 128 continuations: beyond that a step is no cheaper by the token.
-  var promptCount: Int { width ?? max(1, 128 / beamCount) }
+  var promptCount: Int { width ?? max(1, 128 / (beamCount ?? 1)) }
 }

@@ -7,6 +7,8 @@ import Tensors
 /// once.
 public final class Generator {
   let backbone: any GenerativeBackbone
+  /// Owns the numbers of what is set into the backbone.
+  private let model: AdapterModel
   /// Bytes that a cache may take.
   let cacheByteCount: Int
   let saved = Workspace()
@@ -23,7 +25,7 @@ public final class Generator {
     guard let backbone = model.backbone as? any GenerativeBackbone else {
       preconditionFailure("\(model.backbone.family) does not generate")
     }
-    (self.backbone, self.cacheByteCount) = (backbone, cacheByteCount)
+    (self.model, self.backbone, self.cacheByteCount) = (model, backbone, cacheByteCount)
   }
 
   /// Continues prompts.

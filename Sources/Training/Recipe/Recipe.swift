@@ -99,8 +99,9 @@ public struct Recipe: Sendable, Equatable {
   public var evalSteps: Int?
   /// `eval_on_start`: whether test sets are also scored before the first step. Default: false.
   public var evalOnStart = false
-  /// `eval_batch_size`: sequences that one rank decodes together. Default: 8.
-  public var evalBatchSize = 8
+  /// `eval_batch_size`: test examples that one rank answers side by side at most. null (default): as many as memory and
+  /// model make worth it.
+  public var evalBatchSize: Int?
   /// `max_new_tokens`: tokens generated per test example at most; a decoder-only model also stops where prompt and
   /// answer reach max_seq_length. Default: max_target_length.
   public var maxNewTokens = 128

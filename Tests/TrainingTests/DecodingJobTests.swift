@@ -52,7 +52,8 @@ struct DecodingJobTests {
     _ strategy: GenerationOptions.Strategy = .greedy, width: Int? = nil, sharesPrefixes: Bool = true
   ) -> GenerationOptions {
     GenerationOptions(
-      maximumCount: 40, maximumLength: 64, endIds: [11], strategy: strategy, width: width, sharesPrefixes: sharesPrefixes)
+      maximumCount: 40, maximumLength: 64, endIds: [11], strategy: strategy, width: width,
+      sharesPrefixes: sharesPrefixes)
   }
 
   private static let strategies: [GenerationOptions.Strategy] = [

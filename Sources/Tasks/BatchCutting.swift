@@ -74,7 +74,10 @@ struct BatchCutting {
   private func cut(family root: Int, _ tree: PrefixTree, limit: Double) -> [Piece] {
     let members = tree.nodes[root].sequences.sorted { (tree.places[$0]!, $0) < (tree.places[$1]!, $1) }
     let total = members.reduce(0) { $0 + tree.ownCounts[$1] + 1 }
-    for count in 1...members.count {
+    // No piece is shorter than a member by itself, and none has less than the beginning.
+    let limit = max(limit, Double(members.reduce(0) { max($0, tree.computedCount(of: [$1])) }))
+    let room = limit - Double(tree.nodes[root].positions.count), least = (Double(total) / max(room, 1) / 2).rounded(.up)
+    for count in max(1, Int(min(least, Double(members.count))))...members.count {
       var runs = Array(repeating: [Int](), count: count), before = 0
       for member in members {
         let own = tree.ownCounts[member] + 1

@@ -43,8 +43,8 @@ public struct PrefixTree: Sendable, Equatable {
   /// The tokens of each sequence behind its deepest node.
   public private(set) var ownCounts: [Int]
 
-  /// What sharing a piece must save at least, in tokens: less is not worth the cuts.
-  static let leastSaving = 4
+  /// Positions of a node at least: fewer, such as a token that begins every text, are not worth the cuts.
+  static let leastLength = 4
 
   public init(_ sequences: [Sequence]) {
     places = Array(repeating: nil, count: sequences.count)
@@ -86,23 +86,27 @@ public struct PrefixTree: Sendable, Equatable {
     return count
   }
 
-  /// Neighbouring sequences put together while the tokens that they compute stay within `limit`.
-  public func runs(limit: Int) -> [Range<Int>] {
+  /// Neighbouring sequences put together while the tokens that they compute, and those whose output they read, stay
+  /// within `limit`.
+  ///
+  /// - Parameter readCounts: Of each sequence; what several share each of them reads by itself.
+  public func runs(limit: Int, readCounts: [Int]) -> [Range<Int>] {
     var runs: [Range<Int>] = []
-    var count = 0, seen: Set<Int> = []
+    var count = 0, readCount = 0, seen: Set<Int> = []
     for place in places.indices {
       // The nodes that the run does not have yet.
       func added() -> [Int] { path(to: place).filter { !seen.contains($0) } }
       func cost(_ nodes: [Int]) -> Int { nodes.reduce(ownCounts[place]) { $0 + self.nodes[$1].positions.count } }
       var new = added()
-      if let last = runs.last, count + cost(new) <= limit {
+      if let last = runs.last, max(count + cost(new), readCount + readCounts[place]) <= limit {
         runs[runs.count - 1] = last.lowerBound..<place + 1
       } else {
         runs.append(place..<place + 1)
-        (count, seen) = (0, [])
+        (count, readCount, seen) = (0, 0, [])
         new = added()
       }
       count += cost(new)
+      readCount += readCounts[place]
       seen.formUnion(new)
     }
     return runs
@@ -115,7 +119,7 @@ public struct PrefixTree: Sendable, Equatable {
     guard range.count > 1 else { return }
     let length = common[range.dropFirst()].min()!
     var (parent, depth) = (parent, depth)
-    if (length - depth) * (range.count - 1) >= Self.leastSaving {
+    if length - depth >= Self.leastLength {
       let members = order[range].sorted()
       nodes.append(Node(parent: parent, positions: depth..<length, sequences: members))
       (parent, depth) = (nodes.count - 1, length)

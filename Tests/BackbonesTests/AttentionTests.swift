@@ -44,10 +44,12 @@ struct AttentionTests {
   }
 
   @Test func queriesWithoutKeysGiveZeros() {
-    let trial = AttentionTrial(.cross, queries: [3, 2], keys: [0, 4])
-    for found in [trial.forward(), trial.attend(), trial.backward().q] {
-      #expect(found.rows(0..<3).array().allSatisfy { $0 == 0 })
-      #expect(found.rows(3..<5).array().allSatisfy { $0.isFinite && $0 != 0 })
+    for count in [3, 20] {
+      let trial = AttentionTrial(.cross, queries: [count, 2], keys: [0, 4])
+      for found in [trial.forward(), trial.attend(), trial.backward().q] {
+        #expect(found.rows(0..<count).array().allSatisfy { $0 == 0 })
+        #expect(found.rows(count..<count + 2).array().allSatisfy { $0.isFinite && $0 != 0 })
+      }
     }
   }
 

@@ -157,7 +157,7 @@ struct AttentionTrial {
   /// Every position as a new one behind those before it, the segments side by side while they last.
   func stepByStep() -> Matrix {
     let y = empty(inputs.q)
-    for place in 0..<pass.rows.longestSegment {
+    for place in 0..<(seen.indices.map { pass.rows(of: $0).count }.max() ?? 0) {
       let segments = seen.indices.filter { pass.rows(of: $0).count > place }
       let numbers = segments.map { pass.rows.starts[$0] + place }
       let q = workspace.matrix(numbers.count, y.columns), found = empty(q)

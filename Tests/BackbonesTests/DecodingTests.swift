@@ -15,7 +15,8 @@ struct DecodingTests {
   /// The hidden state of a sequence's last token, computed from its start.
   private func last(_ backbone: any Backbone, _ tokens: [Int32]) -> [Float] {
     var batch = PackedBatch()
-    batch.appendPrompt(tokens: tokens, route: 0)
+    let labels = tokens.map { _ in Int32(-100) } + [0]
+    batch.appendCausal(tokens: tokens + [0], labels: labels, route: 0, ordinal: 0)
     return backbone.forward(batch, pass(batch.rows)).array()
   }
 

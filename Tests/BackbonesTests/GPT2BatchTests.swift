@@ -93,9 +93,9 @@ struct GPT2BatchTests {
     var batch = PackedBatch(TestSequence.ragged())
     batch.removeAll()
     #expect(batch.exampleCount == 0 && batch.tokenCount == 0 && batch.labelCount == 0)
-    batch.appendPrompt(tokens: [4, 5], route: 2)
-    #expect(batch.rows.starts == [0, 2] && batch.labelRows.starts == [0, 1] && batch.labelIndices == [1])
+    batch.appendCausal(tokens: [4, 5, 6], labels: [-100, -100, 6], route: 2, ordinal: 0)
+    #expect(batch.rows.starts == [0, 3] && batch.labelRows.starts == [0, 1] && batch.labelIndices == [1])
     #expect(
-      batch.rows.positions == [0, 1] && batch.labelRows.positions == [1] && batch.rows.segments.map(\.route) == [2])
+      batch.rows.positions == [0, 1, 2] && batch.labelRows.positions == [1] && batch.rows.segments.map(\.route) == [2])
   }
 }

@@ -25,7 +25,7 @@ struct T5BatchTests {
     #expect(batch.tokens == [2, 4] && batch.labelIndices == [0, 1])
     batch.removeAll()
     #expect(batch.sourceTokens.isEmpty && batch.sourceRows.starts == [0])
-    batch.appendPrompt(source: [7, 8], Self.special, route: 3)
+    batch.appendPair(source: [7, 8], labels: [0], Self.special, route: 3, ordinal: 0)
     #expect(
       batch.tokens == [2] && batch.labelIndices == [0] && batch.sourceTokens == [7, 8]
         && batch.rows.segments.map(\.route) == [3])

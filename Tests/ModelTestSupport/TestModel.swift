@@ -129,9 +129,9 @@ extension TestSequence {
     func tokens(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(draw(vocabularySize)) } }
     // A beginning, what some have behind it in common, and an end of one's own.
     let sequences = (0..<2).flatMap { task -> [TestSequence] in
-      let beginning = tokens(3 + draw(positionCount / 3))
+      let beginning = tokens(4 + draw(positionCount / 5))
       return (0..<2).flatMap { _ -> [TestSequence] in
-        let middle = beginning + tokens(2 + draw(3))
+        let middle = beginning + tokens(4 + draw(2))
         return (0..<2 + draw(2)).map { place in
           let room = positionCount - middle.count
           let all = middle + tokens(place == 0 && draw(2) == 0 ? 0 : 1 + draw(room))

@@ -20,15 +20,19 @@ struct PrefixTreeTests {
 
   @Test func beginningsNest() {
     let long: [Int32] = [1, 2, 3, 4, 5, 6, 7, 8]
-    let tree = PrefixTree(sequences([long + [1], long + [2, 3], [1, 2, 3, 9], [1, 2, 3, 10]]))
+    let tree = PrefixTree(sequences([long + [1], long + [2, 3], [1, 2, 3, 4, 9], [1, 2, 3, 4, 10]]))
     #expect(
       tree.nodes == [
-        .init(parent: nil, positions: 0..<3, sequences: [0, 1, 2, 3]),
-        .init(parent: 0, positions: 3..<8, sequences: [0, 1]),
+        .init(parent: nil, positions: 0..<4, sequences: [0, 1, 2, 3]),
+        .init(parent: 0, positions: 4..<8, sequences: [0, 1]),
       ])
     #expect(tree.places == [1, 1, 0, 0] && tree.ownCounts == [1, 2, 1, 1] && tree.computedCount == 13)
     #expect(tree.computedCount(of: [0, 2]) == 8 + 1 + 1 && tree.root(of: 1) == 0)
-    #expect(tree.runs(limit: 11) == [0..<2, 2..<4] && tree.runs(limit: 100) == [0..<4])
+    let none = [0, 0, 0, 0]
+    #expect(tree.runs(limit: 11, readCounts: none) == [0..<2, 2..<4])
+    #expect(tree.runs(limit: 100, readCounts: none) == [0..<4])
+    // What is read is not shared.
+    #expect(tree.runs(limit: 100, readCounts: [60, 40, 1, 1]) == [0..<2, 2..<4])
   }
 
   @Test func routesShareNothing() {
@@ -38,7 +42,8 @@ struct PrefixTreeTests {
 
   @Test func littleIsNotWorthACut() {
     #expect(PrefixTree(sequences([[1, 2, 3, 4], [1, 2, 3, 5]])).nodes.isEmpty)
-    #expect(PrefixTree(sequences([[1, 2, 4], [1, 2, 5], [1, 2, 6]])).nodes.count == 1)
+    #expect(PrefixTree(sequences((0..<9).map { [1, 2, 3, 10 + $0] })).nodes.isEmpty)
+    #expect(PrefixTree(sequences([[1, 2, 3, 4], [1, 2, 3, 4]])).nodes.count == 1)
   }
 
   @Test func endsMayBeKeptApart() {
@@ -86,6 +91,13 @@ struct PrefixTreeTests {
     #expect(loads == [204, 204, 204, 204])
   }
 
+  /// Not even one of them stays within an even part: they stay together as far as that is shorter.
+  @Test func aFamilyWhoseBeginningIsLongerThanAPartStaysTogether() {
+    let tree = families([40], beginning: 600, end: 5)
+    let loads = BatchCutting(partCount: 16).parts(tree).map { tree.computedCount(of: $0) }
+    #expect(loads.max()! <= 800 && loads.reduce(0, +) < 16 * 620)
+  }
+
   @Test func withoutFamiliesPartsAreThoseOfLengths() {
     let tree = PrefixTree(sequences([[1], [2, 3], [4, 5, 6], [7, 8]]))
     let cutting = BatchCutting(partCount: 3)
@@ -95,6 +107,7 @@ struct PrefixTreeTests {
   @Test func neighbouringPartsComeToMuchTheSame() {
     let tree = families([8, 1, 6, 1, 4, 1, 2, 1], beginning: 40, end: 4)
     let loads = BatchCutting(partCount: 8).parts(tree).map { tree.computedCount(of: $0) }
+    // Within a quarter: the longest part is as long as three of the shortest.
     let halves = [loads[..<4].reduce(0, +), loads[4...].reduce(0, +)]
     #expect(Double(halves.max()!) <= 1.25 * Double(halves.min()!))
   }

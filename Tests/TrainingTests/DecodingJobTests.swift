@@ -124,12 +124,11 @@ struct DecodingJobTests {
     }
   }
 
-  @Test func memoryIsAPowerOfTwoBelowAQuarterOfWhatIsLeft() {
-    func count(_ available: Int, _ ranks: Int = 1) -> Int {
-      CacheMemory.byteCount(nodeRankCount: ranks, available: available)
-    }
+  @Test func memoryIsAPowerOfTwoBelowAQuarterOfWhatACoreHas() {
+    func count(_ total: Int, _ cores: Int = 1) -> Int { CacheMemory.byteCount(total: total, coreCount: cores) }
     #expect(count(.max) == 1 << 30 && count(4 << 30) == 1 << 30)
     #expect(count(4 << 30 - 1) == 1 << 29 && count(3 << 30, 2) == 1 << 28)
-    #expect(count(4) == 1 && count(3) == 0 && count(0, 8) == 0)
+    #expect(count(4) == 1 << 27 && count(8 << 30, 64) == 1 << 27 && count(0, 0) == 1 << 27)
+    #expect(CacheMemory.range.contains(CacheMemory.byteCount()))
   }
 }

@@ -100,14 +100,6 @@ public struct PackedBatch {
     close(from: start, behind: beginning, route: route, ordinal: ordinal)
   }
 
-  /// Adds a prompt whose last position alone is read, for generation; its label is a placeholder.
-  public mutating func appendPrompt(tokens newTokens: some Collection<Int32>, route: Int) {
-    let start = tokens.count
-    tokens.append(contentsOf: newTokens)
-    read(newTokens.count - 1, 0, from: start)
-    close(from: start, route: route, ordinal: 0)
-  }
-
   /// Adds an example whose every position is read, for its logits; the labels are placeholders.
   public mutating func appendEveryPosition(tokens newTokens: some Collection<Int32>, route: Int) {
     let start = tokens.count
@@ -132,11 +124,6 @@ public struct PackedBatch {
     }
     sourceTokens.append(contentsOf: source)
     close(from: start, route: route, ordinal: ordinal)
-  }
-
-  /// Adds a prompt for the encoder, and the start token, whose output alone is read; its label is a placeholder.
-  public mutating func appendPrompt(source: some Collection<Int32>, _ special: DecoderTokens, route: Int) {
-    appendPair(source: source, labels: [0], special, route: route, ordinal: 0)
   }
 
   /// Adds an example of an encoder: the output at every position with a label other than -100 predicts it.

@@ -6,7 +6,8 @@ public struct Rows: Sendable {
     public let example: Int
     /// The adapter's task that the example is routed by.
     public let route: Int
-    /// What the random numbers of its rows are keyed by: the example's running number in the run.
+    /// What the random numbers of its rows are keyed by: the example's running number in the run, or a number of their
+    /// own for rows that several share.
     public let ordinal: UInt64
     /// What those are keyed by that all rows of an example have in common: its ordinal or, where examples share rows,
     /// the ordinal of the first of them.
@@ -38,9 +39,6 @@ public struct Rows: Sendable {
 
   /// The rows of one segment.
   public func range(of segment: Int) -> Range<Int> { starts[segment]..<starts[segment + 1] }
-
-  /// The rows of the longest segment.
-  var longestSegment: Int { segments.indices.reduce(0) { max($0, range(of: $1).count) } }
 
   /// Adds a segment with a row for each position.
   public mutating func append(positions newPositions: some Sequence<Int32>, _ segment: Segment) {

@@ -60,7 +60,8 @@ extension Attention {
     var order: [Range<Int>] = [], members: [Range<Int>: [Int]] = [:]
     for (segment, seen) in keys.enumerated() {
       let rows = pass.rows(of: segment)
-      guard rows.count <= Self.shortSegment else {
+      // Of a segment that sees nothing, nobody else sets the result.
+      guard rows.count <= Self.shortSegment || seen.count == 0 else {
         plan.blocks += blocks(rows, seeing: seen)
         continue
       }

@@ -26,9 +26,6 @@ public final class KeyValueCache {
 
   deinit { storage.deallocate() }
 
-  /// Bytes set aside, written or not.
-  public var byteCount: Int { storage.count * MemoryLayout<Float>.stride + (source?.byteCount ?? 0) }
-
   /// A layer's keys, (rows, width).
   public func keys(_ layer: Int) -> Matrix { plane(2 * layer) }
 

@@ -22,9 +22,11 @@ extension TaskAssembly {
     of recipe: Recipe, adapter: AdapterConfiguration?, architecture: Architecture
   ) throws -> SharingReport {
     let obstacle = recipe.sharingObstacle(adapter: adapter, architecture: architecture)
+    let plan = try batchPlan(of: recipe, sharesPrefixes: obstacle == nil)
     return SharingReport(
-      training, plan: try batchPlan(of: recipe, sharesPrefixes: obstacle == nil), isGrouped: recipe.mixing.group > 1,
-      obstacle: obstacle, sharing: Self.sequences(training, routes))
+      training, plan: plan, isGrouped: recipe.mixing.group > 1, obstacle: obstacle,
+      stepLimit: min(SharingReport.stepLimit, recipe.totalSteps(stepsPerEpoch: plan.stepsPerEpoch)),
+      sharing: Self.sequences(training, routes))
   }
 
   /// What an example may have in common with others.

@@ -64,7 +64,7 @@ public struct GenerationBenchmark {
     self.prompts = prompts
     generation = GenerationOptions(
       maximumCount: options.newTokens, endIds: [], width: options.width, sharesPrefixes: options.sharesPrefixes)
-    generator = Generator(model, nodeRankCount: ranks.node.size)
+    generator = Generator(model)
     self.ranks = ranks
   }
 
@@ -81,7 +81,7 @@ public struct GenerationBenchmark {
     let tree = PrefixTree(
       prompts.map {
         PrefixTree.Sequence(
-          route: $0.route, tokens: $0.tokens[...], shareableCount: generation.sharesPrefixes ? $0.tokens.count - 1 : 0)
+          route: $0.route, tokens: $0.tokens[...], shareableCount: generation.sharesPrefixes ? max($0.tokens.count - 1, 0) : 0)
       })
     return Result(
       exampleCount: prompts.count, seconds: seconds, newTokenCount: answers.reduce(0) { $0 + $1.count },

@@ -143,7 +143,7 @@ public struct StepBenchmark {
     }
     let whole = examples.reduce(0) { $0 + needed($1.inputIds.count, labels: $1.labelCount(kind)) }
     guard sharesPrefixes else { return whole }
-    let tree = PrefixTree(zip(part, examples).map { PrefixTree.Sequence(route: $0.task, tokens: $1.inputIds) })
+    let tree = PrefixTree(part.map(TaskAssembly.sequences(tasks, TaskRoutes(taskCount: tasks.count))))
     // What all but the first of a node's sequences do not compute again.
     return tree.nodes.reduce(whole) { total, node in
       let own = needed(node.positions.upperBound) - needed(node.positions.lowerBound)

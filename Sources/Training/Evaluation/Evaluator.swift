@@ -40,7 +40,7 @@ public final class Evaluator {
       }
     } else {
       guard let tokenizer else { return nil }
-      let generator = Generator(model, nodeRankCount: ranks.node.size)
+      let generator = Generator(model)
       let generated = GeneratedAnswers(
         generator, tokenizer: tokenizer, limits: tasks.tokenizer.options, options: options)
       sources = tasks.testing.map { task, _ in

@@ -82,7 +82,7 @@ public final class Scorer {
     }
     let tree = PrefixTree(
       zip(inputs.examples, inputs.routes).map { PrefixTree.Sequence(route: $1, tokens: $0.inputIds) })
-    return tree.runs(limit: Self.tokensPerBatch)
+    return tree.runs(limit: Self.tokensPerBatch, readCounts: inputs.examples.map { $0.labelCount(.causal) })
   }
 
   private func pack(_ places: [Int], of inputs: Inputs, into batch: inout PackedBatch) {

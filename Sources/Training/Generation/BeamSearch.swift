@@ -4,14 +4,14 @@ import Foundation
 ///
 ///     score = Σ log p(token) / length^penalty        over the new tokens, the end token included
 ///
-/// It knows tokens, scores and cache slots, and no model.
+/// It knows tokens, scores and numbered places of continuations, and no model.
 struct BeamSearch {
   /// A continuation that may go on.
   struct Beam: Equatable {
     var tokens: [Int32]
     /// Σ log p of its tokens.
     var logProbability: Double
-    /// Where its keys and values lie.
+    /// Its place: where the keys and values of its tokens lie.
     var slot: Int
   }
 
@@ -22,7 +22,7 @@ struct BeamSearch {
     let logProbability: Double
   }
 
-  /// A cache slot that must be copied to another before the next step.
+  /// A place whose tokens' keys and values must be copied to another before the next step.
   struct Copy: Equatable {
     let source: Int
     let target: Int
@@ -38,7 +38,7 @@ struct BeamSearch {
   private let endIds: Set<Int32>
 
   /// - Parameters:
-  ///   - slots: Cache slots, one a beam; the prompt lies in the first.
+  ///   - slots: Places, one a beam; the first is that of the prompt's own continuation.
   ///   - maximumCount: New tokens at most, at least 1.
   init(slots: Range<Int>, maximumCount: Int, lengthPenalty: Double, endIds: Set<Int32>) {
     (self.slots, self.maximumCount, self.lengthPenalty, self.endIds) = (slots, maximumCount, lengthPenalty, endIds)

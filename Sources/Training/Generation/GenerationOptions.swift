@@ -1,6 +1,6 @@
 import Tensors
 
-/// What to continue: at least one token, its route, and what its random numbers are keyed by.
+/// What to continue: its tokens (without any, nothing comes of it), its route, and what its random numbers are keyed by.
 public struct GenerationPrompt: Sendable, Equatable {
   public let tokens: [Int32]
   /// The adapter's task that it is routed by.

@@ -14,11 +14,9 @@ public final class Generator {
   let saved = Workspace()
   let scratch = Workspace()
 
-  /// - Parameters:
-  ///   - model: One that generates: no encoder-only model.
-  ///   - nodeRankCount: Ranks that share the machine's memory.
-  public convenience init(_ model: AdapterModel, nodeRankCount: Int = 1) {
-    self.init(model, cacheByteCount: CacheMemory.byteCount(nodeRankCount: nodeRankCount))
+  /// - Parameter model: One that generates: no encoder-only model.
+  public convenience init(_ model: AdapterModel) {
+    self.init(model, cacheByteCount: CacheMemory.byteCount())
   }
 
   init(_ model: AdapterModel, cacheByteCount: Int) {

@@ -74,15 +74,6 @@ extension PackedBatch {
     }
   }
 
-  /// Adds a prompt to generate from.
-  public mutating func appendPrompt(_ tokens: some Collection<Int32>, for architecture: Architecture, route: Int) {
-    switch architecture {
-    case .decoderOnly: appendPrompt(tokens: tokens, route: route)
-    case .encoderDecoder(let special): appendPrompt(source: tokens, special, route: route)
-    case .encoderOnly: preconditionFailure("an encoder does not generate")
-    }
-  }
-
   /// Adds examples of a causal model; what several of one route begin with is computed once.
   public mutating func appendSharing(_ examples: [(example: TokenizedExample, route: Int, ordinal: UInt64)]) {
     let tree = PrefixTree(examples.map { PrefixTree.Sequence(route: $0.route, tokens: $0.example.inputIds) })

@@ -69,7 +69,7 @@ struct Generate: RankedCommand {
     }
     let options = GenerationOptions(
       maximumCount: maxNewTokens, endIds: try endIds(assembly), strategy: strategy, width: batchSize)
-    let generator = Generator(assembly.model, nodeRankCount: ranks.node.size)
+    let generator = Generator(assembly.model)
     let answers = try generator.generate(prompts, options, ranks: ranks)
     for ids in answers ?? [] {
       try CommandOutput.result([

@@ -79,9 +79,9 @@ public struct GenerationBenchmark {
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     guard let answers else { return nil }
     let tree = PrefixTree(
-      prompts.map {
-        PrefixTree.Sequence(
-          route: $0.route, tokens: $0.tokens[...], shareableCount: generation.sharesPrefixes ? max($0.tokens.count - 1, 0) : 0)
+      prompts.map { prompt in
+        let shareable = generation.sharesPrefixes ? max(prompt.tokens.count - 1, 0) : 0
+        return PrefixTree.Sequence(route: prompt.route, tokens: prompt.tokens[...], shareableCount: shareable)
       })
     return Result(
       exampleCount: prompts.count, seconds: seconds, newTokenCount: answers.reduce(0) { $0 + $1.count },

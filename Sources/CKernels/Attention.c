@@ -62,38 +62,62 @@ VECTORIZED void ck_softmax_backward(long rows, long columns, float scale, const 
       dp[i * stride + j] = scale * p[i * stride + j] * (dp[i * stride + j] - delta[i]);
 }
 
-VECTORIZED float ck_attend_one(long length, long width, float scale, float cap, const float *bias, const float *q,
-                               const float *k, const float *v, long stride, float *scores, float *y) {
+/// Keys, or values, that all heads treat before the next: they stay in the nearest cache.
+enum { keysAtATime = 16 };
+
+VECTORIZED void ck_attend_one(long heads, long sharing, long length, long width, float scale, float cap,
+                              const float *bias, const float *q, const float *k, const float *v, long stride,
+                              float *scores, float *y, float *logsumexp) {
   REGROUP
-  for (long t = 0; t < length; t++) {
-    const float *key = k + t * stride;
-    float sum = 0;
-    for (long j = 0; j < width; j++) sum += q[j] * key[j];
-    scores[t] = scale * sum;
+  for (long start = 0; start < length; start += keysAtATime) {
+    long end = start + keysAtATime < length ? start + keysAtATime : length;
+    for (long h = 0; h < heads; h++) {
+      const float *query = q + h * width, *keys = k + h / sharing * width;
+      for (long t = start; t < end; t++) {
+        const float *key = keys + t * stride;
+        float sum = 0;
+        for (long j = 0; j < width; j++) sum += query[j] * key[j];
+        scores[h * length + t] = scale * sum;
+      }
+    }
   }
-  if (cap > 0)
-    for (long t = 0; t < length; t++) scores[t] = cap * hyperbolicTangent(scores[t] / cap);
-  if (bias)
-    for (long t = 0; t < length; t++) scores[t] += bias[t];
-  float top = largest(length, scores), sum = 0;
-  for (long t = 0; t < length; t++) {
-    scores[t] = exponential(scores[t] - top);
-    sum += scores[t];
+  for (long h = 0; h < heads; h++) {
+    float *row = scores + h * length;
+    if (cap > 0)
+      for (long t = 0; t < length; t++) row[t] = cap * hyperbolicTangent(row[t] / cap);
+    if (bias)
+      for (long t = 0; t < length; t++) row[t] += bias[t];
+    float top = largest(length, row), sum = 0;
+    for (long t = 0; t < length; t++) {
+      row[t] = exponential(row[t] - top);
+      sum += row[t];
+    }
+    float inverse = 1.0f / sum;
+    for (long t = 0; t < length; t++) row[t] *= inverse;
+    logsumexp[h] = top + logf(sum);
   }
-  float inverse = 1.0f / sum;
-  for (long j = 0; j < width; j++) y[j] = 0;
-  for (long t = 0; t < length; t++) {
-    const float *value = v + t * stride;
-    float weight = scores[t] * inverse;
-    for (long j = 0; j < width; j++) y[j] += weight * value[j];
+  for (long i = 0; i < heads * width; i++) y[i] = 0;
+  for (long start = 0; start < length; start += keysAtATime) {
+    long end = start + keysAtATime < length ? start + keysAtATime : length;
+    for (long h = 0; h < heads; h++) {
+      const float *values = v + h / sharing * width;
+      float *out = y + h * width;
+      for (long t = start; t < end; t++) {
+        const float *value = values + t * stride;
+        float weight = scores[h * length + t];
+        for (long j = 0; j < width; j++) out[j] += weight * value[j];
+      }
+    }
   }
-  return top + logf(sum);
 }
 
 // Y = (e^a y + e^b z) / (e^a + e^b)
-VECTORIZED float ck_join_attention(long width, float *y, float logsumexp, const float *other, float otherLogsumexp) {
-  float top = logsumexp > otherLogsumexp ? logsumexp : otherLogsumexp;
-  float own = expf(logsumexp - top), others = expf(otherLogsumexp - top), inverse = 1.0f / (own + others);
-  for (long j = 0; j < width; j++) y[j] = (own * y[j] + others * other[j]) * inverse;
-  return top + logf(own + others);
+VECTORIZED void ck_join_attention(long heads, long width, float *y, float *logsumexp, const float *other,
+                                  const float *otherLogsumexp, long otherStride) {
+  for (long h = 0; h < heads; h++) {
+    float a = logsumexp[h], b = otherLogsumexp[h * otherStride], top = a > b ? a : b;
+    float own = expf(a - top), others = expf(b - top), inverse = 1.0f / (own + others);
+    for (long j = h * width; j < (h + 1) * width; j++) y[j] = (own * y[j] + others * other[j]) * inverse;
+    logsumexp[h] = top + logf(own + others);
+  }
 }

@@ -123,37 +123,68 @@ struct AttentionKernelTests {
 
   @Test(arguments: [1, 2, 15, 16, 17, 200], [(1, 0), (16, 0), (24, 4), (64, 0), (64, 4)] as [(Int, Float)])
   func oneQueryAttendsToItsPast(length: Int, shape: (width: Int, cap: Float)) {
-    for isBiased in [false, true] { check(length: length, width: shape.width, cap: shape.cap, isBiased: isBiased) }
+    for (heads, sharing) in [(1, 1), (2, 1), (6, 3)] {
+      for isBiased in [false, true] {
+        OneQuery(heads: heads, sharing: sharing, length: length, width: shape.width, cap: shape.cap, isBiased: isBiased)
+          .check()
+      }
+    }
   }
 
-  private func check(length: Int, width: Int, cap: Float, isBiased: Bool) {
-    let bias = numbers(length, 3)
-    let stride = 3 * width + 1, q = numbers(width), k = numbers(length * stride, 1), v = numbers(length * stride, 2)
-    let scale = 1 / Float(width).squareRoot()
-    var scores = [Float](repeating: .nan, count: length), y = [Float](repeating: .nan, count: width)
-    let sum = ck_attend_one(length, width, scale, cap, isBiased ? bias : nil, q, k, v, stride, &scores, &y)
-    let exponentials = (0..<length).map { t in
-      let score = Double(scale) * (0..<width).reduce(0.0) { $0 + Double(q[$1]) * Double(k[t * stride + $1]) }
-      return exp((cap > 0 ? Double(cap) * tanh(score / Double(cap)) : score) + (isBiased ? Double(bias[t]) : 0))
+  /// Some heads of a query, and the keys that they see.
+  private struct OneQuery {
+    let heads, sharing, length, width: Int
+    let cap: Float
+    let isBiased: Bool
+
+    private var stride: Int { 3 * heads / sharing * width + 1 }
+    private var q: [Float] { numbers(heads * width) }
+    private var k: [Float] { numbers(length * stride, 1) }
+    private var v: [Float] { numbers(length * stride, 2) }
+    private var bias: [Float] { numbers(length, 3) }
+
+    /// Attention on some of the keys, and each head's log-sum-exp.
+    private func attend(_ keys: Range<Int>) -> (y: [Float], sums: [Float]) {
+      var y = [Float](repeating: .nan, count: heads * width), sums = [Float](repeating: .nan, count: heads)
+      var scores = [Float](repeating: .nan, count: heads * keys.count)
+      ck_attend_one(
+        heads, sharing, keys.count, width, 1 / Float(width).squareRoot(), cap, isBiased ? Array(bias[keys]) : nil, q,
+        Array(k[(keys.lowerBound * stride)...]), Array(v[(keys.lowerBound * stride)...]), stride, &scores, &y, &sums)
+      return (y, sums)
     }
-    let total = exponentials.reduce(0, +)
-    let expected = (0..<width).map { j in
-      (0..<length).reduce(0.0) { $0 + exponentials[$1] / total * Double(v[$1 * stride + j]) }
+
+    /// The same by a loop.
+    private func expected(head: Int) -> (y: [Double], sum: Double) {
+      let scale = 1 / Double(width).squareRoot(), q = q, k = k, v = v, bias = bias, first = head / sharing * width
+      let exponentials = (0..<length).map { t in
+        let score = (0..<width).reduce(0.0) {
+          $0 + scale * Double(q[head * width + $1]) * Double(k[t * stride + first + $1])
+        }
+        return exp((cap > 0 ? Double(cap) * tanh(score / Double(cap)) : score) + (isBiased ? Double(bias[t]) : 0))
+      }
+      let total = exponentials.reduce(0, +)
+      let y = (0..<width).map { j in
+        (0..<length).reduce(0.0) { $0 + exponentials[$1] / total * Double(v[$1 * stride + first + j]) }
+      }
+      return (y, log(total))
     }
-    #expect(largestDifference(y, expected) < 2e-5)  // scores up to 30, so probabilities to 2e-6; values up to 3
-    #expect(abs(Double(sum) - log(total)) < 2e-5)
-    // In two parts, joined.
-    guard length > 1 else { return }
-    let cut = length / 3 + 1
-    func part(_ range: Range<Int>, _ y: inout [Float]) -> Float {
-      y = Array(repeating: .nan, count: width)
-      return ck_attend_one(
-        range.count, width, scale, cap, isBiased ? Array(bias[range]) : nil, q,
-        Array(k[(range.lowerBound * stride)...]), Array(v[(range.lowerBound * stride)...]), stride, &scores, &y)
+
+    func check() {
+      let expected = (0..<heads).map(expected)
+      func expect(_ y: [Float], _ sums: [Float]) {
+        // Scores up to 30, so probabilities to 2e-6; values up to 3.
+        #expect(largestDifference(y, expected.flatMap(\.y)) < 2e-5)
+        #expect(largestDifference(sums, expected.map(\.sum)) < 2e-5)
+      }
+      let whole = attend(0..<length)
+      expect(whole.y, whole.sums)
+      // In two parts, joined.
+      guard length > 1 else { return }
+      var (y, sums) = attend(0..<length / 3 + 1)
+      let other = attend(length / 3 + 1..<length)
+      // The others' log-sum-exps lie apart.
+      ck_join_attention(heads, width, &y, &sums, other.y, other.sums.flatMap { [$0, .nan] }, 2)
+      expect(y, sums)
     }
-    var other = y
-    let first = part(0..<cut, &y), second = part(cut..<length, &other)
-    let joined = ck_join_attention(width, &y, first, other, second)
-    #expect(largestDifference(y, expected) < 2e-5 && abs(Double(joined) - log(total)) < 2e-5)
   }
 }

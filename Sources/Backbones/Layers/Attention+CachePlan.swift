@@ -147,34 +147,77 @@ extension Attention {
   private func meetAlone(
     _ inputs: Inputs, _ plan: CachePlan, _ bias: DistanceBias?, joining parts: Parts, into y: Matrix, _ pass: Pass
   ) {
-    let mark = pass.scratch.mark(), longest = plan.longestPiece
-    let memory = pass.scratch.matrix(Threads.count, (longest + headWidth + 15) & ~15)
+    let mark = pass.scratch.mark(), longest = plan.longestPiece, heads = HeadGroups(self, isBiased: bias != nil)
+    let memory = (0..<Threads.count).map { _ in heads.memory(longest, headWidth, pass.scratch) }
     let work = (plan.aloneCount + plan.partCount) * width
-    Threads.run(plan.queries.count * headCount, work: work) { task, place in
-      let query = plan.queries[task / headCount], head = task % headCount, columns = queryColumns(head)
+    Threads.run(plan.queries.count * heads.count, work: work) { task, place in
+      let query = plan.queries[task / heads.count], group = task % heads.count, own = heads.queries(group)
+      let columns = own.lowerBound * headWidth..<own.upperBound * headWidth, keyColumns = keyColumns(own)
       func row(_ x: Matrix, _ number: Int) -> Matrix { x.rows(number..<number + 1).columns(columns) }
-      let scratch = memory.rows(place..<place + 1), q = row(inputs.q, query.row), out = row(y, query.row)
-      // Of what was joined so far; nil: nothing.
-      var sum: Float?
-      func join(_ part: Matrix, _ other: Float) {
-        if let known = sum {
-          sum = out.joinAttention(known, with: part, other)
+      let q = row(inputs.q, query.row), out = row(y, query.row), memory = memory[place]
+      var isFirst = true
+      for part in query.parts {
+        let sums = parts.logSumExp.rows(own).columns(part..<part + 1)
+        if isFirst {
+          out.copy(from: row(parts.values, part))
+          for head in 0..<own.count { memory.total[0, head] = sums[head, 0] }
         } else {
-          out.copy(from: part)
-          sum = other
+          out.joinAttention(memory.total, headWidth: headWidth, with: (row(parts.values, part), sums))
         }
+        isFirst = false
       }
-      for part in query.parts { join(row(parts.values, part), parts.logSumExp[head, part]) }
       for (rows, end) in query.pieces {
-        let isFirst = sum == nil, target = isFirst ? out : scratch.columns(longest..<longest + headWidth)
-        let found = target.setAttention(
-          q, keys: keys(inputs.k, rows, head), values: keys(inputs.v, rows, head), scale: scale, softCap: softCap,
-          bias: bias?.row(head: head, first: query.count - end), scores: scratch.columns(0..<longest))
-        if isFirst { sum = found } else { join(target, found) }
+        let target = isFirst ? out : memory.part
+        target.setAttention(
+          q, keys: inputs.k.rows(rows).columns(keyColumns), values: inputs.v.rows(rows).columns(keyColumns),
+          headWidth: headWidth, scale: scale, softCap: softCap,
+          bias: bias?.row(head: own.lowerBound, first: query.count - end), scores: memory.scores,
+          logSumExp: isFirst ? memory.total : memory.sums)
+        if !isFirst {
+          out.joinAttention(memory.total, headWidth: headWidth, with: (target, memory.sums.reshaped(columns: 1)))
+        }
+        isFirst = false
       }
-      if sum == nil { out.fill(0) }
+      if isFirst { out.fill(0) }
     }
     pass.scratch.release(to: mark)
+  }
+
+  /// Heads of a query that are taken together: their keys are neighbours in memory, which is read in longer runs than a
+  /// head's.
+  private struct HeadGroups {
+    /// Groups of a query.
+    let count: Int
+    /// Heads of a group.
+    private let size: Int
+
+    /// - Parameter isBiased: Whether each head has its own biases; then it goes alone.
+    init(_ attention: Attention, isBiased: Bool) {
+      // Numbers of a position's keys for one task: several for each query, so that threads have something to share.
+      let most = 512
+      let keyHeads = (1...attention.keyHeadCount).last {
+        attention.keyHeadCount % $0 == 0 && ($0 == 1 || $0 * attention.headWidth <= most)
+      }!
+      size = isBiased ? 1 : keyHeads * (attention.headCount / attention.keyHeadCount)
+      count = attention.headCount / size
+    }
+
+    func queries(_ group: Int) -> Range<Int> { group * size..<(group + 1) * size }
+
+    /// What a thread writes on the way: scores, attention on one piece, and the heads' log-sum-exps of it and of all.
+    typealias Memory = (scores: Matrix, part: Matrix, sums: Matrix, total: Matrix)
+
+    func memory(_ keyCount: Int, _ headWidth: Int, _ scratch: Workspace) -> Memory {
+      (
+        scratch.matrix(size, keyCount), scratch.matrix(1, size * headWidth), scratch.matrix(1, size),
+        scratch.matrix(1, size)
+      )
+    }
+  }
+
+  /// The columns of the keys that some heads see.
+  private func keyColumns(_ heads: Range<Int>) -> Range<Int> {
+    keyColumns(heads.lowerBound).lowerBound..<keyColumns(heads.upperBound - 1).upperBound
   }
 }
 

@@ -119,14 +119,17 @@ void ck_row_products(long rows, long columns, const float *dy, long dyStride, co
 /// dp = scale p (dp - delta[i]), in place.
 void ck_softmax_backward(long rows, long columns, float scale, const float *p, float *dp, long stride,
                          const float *delta);
-/// One query against `length` cached keys and values (rows of stride `stride`): y = softmax(scale q Kᵀ + bias) V, the
-/// scores capped as by ck_soft_cap if cap is above 0, key t biased with bias[t] unless it is null. `scores` has room for
-/// `length` floats. Returns the log-sum-exp of the scores.
-float ck_attend_one(long length, long width, float scale, float cap, const float *_Nullable bias, const float *q,
-                    const float *k, const float *v, long stride, float *scores, float *y);
-/// Joins a query's attention on some keys, y, with that on others: y becomes its attention on all of them. Returns the
-/// log-sum-exp of all scores, given those of each.
-float ck_join_attention(long width, float *y, float logsumexp, const float *other, float otherLogsumexp);
+/// Some heads of one query, end to end, against `length` cached keys and values (rows of stride `stride`), of which
+/// `sharing` heads in a row see the same head: y = softmax(scale q Kᵀ + bias) V for each head. The scores are capped as by
+/// ck_soft_cap if cap is above 0; key t is biased with bias[t], for every head, unless it is null. `scores` has room for
+/// heads * length floats. logsumexp[h] becomes that of a head's scores.
+void ck_attend_one(long heads, long sharing, long length, long width, float scale, float cap,
+                   const float *_Nullable bias, const float *q, const float *k, const float *v, long stride,
+                   float *scores, float *y, float *logsumexp);
+/// Joins a query's attention on some keys, y, with that on others, head by head: y becomes its attention on all of them,
+/// logsumexp that of all scores. Head h's of the others is otherLogsumexp[h * otherStride].
+void ck_join_attention(long heads, long width, float *y, float *logsumexp, const float *other,
+                       const float *otherLogsumexp, long otherStride);
 
 // Root-mean-square norm (RMSNorm.c)
 

@@ -88,36 +88,48 @@ extension Matrix {
     ck_add_distance_sums(rows, columns, base, stride, biases.pointer(rows: rows, columns: columns))
   }
 
-  /// Sets a vector to the attention of one query on some keys and values: softmax(cap(scale q Kᵀ) + bias) V.
+  /// Sets a vector to the attention of some heads of one query on some keys and values, head by head:
+  /// softmax(cap(scale q Kᵀ) + bias) V.
   ///
-  /// Shapes: q and self (1, width), keys and values (keys, width) of one stride.
+  /// Shapes: q and self (1, heads · width), keys and values (keys, key heads · width) of one stride. As many heads in a
+  /// row share a head of keys as there are more of them.
   ///
   /// - Parameters:
   ///   - softCap: nil: none.
-  ///   - bias: Of which the last key has the one at the origin; nil: none.
-  ///   - scores: Memory for a number a key.
-  /// - Returns: The log-sum-exp of the scores.
+  ///   - bias: Of one head, of which the last key has the one at the origin; nil: none.
+  ///   - scores: Memory for a number a head and key.
+  ///   - logSumExp: Receives that of each head's scores. Shape: (1, heads).
   public func setAttention(
-    _ q: Matrix, keys: Matrix, values: Matrix, scale: Float, softCap: Float?, bias: DistanceRow?, scores: Matrix
-  ) -> Float {
+    _ q: Matrix, keys: Matrix, values: Matrix, headWidth: Int, scale: Float, softCap: Float?, bias: DistanceRow?,
+    scores: Matrix, logSumExp: Matrix
+  ) {
+    let headCount = columns / headWidth, sharing = columns / keys.columns
     requireVector(q, columns)
+    requireVector(self, columns)
+    requireVector(logSumExp, headCount)
     values.requireShape(keys)
-    precondition(keys.columns == columns && keys.stride == values.stride, "\(keys.shape) for a query \(q.shape)")
-    precondition(scores.count >= keys.rows, "\(scores.count) scores of \(keys.rows) keys")
-    return ck_attend_one(
-      keys.rows, columns, scale, softCap ?? 0, bias.map { $0.pointer(rows: keys.rows, columns: 1) + 1 - keys.rows },
-      q.base, keys.base, values.base, keys.stride, scores.base, base)
+    precondition(
+      keys.columns * sharing == columns && keys.stride == values.stride, "\(keys.shape) for a query \(q.shape)")
+    precondition(scores.count >= headCount * keys.rows, "\(scores.count) scores of \(headCount) · \(keys.rows) keys")
+    precondition(bias == nil || headCount == 1, "one head's bias for \(headCount)")
+    ck_attend_one(
+      headCount, sharing, keys.rows, headWidth, scale, softCap ?? 0,
+      bias.map { $0.pointer(rows: keys.rows, columns: 1) + 1 - keys.rows }, q.base, keys.base, values.base,
+      keys.stride, scores.base, base, logSumExp.base)
   }
 
-  /// Attention of one query on some keys becomes that on these and others.
+  /// Attention of some heads of one query on some keys becomes that on these and others.
   ///
   /// - Parameters:
-  ///   - logSumExp: That of its scores of the keys so far; otherLogSumExp: of the others.
-  ///   - other: Its attention on the others. Shape: (1, width).
-  /// - Returns: The log-sum-exp of all.
-  public func joinAttention(_ logSumExp: Float, with other: Matrix, _ otherLogSumExp: Float) -> Float {
-    requireVector(other, columns)
-    return ck_join_attention(columns, base, logSumExp, other.base, otherLogSumExp)
+  ///   - logSumExp: That of each head's scores of the keys so far, and then of all. Shape: (1, heads).
+  ///   - other: The attention on the others, and the heads' log-sum-exps, (heads, 1).
+  public func joinAttention(_ logSumExp: Matrix, headWidth: Int, with other: (values: Matrix, logSumExp: Matrix)) {
+    requireVector(other.values, columns)
+    requireVector(logSumExp, columns / headWidth)
+    precondition(other.logSumExp.rows == logSumExp.columns && other.logSumExp.columns == 1, other.logSumExp.shape)
+    ck_join_attention(
+      columns / headWidth, headWidth, base, logSumExp.base, other.values.base, other.logSumExp.base,
+      other.logSumExp.stride)
   }
 
   /// Turns the pairs (j, j + w / 2) of every head, w wide, of each row by the angles of its position.

@@ -18,6 +18,16 @@ public enum TestModel {
     return configuration
   }
 
+  /// A T5 as small.
+  public static var smallT5Configuration: T5Configuration {
+    var configuration = T5Configuration()
+    (configuration.vocabularySize, configuration.width, configuration.innerWidth) = (13, 10, 14)
+    (configuration.headCount, configuration.headWidth) = (2, 3)
+    (configuration.encoderLayerCount, configuration.decoderLayerCount) = (2, 2)
+    (configuration.bucketCount, configuration.maximumDistance) = (8, 6)
+    return configuration
+  }
+
   /// Numbers far from a fresh model's: nothing is zero or one, so that every term of a formula counts.
   public static func arrays(_ configuration: any BackboneConfiguration, seed: UInt64 = 1) -> [String: [Float]] {
     let pairs = configuration.parameterShapes.map { name, shape in

@@ -25,12 +25,7 @@ struct DecodingJobTests {
           keyHeadCount: 1, headWidth: 4, innerWidth: 12)
         (shape.windows, shape.scoreCap, shape.tiesEmbeddings) = ([12, nil], 2, true)
         return shape
-      case .t5:
-        var shape = T5Configuration()
-        (shape.vocabularySize, shape.width, shape.headCount, shape.headWidth, shape.innerWidth) = (13, 10, 2, 3, 14)
-        (shape.encoderLayerCount, shape.decoderLayerCount) = (2, 2)
-        (shape.bucketCount, shape.maximumDistance) = (8, 6)
-        return shape
+      case .t5: return TestModel.smallT5Configuration
       }
     }
 

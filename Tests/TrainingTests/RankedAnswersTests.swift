@@ -15,12 +15,7 @@ struct RankedAnswersTests {
     var configuration: any BackboneConfiguration {
       switch self {
       case .gpt2: return TestModel.smallConfiguration
-      case .t5:
-        var shape = T5Configuration()
-        (shape.vocabularySize, shape.width, shape.headCount, shape.headWidth, shape.innerWidth) = (13, 10, 2, 3, 14)
-        (shape.encoderLayerCount, shape.decoderLayerCount) = (2, 2)
-        (shape.bucketCount, shape.maximumDistance) = (8, 6)
-        return shape
+      case .t5: return TestModel.smallT5Configuration
       }
     }
 

@@ -15,8 +15,8 @@ public struct GenerationBenchmark {
     public var examplesPerTask = 32
     /// Examples of the task in each prompt.
     public var positiveExamples = 0
-    /// Whether what prompts begin with is computed once.
-    public var sharesPrefixes = true
+    /// A recipe's `share_prefixes`.
+    public var sharePrefixes = SharePrefixes.auto
     /// Prompts side by side at most; nil: as many as are worth it.
     public var width: Int?
 
@@ -44,7 +44,7 @@ public struct GenerationBenchmark {
   /// - Parameters:
   ///   - model: One that generates.
   ///   - taskFiles: Super-NaturalInstructions files.
-  /// - Throws: `TaskError`.
+  /// - Throws: `RecipeError` or `TaskError`.
   public init(
     _ model: AdapterModel, tokenizer: Tokenizer, taskFiles: [URL], options: Options, ranks: Ranks
   ) throws {
@@ -63,10 +63,14 @@ public struct GenerationBenchmark {
     }
     self.prompts = prompts
     generation = GenerationOptions(
-      maximumCount: options.newTokens, endIds: [], width: options.width, sharesPrefixes: options.sharesPrefixes)
+      maximumCount: options.newTokens, endIds: [], width: options.width,
+      sharesPrefixes: try options.sharePrefixes.isOn(for: model))
     generator = Generator(model)
     self.ranks = ranks
   }
+
+  /// Whether what prompts begin with is computed once.
+  public var sharesPrefixes: Bool { generation.sharesPrefixes }
 
   /// Decodes a few tokens to warm up, then everything. Collective; the result is rank 0's, nil on the others.
   public func run() throws -> Result? {
@@ -78,13 +82,9 @@ public struct GenerationBenchmark {
     let answers = try generator.generate(prompts, generation, ranks: ranks)
     let seconds = (ContinuousClock.now - start) / .seconds(1)
     guard let answers else { return nil }
-    let tree = PrefixTree(
-      prompts.map { prompt in
-        let shareable = generation.sharesPrefixes ? max(prompt.tokens.count - 1, 0) : 0
-        return PrefixTree.Sequence(route: prompt.route, tokens: prompt.tokens[...], shareableCount: shareable)
-      })
     return Result(
       exampleCount: prompts.count, seconds: seconds, newTokenCount: answers.reduce(0) { $0 + $1.count },
-      promptTokenCount: prompts.reduce(0) { $0 + $1.tokens.count }, computedPromptTokenCount: tree.computedCount)
+      promptTokenCount: prompts.reduce(0) { $0 + $1.tokens.count },
+      computedPromptTokenCount: PrefixTree(prompts, isShared: sharesPrefixes).computedCount)
   }
 }

@@ -74,7 +74,7 @@ public struct StepBenchmark {
     if options.updatesSparsely { try ModelNeed.taskRows.require(of: model, for: "sparse_updates") }
     let taskCount = options.taskCount ?? taskFiles.count
     let routes = TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil))
-    sharesPrefixes = try options.sharesPrefixes(model)
+    sharesPrefixes = try options.sharePrefixes.isOn(for: model)
     var stepOptions = Self.stepOptions(options, ranks)
     stepOptions.sharesPrefixes = sharesPrefixes
     step = try TrainingStep(model, routes: routes, options: stepOptions, ranks: ranks)
@@ -149,17 +149,5 @@ public struct StepBenchmark {
       let own = needed(node.positions.upperBound) - needed(node.positions.lowerBound)
       return total - Double(node.sequences.count - 1) * own
     }
-  }
-}
-
-extension StepBenchmark.Options {
-  /// Whether examples of a model with this adapter share what they begin with.
-  ///
-  /// - Throws: `RecipeError` where they cannot, and should.
-  fileprivate func sharesPrefixes(_ model: AdapterModel) throws -> Bool {
-    var recipe = Recipe()
-    recipe.sharePrefixes = sharePrefixes
-    try recipe.requireSharing(by: model.backbone.architecture)
-    return recipe.sharesPrefixes(adapter: model.configuration, architecture: model.backbone.architecture)
   }
 }

@@ -26,13 +26,7 @@ final class DecodingJob {
 
   init(_ generator: Generator, _ requests: [DecodingRequest], _ options: GenerationOptions) {
     let shares = options.sharesPrefixes && generator.backbone.architecture == .decoderOnly
-    let tree = PrefixTree(
-      requests.map { request in
-        let prompt = request.prompt
-        // What is read is the prompt's own.
-        return PrefixTree.Sequence(
-          route: prompt.route, tokens: prompt.tokens[...], shareableCount: shares ? max(prompt.tokens.count - 1, 0) : 0)
-      })
+    let tree = PrefixTree(requests.map(\.prompt), isShared: shares)
     let order = requests.indices.sorted { (tree.places[$0] ?? .max, $0) < (tree.places[$1] ?? .max, $1) }
     let size = min(max(requests.count / 16, 32), 128)
     var spans = Array(repeating: Int.max...Int.max, count: tree.nodes.count)
@@ -115,4 +109,17 @@ struct CacheNeed {
   var rowCount: Int { ownCount + branches.reduce(0, +) + answers.reduce(0, +) + sourceCount }
   /// Rows that the request's first pass computes.
   var firstCount: Int { promptCount + answers.reduce(0, +) + sourceCount }
+}
+
+extension PrefixTree {
+  /// What prompts have in common, but for the last token of each: what is read there is the prompt's own.
+  ///
+  /// - Parameter isShared: Whether anything may be.
+  init(_ prompts: [GenerationPrompt], isShared: Bool) {
+    self.init(
+      prompts.map { prompt in
+        let shareableCount = isShared ? max(prompt.tokens.count - 1, 0) : 0
+        return Sequence(route: prompt.route, tokens: prompt.tokens[...], shareableCount: shareableCount)
+      })
+  }
 }

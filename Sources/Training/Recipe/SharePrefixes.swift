@@ -60,6 +60,18 @@ extension Recipe {
   }
 }
 
+extension SharePrefixes {
+  /// Whether a model's examples share what they begin with, all else in a recipe being left as it is.
+  ///
+  /// - Throws: `RecipeError` where they cannot, and should.
+  func isOn(for model: AdapterModel) throws(RecipeError) -> Bool {
+    var recipe = Recipe()
+    recipe.sharePrefixes = self
+    try recipe.requireSharing(by: model.backbone.architecture)
+    return recipe.sharesPrefixes(adapter: model.configuration, architecture: model.backbone.architecture)
+  }
+}
+
 extension SharePrefixes: RecipeChoice {
   static func read(_ node: Node, at location: RecipeLocation) throws(RecipeError) -> SharePrefixes {
     let word: String

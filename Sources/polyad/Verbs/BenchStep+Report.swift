@@ -27,11 +27,11 @@ extension BenchStep {
   func json(_ report: Report) -> JSONValue {
     let result = report.result
     return [
-      "preset": .string(model ?? preset), "method": .string(method),
+      "preset": .string(subject.name), "method": .string(method),
       "active_rank": report.configuration?.activeRank.map(JSONValue.int) ?? .null,
       "trainable_parameters": .int(report.parameterCount), "reduced_bytes": .int(result.reducedBytes),
-      "ranks": .int(report.rankCount), "threads": .int(Threads.count), "precision": .string(precision.rawValue),
-      "activation_checkpointing": .bool(activationCheckpointing), "positive_examples": .int(positiveExamples),
+      "ranks": .int(report.rankCount), "threads": .int(Threads.count), "precision": .string(subject.precision.rawValue),
+      "activation_checkpointing": .bool(activationCheckpointing), "positive_examples": .int(subject.positiveExamples),
       "share_prefixes": .bool(report.sharesPrefixes), "batches": .string(report.batches), "group": .int(group),
       "tokens_per_second": .double(result.tokensPerSecond),
       "tokens_computed_per_second": .double(result.tokensComputedPerSecond),
@@ -40,19 +40,21 @@ extension BenchStep {
       "model_flops_utilization": .double(report.utilization), "peak_rss_mib": .int(report.residentMiB),
       "peak_private_mib": .int(report.privateMiB), "shared_mib": .int(report.sharedMiB),
       "load_seconds": .double(report.loadSeconds), "first_step_seconds": .double(result.firstStepSeconds),
-      "loss": .double(result.lastLoss), "kernels": .string(MatrixLibrary.description(precision)),
+      "loss": .double(result.lastLoss), "kernels": .string(MatrixLibrary.description(subject.precision)),
     ]
   }
 
   func table(_ report: Report) -> Table {
     let result = report.result
-    var table = Table(columns: [.init(model ?? preset), .init("", .right)])
+    var table = Table(columns: [.init(subject.name), .init("", .right)])
     table.append(["method, trainable parameters", "\(method), \(Formatting.count(report.parameterCount))"])
     table.append(["bytes a rank gives to the reduction, a step", Formatting.count(result.reducedBytes)])
-    table.append(["ranks × threads, precision", "\(report.rankCount) × \(Threads.count), \(precision.rawValue)"])
+    table.append([
+      "ranks × threads, precision", "\(report.rankCount) × \(Threads.count), \(subject.precision.rawValue)",
+    ])
     let mixture = "the trainer's, of the mixture" + (group > 1 ? " in groups of \(group)" : "")
     table.append(["batches", report.sharesPrefixes ? mixture : "of like length, nothing shared"])
-    table.append(["products", MatrixLibrary.description(precision)])
+    table.append(["products", MatrixLibrary.description(subject.precision)])
     table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
     table.append(["of them computed/s", Formatting.number(result.tokensComputedPerSecond)])
     table.append(["examples/s", Formatting.number(result.examplesPerSecond)])

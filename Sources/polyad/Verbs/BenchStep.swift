@@ -18,16 +18,7 @@ struct BenchStep: RankedCommand {
       systems' scripts cut them.
       """)
 
-  @Option(help: "The model's shape: \(Self.presets) (from 23 M to 2.5 G parameters).")
-  var preset = "gpt2"
-  @Option(help: "A model folder instead of a preset, with its own weights.")
-  var model: String?
-  @Option(help: "A folder of Super-NaturalInstructions files.", completion: .directory)
-  var data: String
-  @Option(help: "The tokenizer's folder.", completion: .directory)
-  var tokenizer: String
-  @Option(help: "How the model's frozen weights are held: fp32 or bf16.")
-  var precision = Precision.fp32
+  @OptionGroup var subject: BenchmarkOptions
   @Option(help: "What is trained: a recipe's peft_type, with 4 experts or skills where it has such.")
   var method = "LORA"
   @Option(
@@ -48,48 +39,28 @@ struct BenchStep: RankedCommand {
   var microBatches = 1
   @Option(help: "Tokens a sequence at most.")
   var maxLength = 512
-  @Option(help: "Examples of the task in each prompt, before its input.")
-  var positiveExamples = 0
-  @Option(help: "Compute once what examples of a part begin with, as a recipe's share_prefixes: auto, true or false.")
-  var sharePrefixes = SharePrefixes.auto
   @Option(help: "Of a task's examples so many are drawn together, as a recipe's mixing.group.")
   var group = 1
   @Option(help: "Measured steps, after one that warms up.")
   var steps = 8
-  @Flag(help: "Print one JSON object.")
-  var json = false
-
-  private static let presets = PublishedShape.allCases.map(\.rawValue).joined(separator: ", ")
 
   func validate() throws {
-    guard PublishedShape(rawValue: preset) != nil else {
-      throw ValidationError("unknown preset \"\(preset)\"; known: \(Self.presets)")
-    }
-    let counts = [batch, microBatches, steps, activeRank, tasks ?? 1, maxLength - 1, positiveExamples + 1]
+    let counts = [batch, microBatches, steps, activeRank, tasks ?? 1, maxLength - 1]
     guard counts.allSatisfy({ $0 > 0 }) else {
       throw ValidationError(
-        "--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2, "
-          + "--positive-examples at least 0")
+        "--batch, --micro-batches, --steps, --tasks and --r must be above 0, --max-length at least 2")
     }
   }
 
   func run(on ranks: Ranks) throws -> Bool {
     let begin = ContinuousClock.now
     try requirePrecision()
-    let loaded =
-      try model.map { try BackboneLoader.load(ModelAssembly.folder($0), node: ranks.node, precision: precision) }
-      ?? BackboneLoader.random(
-        PublishedShape(rawValue: preset)!.configuration, seed: 0, node: ranks.node, precision: precision)
-    let positions = loaded.backbone.maximumLength
-    guard maxLength <= positions else {
-      throw UsageError(
-        "--max-length is \(maxLength), but the model has \(positions) positions: lower it to \(positions) or less")
-    }
+    let loaded = try subject.load(on: ranks, maximumLength: maxLength)
     guard (1...batch * ranks.count).contains(group) else {
       throw UsageError(
         "--group is \(group), but a batch has \(batch * ranks.count) sequences: give a number from 1 to that")
     }
-    let files = try Self.taskFiles(in: data)
+    let files = try subject.taskFiles()
     let configuration = try Recipe.benchmarkAdapter(
       peftType: method, overrides: settings, activeRank: activeRank, taskCount: tasks ?? files.count)
     let adapted = try AdapterModel(
@@ -100,10 +71,10 @@ struct BenchStep: RankedCommand {
     (options.maximumLength, options.steps) = (maxLength, steps)
     (options.taskCount, options.updatesSparsely) = (tasks, sparseUpdates)
     options.isCheckpointed = activationCheckpointing
-    (options.positiveExamples, options.sharePrefixes, options.group) = (positiveExamples, sharePrefixes, group)
+    (options.positiveExamples, options.sharePrefixes) = (subject.positiveExamples, subject.sharePrefixes)
+    options.group = group
     let benchmark = try StepBenchmark(
-      adapted, tokenizer: Tokenizer(folder: ModelAssembly.tokenizerFolder(tokenizer)), taskFiles: files,
-      options: options, ranks: ranks)
+      adapted, tokenizer: subject.loadTokenizer(), taskFiles: files, options: options, ranks: ranks)
     guard group == 1 || benchmark.sharesPrefixes else {
       throw UsageError("--group is \(group), but batches are of like length where nothing is shared: leave it out")
     }
@@ -120,12 +91,12 @@ struct BenchStep: RankedCommand {
       sharedMiB: loaded.weights.byteCount >> 20, loadSeconds: loadSeconds)
     try loaded.weights.free()
     guard ranks.isMain else { return false }
-    if json { try CommandOutput.result(json(report)) } else { try CommandOutput.result(table(report)) }
+    if subject.json { try CommandOutput.result(json(report)) } else { try CommandOutput.result(table(report)) }
     return false
   }
 
   private func requirePrecision() throws {
-    guard precision == .fp32 || PEFTType(rawValue: method) != .full else {
+    guard subject.precision == .fp32 || PEFTType(rawValue: method) != .full else {
       throw UsageError("--precision bf16: --method FULL trains every array, in fp32; leave one of them out")
     }
   }
@@ -133,16 +104,7 @@ struct BenchStep: RankedCommand {
   /// The best rate of a product, all ranks at once: the slowest rank's.
   private func peak(_ ranks: Ranks) throws -> Double {
     try ranks.world.barrier()
-    return try ranks.world.allReduce(MatrixBenchmark.peak(precision), .min)
-  }
-
-  /// The .json files of a folder, in the order of their names.
-  static func taskFiles(in data: String) throws -> [URL] {
-    let folder = URL(filePath: data)
-    let all = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    let names = all.filter { $0.hasSuffix(".json") }
-    guard !names.isEmpty else { throw UsageError("--data \(data) is no folder with .json task files") }
-    return names.sorted().map { folder.appending(path: $0) }
+    return try ranks.world.allReduce(MatrixBenchmark.peak(subject.precision), .min)
   }
 }
 
@@ -156,5 +118,3 @@ extension AdapterConfiguration {
     return result
   }
 }
-
-extension SharePrefixes: ExpressibleByArgument {}

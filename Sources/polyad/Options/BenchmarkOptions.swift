@@ -1,0 +1,67 @@
+import ArgumentParser
+import Backbones
+import Foundation
+import Tensors
+import Tokenizers
+import Training
+
+/// What the benches of a model are measured on: its shape or folder, and real tasks.
+struct BenchmarkOptions: ParsableArguments {
+  @Option(help: "The model's shape: \(Self.presets) (from 23 M to 2.5 G parameters).")
+  var preset = "gpt2"
+  @Option(help: "A model folder instead of a preset, with its own weights.")
+  var model: String?
+  @Option(help: "A folder of Super-NaturalInstructions files.", completion: .directory)
+  var data: String
+  @Option(help: "The tokenizer's folder.", completion: .directory)
+  var tokenizer: String
+  @Option(help: "How the model's frozen weights are held: fp32 or bf16.")
+  var precision = Precision.fp32
+  @Option(help: "Examples of the task in each prompt, before its input.")
+  var positiveExamples = 0
+  @Option(help: "Compute once what examples or prompts begin with, as a recipe's share_prefixes: auto, true or false.")
+  var sharePrefixes = SharePrefixes.auto
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  private static let presets = PublishedShape.allCases.map(\.rawValue).joined(separator: ", ")
+
+  func validate() throws {
+    guard PublishedShape(rawValue: preset) != nil else {
+      throw ValidationError("unknown preset \"\(preset)\"; known: \(Self.presets)")
+    }
+    guard positiveExamples >= 0 else { throw ValidationError("--positive-examples must be at least 0") }
+  }
+
+  /// What a report calls the model.
+  var name: String { model ?? preset }
+
+  /// The model; a preset's weights are random. Collective over the node.
+  ///
+  /// - Parameter maximumLength: `--max-length`, which its positions must reach.
+  func load(on ranks: Ranks, maximumLength: Int) throws -> LoadedBackbone {
+    let loaded =
+      try model.map { try BackboneLoader.load(ModelAssembly.folder($0), node: ranks.node, precision: precision) }
+      ?? BackboneLoader.random(
+        PublishedShape(rawValue: preset)!.configuration, seed: 0, node: ranks.node, precision: precision)
+    let positions = loaded.backbone.maximumLength
+    guard maximumLength <= positions else {
+      throw UsageError(
+        "--max-length is \(maximumLength), but the model has \(positions) positions: lower it to \(positions) or less")
+    }
+    return loaded
+  }
+
+  func loadTokenizer() throws -> Tokenizer { try Tokenizer(folder: ModelAssembly.tokenizerFolder(tokenizer)) }
+
+  /// The .json files of the data's folder, in the order of their names.
+  func taskFiles() throws -> [URL] {
+    let folder = URL(filePath: data)
+    let all = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    let names = all.filter { $0.hasSuffix(".json") }
+    guard !names.isEmpty else { throw UsageError("--data \(data) is no folder with .json task files") }
+    return names.sorted().map { folder.appending(path: $0) }
+  }
+}
+
+extension SharePrefixes: ExpressibleByArgument {}

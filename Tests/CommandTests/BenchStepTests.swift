@@ -120,7 +120,11 @@ struct BenchStepTests {
       #expect(plain.ratio == 1 && plain.batches == "like_length")
       for (group, reason) in [
         ("4", "--group is 4, but a batch has 3 sequences: give a number from 1 to that"),
-        ("2", "--group is 2, but batches are of like length where nothing is shared: leave it out"),
+        (
+          "2",
+          "--group is 2, but nothing is shared, so batches are of like length: share_prefixes is false. Leave one of "
+            + "them out"
+        ),
       ] {
         let outcome = try run(folder, options + ["--share-prefixes", "false", "--group", group])
         #expect(outcome.exitCode == 2 && outcome.messages == ["polyad: \(reason)"])

@@ -44,7 +44,7 @@ public struct GenerationBenchmark {
   /// - Parameters:
   ///   - model: One that generates.
   ///   - taskFiles: Super-NaturalInstructions files.
-  /// - Throws: `RecipeError` or `TaskError`.
+  /// - Throws: `TaskError`.
   public init(
     _ model: AdapterModel, tokenizer: Tokenizer, taskFiles: [URL], options: Options, ranks: Ranks
   ) throws {
@@ -64,7 +64,7 @@ public struct GenerationBenchmark {
     self.prompts = prompts
     generation = GenerationOptions(
       maximumCount: options.newTokens, endIds: [], width: options.width,
-      sharesPrefixes: try options.sharePrefixes.isOn(for: model))
+      sharesPrefixes: options.sharePrefixes.obstacle(for: model) == nil)
     generator = Generator(model)
     self.ranks = ranks
   }

@@ -62,11 +62,12 @@ public struct StepBenchmark {
   private let ranks: Ranks
   private let model: AdapterModel
 
-  /// Whether examples share what they begin with, and batches are the trainer's.
-  public let sharesPrefixes: Bool
+  /// Why examples share nothing, and batches are of like length; nil: they share what they begin with, and batches are
+  /// the trainer's.
+  public let sharingObstacle: SharingObstacle?
 
   /// - Parameter taskFiles: Super-NaturalInstructions files.
-  /// - Throws: ``RunError/tooFewExamples(found:needed:)``, or an error of the recipe's keys or the data.
+  /// - Throws: ``RunError/tooFewExamples(found:needed:)``, or an error of the data.
   public init(
     _ model: AdapterModel, tokenizer: Tokenizer, taskFiles: [URL], options: Options, ranks: Ranks
   ) throws {
@@ -74,9 +75,9 @@ public struct StepBenchmark {
     if options.updatesSparsely { try ModelNeed.taskRows.require(of: model, for: "sparse_updates") }
     let taskCount = options.taskCount ?? taskFiles.count
     let routes = TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil))
-    sharesPrefixes = try options.sharePrefixes.isOn(for: model)
+    sharingObstacle = options.sharePrefixes.obstacle(for: model)
     var stepOptions = Self.stepOptions(options, ranks)
-    stepOptions.sharesPrefixes = sharesPrefixes
+    stepOptions.sharesPrefixes = sharingObstacle == nil
     step = try TrainingStep(model, routes: routes, options: stepOptions, ranks: ranks)
     let examples = try BenchmarkExamples(
       tokenizer,
@@ -92,7 +93,7 @@ public struct StepBenchmark {
       throw RunError.tooFewExamples(found: found, needed: batches.sequences)
     }
     plans =
-      sharesPrefixes
+      sharingObstacle == nil
       ? try batches.ofTrainer(count: options.steps + 1, group: options.group, routes: routes)
       : batches.ofLikeLength(count: options.steps + 1)
   }
@@ -142,7 +143,7 @@ public struct StepBenchmark {
       model.trainingOperations(tokenCount: tokenCount, labelCount: labels)
     }
     let whole = examples.reduce(0) { $0 + needed($1.inputIds.count, labels: $1.labelCount(kind)) }
-    guard sharesPrefixes else { return whole }
+    guard sharingObstacle == nil else { return whole }
     let tree = PrefixTree(part.map(TaskAssembly.sequences(tasks, TaskRoutes(taskCount: tasks.count))))
     // What all but the first of a node's sequences do not compute again.
     return tree.nodes.reduce(whole) { total, node in

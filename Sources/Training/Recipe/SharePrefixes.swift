@@ -61,14 +61,11 @@ extension Recipe {
 }
 
 extension SharePrefixes {
-  /// Whether a model's examples share what they begin with, all else in a recipe being left as it is.
-  ///
-  /// - Throws: `RecipeError` where they cannot, and should.
-  func isOn(for model: AdapterModel) throws(RecipeError) -> Bool {
+  /// Why a model's examples share nothing, all else in a recipe being left as it is; nil: they do.
+  func obstacle(for model: AdapterModel) -> SharingObstacle? {
     var recipe = Recipe()
     recipe.sharePrefixes = self
-    try recipe.requireSharing(by: model.backbone.architecture)
-    return recipe.sharesPrefixes(adapter: model.configuration, architecture: model.backbone.architecture)
+    return recipe.sharingObstacle(adapter: model.configuration, architecture: model.backbone.architecture)
   }
 }
 

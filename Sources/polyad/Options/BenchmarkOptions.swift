@@ -13,7 +13,7 @@ struct BenchmarkOptions: ParsableArguments {
   var model: String?
   @Option(help: "A folder of Super-NaturalInstructions files.", completion: .directory)
   var data: String
-  @Option(help: "The tokenizer's folder.", completion: .directory)
+  @Option(help: "The tokenizer's folder; ids beyond the model's vocabulary are folded into it.", completion: .directory)
   var tokenizer: String
   @Option(help: "How the model's frozen weights are held: fp32 or bf16.")
   var precision = Precision.fp32
@@ -48,6 +48,11 @@ struct BenchmarkOptions: ParsableArguments {
     guard maximumLength <= positions else {
       throw UsageError(
         "--max-length is \(maximumLength), but the model has \(positions) positions: lower it to \(positions) or less")
+    }
+    guard sharePrefixes != .always || loaded.backbone.architecture == .decoderOnly else {
+      throw UsageError(
+        "--share-prefixes is true, but the model's encoder reads prompts in both directions, so that no two have a row in "
+          + "common: leave it out")
     }
     return loaded
   }

@@ -7,7 +7,7 @@ extension BenchStep {
   /// What was measured of a model.
   struct Report {
     let result: StepBenchmark.Result
-    let sharesPrefixes: Bool
+    let sharingObstacle: SharingObstacle?
     let configuration: AdapterConfiguration?
     let parameterCount: Int
     let rankCount: Int
@@ -20,7 +20,7 @@ extension BenchStep {
     let loadSeconds: Double
 
     /// Which batches were measured.
-    var batches: String { sharesPrefixes ? "mixture" : "like_length" }
+    var batches: String { sharingObstacle == nil ? "mixture" : "like_length" }
     var utilization: Double { result.flopsPerSecondPerRank * 1e-9 / peak }
   }
 
@@ -32,7 +32,7 @@ extension BenchStep {
       "trainable_parameters": .int(report.parameterCount), "reduced_bytes": .int(result.reducedBytes),
       "ranks": .int(report.rankCount), "threads": .int(Threads.count), "precision": .string(subject.precision.rawValue),
       "activation_checkpointing": .bool(activationCheckpointing), "positive_examples": .int(subject.positiveExamples),
-      "share_prefixes": .bool(report.sharesPrefixes), "batches": .string(report.batches), "group": .int(group),
+      "share_prefixes": .bool(report.sharingObstacle == nil), "batches": .string(report.batches), "group": .int(group),
       "tokens_per_second": .double(result.tokensPerSecond),
       "tokens_computed_per_second": .double(result.tokensComputedPerSecond),
       "examples_per_second": .double(result.examplesPerSecond), "seconds_per_step": .double(result.secondsPerStep),
@@ -53,7 +53,7 @@ extension BenchStep {
       "ranks × threads, precision", "\(report.rankCount) × \(Threads.count), \(subject.precision.rawValue)",
     ])
     let mixture = "the trainer's, of the mixture" + (group > 1 ? " in groups of \(group)" : "")
-    table.append(["batches", report.sharesPrefixes ? mixture : "of like length, nothing shared"])
+    table.append(["batches", report.sharingObstacle.map { "of like length: \($0.description)" } ?? mixture])
     table.append(["products", MatrixLibrary.description(subject.precision)])
     table.append(["tokens/s, all ranks", Formatting.number(result.tokensPerSecond)])
     table.append(["of them computed/s", Formatting.number(result.tokensComputedPerSecond)])

@@ -14,8 +14,8 @@ struct BenchStep: RankedCommand {
     commandName: "step", abstract: "Measures training steps of a published model shape on real task lengths.",
     discussion: """
       Random weights: speed does not depend on them. Where examples share what they begin with, batches are the \
-      trainer's own, drawn from the mixture; with --share-prefixes false they are sequences of like length, as other \
-      systems' scripts cut them.
+      trainer's own, drawn from the mixture; with --share-prefixes false, and where auto shares nothing (POLY and \
+      C_POLY, encoders), they are sequences of like length, as other systems' scripts cut them.
       """)
 
   @OptionGroup var subject: BenchmarkOptions
@@ -39,7 +39,8 @@ struct BenchStep: RankedCommand {
   var microBatches = 1
   @Option(help: "Tokens a sequence at most.")
   var maxLength = 512
-  @Option(help: "Of a task's examples so many are drawn together, as a recipe's mixing.group.")
+  @Option(
+    help: "Of a task's examples so many are drawn together, as a recipe's mixing.group; where something is shared.")
   var group = 1
   @Option(help: "Measured steps, after one that warms up.")
   var steps = 8
@@ -75,8 +76,10 @@ struct BenchStep: RankedCommand {
     options.group = group
     let benchmark = try StepBenchmark(
       adapted, tokenizer: subject.loadTokenizer(), taskFiles: files, options: options, ranks: ranks)
-    guard group == 1 || benchmark.sharesPrefixes else {
-      throw UsageError("--group is \(group), but batches are of like length where nothing is shared: leave it out")
+    if group > 1, let obstacle = benchmark.sharingObstacle {
+      throw UsageError(
+        "--group is \(group), but nothing is shared, so batches are of like length: \(obstacle.description). Leave one "
+          + "of them out")
     }
     let peakBefore = try peak(ranks)
     let result = try benchmark.run()
@@ -85,7 +88,7 @@ struct BenchStep: RankedCommand {
       Int(try ranks.world.allReduce(Int64($0), .max))
     }
     let report = Report(
-      result: result, sharesPrefixes: benchmark.sharesPrefixes, configuration: adapted.configuration,
+      result: result, sharingObstacle: benchmark.sharingObstacle, configuration: adapted.configuration,
       parameterCount: adapted.parameters.count, rankCount: ranks.count, peak: max(peakBefore, peakAfter),
       residentMiB: memory[0], privateMiB: memory[1],
       sharedMiB: loaded.weights.byteCount >> 20, loadSeconds: loadSeconds)

@@ -14,9 +14,11 @@ extension Communicator {
     layout.requireFit(in: values.count, ranks: size)
     resultLayout.requireFit(in: result.count, ranks: size)
     let type = Element.datatype
-    let code = MPI_Alltoallv(
-      values.baseAddress, layout.counts, layout.displacements, type,
-      result.baseAddress, resultLayout.counts, resultLayout.displacements, type, handle)
+    let code = Activity.waiting {
+      MPI_Alltoallv(
+        values.baseAddress, layout.counts, layout.displacements, type,
+        result.baseAddress, resultLayout.counts, resultLayout.displacements, type, handle)
+    }
     try MPIError.check(code, from: "MPI_Alltoallv")
   }
 

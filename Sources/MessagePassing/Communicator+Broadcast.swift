@@ -10,7 +10,8 @@ extension Communicator {
     _ values: UnsafeMutableBufferPointer<Element>, from root: Int = 0
   ) throws(MPIError) {
     try Self.inChunks(values) { (start, count) throws(MPIError) in
-      try MPIError.check(MPI_Bcast(start, count, Element.datatype, CInt(root), handle), from: "MPI_Bcast")
+      let code = Activity.waiting { MPI_Bcast(start, count, Element.datatype, CInt(root), handle) }
+      try MPIError.check(code, from: "MPI_Bcast")
     }
   }
 

@@ -12,7 +12,9 @@ extension Communicator {
     precondition(result.count == values.count * size, "\(values.count) values of \(size) ranks into \(result.count)")
     let count = try Self.count(values.count, in: "MPI_Allgather")
     let type = Element.datatype
-    let code = MPI_Allgather(values.baseAddress, count, type, result.baseAddress, count, type, handle)
+    let code = Activity.waiting {
+      MPI_Allgather(values.baseAddress, count, type, result.baseAddress, count, type, handle)
+    }
     try MPIError.check(code, from: "MPI_Allgather")
   }
 
@@ -102,9 +104,11 @@ extension Communicator {
     let type = Element.datatype
     let code = values.withUnsafeBufferPointer { source in
       joined.withUnsafeMutableBufferPointer { target in
-        MPI_Gatherv(
-          source.baseAddress, layout.counts[rank], type,
-          target.baseAddress, layout.counts, layout.displacements, type, CInt(root), handle)
+        Activity.waiting {
+          MPI_Gatherv(
+            source.baseAddress, layout.counts[rank], type,
+            target.baseAddress, layout.counts, layout.displacements, type, CInt(root), handle)
+        }
       }
     }
     try MPIError.check(code, from: "MPI_Gatherv")
@@ -116,8 +120,9 @@ extension Communicator {
     from source: UnsafeRawPointer?, count: CInt, into result: UnsafeMutableBufferPointer<Element>, _ layout: BlockLayout
   ) throws(MPIError) {
     let type = Element.datatype
-    let code = MPI_Allgatherv(
-      source, count, type, result.baseAddress, layout.counts, layout.displacements, type, handle)
+    let code = Activity.waiting {
+      MPI_Allgatherv(source, count, type, result.baseAddress, layout.counts, layout.displacements, type, handle)
+    }
     try MPIError.check(code, from: "MPI_Allgatherv")
   }
 }

@@ -13,7 +13,9 @@ extension Communicator {
     _ values: UnsafeMutableBufferPointer<Element>, _ reduction: Reduction
   ) throws(MPIError) {
     try Self.inChunks(values) { (start, count) throws(MPIError) in
-      let code = MPI_Allreduce(cmpi_in_place(), start, count, Element.datatype, reduction.operation, handle)
+      let code = Activity.waiting {
+        MPI_Allreduce(cmpi_in_place(), start, count, Element.datatype, reduction.operation, handle)
+      }
       try MPIError.check(code, from: "MPI_Allreduce")
     }
   }

@@ -26,7 +26,7 @@ public struct Communicator {
   ///
   /// The corresponding C function is `MPI_Barrier` (MPI 3.1, section 5.3).
   public func barrier() throws(MPIError) {
-    try MPIError.check(MPI_Barrier(handle), from: "MPI_Barrier")
+    try MPIError.check(Activity.waiting { MPI_Barrier(handle) }, from: "MPI_Barrier")
   }
 
   /// Splits the group into groups of equal `color`, each ordered by `key`, then by rank here.

@@ -14,11 +14,13 @@ public struct Job: Sendable {
 
   /// Prints `message` with this rank and its host on standard error and ends every rank of the job.
   ///
-  /// Any rank may call it alone. When many ranks meet the same error only the first is heard: rank 0 speaks at once,
-  /// the others wait a moment, in which an earlier rank's abort ends them.
+  /// Any rank may call it alone. When many ranks meet the same error it is said once: rank 0's ``Watch`` gathers errors
+  /// and speaks for all. Without a watch rank 0 speaks at once, and the others wait a moment, in which an earlier rank's
+  /// abort ends them.
   ///
   /// - Parameter code: The exit code of the process, and of mpirun.
   public func fail(_ message: String, code: Int32) -> Never {
+    Watch.current?.report(message, code: code)
     if rank > 0 {
       // A handler that turns SIGTERM into a wish to save would outlive the abort of an earlier rank.
       signal(SIGTERM, SIG_DFL)
@@ -39,10 +41,16 @@ public struct Job: Sendable {
     }
   }
 
-  /// Ends every rank of the job with the exit code `code`. Any rank may call it alone.
+  /// Ends every rank of the job with the exit code `code`. Any rank may call it alone, from any thread.
+  ///
+  /// Where the launcher is out of reach, as on a host without its network, this process at least ends within seconds.
   ///
   /// The corresponding C function is `MPI_Abort` (MPI 3.1, section 8.7).
   public func abort(code: Int32) -> Never {
+    WatchThread.start {
+      usleep(3_000_000)
+      _exit(code)
+    }
     fflush(nil)
     Self.silenceAbortNotice()
     MPI_Abort(cmpi_comm_world(), code)
@@ -60,7 +68,7 @@ public struct Job: Sendable {
   }
 
   /// One write, so that the lines of several ranks do not mix.
-  private static func print(_ text: String) {
+  static func print(_ text: String) {
     var text = text
     text.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
   }

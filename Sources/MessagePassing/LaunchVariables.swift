@@ -1,9 +1,17 @@
+import Glibc
+
 /// What the launcher's environment variables say about this process, before MPI starts.
 ///
 /// They serve for checks and early messages only; once MPI runs, the communicator is the truth.
 struct LaunchVariables {
   /// The value of an environment variable.
   let value: (String) -> String?
+
+  /// Those of this process.
+  static var ofProcess: LaunchVariables { LaunchVariables { name in getenv(name).map { String(cString: $0) } } }
+
+  /// This process's rank, as its launcher says.
+  var rank: Int? { ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"].compactMap(value).first.flatMap { Int($0) } }
 
   /// Whether a process manager that MPI can connect to started this process.
   var hasProcessManager: Bool {

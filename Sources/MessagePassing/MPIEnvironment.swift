@@ -47,7 +47,7 @@ public struct MPIEnvironment: ~Copyable {
     try MPIError.check(MPI_Initialized(&isStarted), from: "MPI_Initialized")
     guard isStarted == 0 else { throw .alreadyStarted }
 
-    let variables = LaunchVariables { name in getenv(name).map { String(cString: $0) } }
+    let variables = LaunchVariables.ofProcess
     let provided = try Self.start(threadLevel, variables)
     do throws(MPIError) {
       guard provided >= threadLevel.value else {
@@ -64,7 +64,10 @@ public struct MPIEnvironment: ~Copyable {
     }
   }
 
-  deinit { MPI_Finalize() }
+  deinit {
+    Watch.current?.finish()
+    MPI_Finalize()
+  }
 
   /// Returns the thread level MPI provides.
   private static func start(_ level: ThreadLevel, _ variables: LaunchVariables) throws(MPIError) -> CInt {

@@ -25,7 +25,7 @@ public final class Request {
   /// The corresponding C function is `MPI_Waitall` (MPI 3.1, section 3.7.5).
   public func wait() throws(MPIError) {
     guard !handles.isEmpty else { return }
-    let code = MPI_Waitall(CInt(handles.count), &handles, cmpi_statuses_ignore())
+    let code = Activity.waiting { MPI_Waitall(CInt(handles.count), &handles, cmpi_statuses_ignore()) }
     try MPIError.check(code, from: "MPI_Waitall")
     handles = []
   }

@@ -25,7 +25,9 @@ public final class SharedWindow {
     var base: UnsafeMutableRawPointer?
     var window: MPI_Win?
     let ownCount = node.rank == 0 ? byteCount + Self.alignment : 0
-    let code = MPI_Win_allocate_shared(ownCount, 1, cmpi_info_null(), node.handle, &base, &window)
+    let code = Activity.waiting {
+      MPI_Win_allocate_shared(ownCount, 1, cmpi_info_null(), node.handle, &base, &window)
+    }
     try MPIError.check(code, from: "MPI_Win_allocate_shared")
     guard let window else {
       throw .callFailed(operation: "MPI_Win_allocate_shared", code: MPI_ERR_WIN, text: "no window")
@@ -59,7 +61,7 @@ public final class SharedWindow {
   public func free() throws(MPIError) {
     guard let window = handle else { return }
     try MPIError.check(MPI_Win_unlock_all(window), from: "MPI_Win_unlock_all")
-    try MPIError.check(MPI_Win_free(&handle), from: "MPI_Win_free")
+    try MPIError.check(Activity.waiting { MPI_Win_free(&handle) }, from: "MPI_Win_free")
     handle = nil
   }
 

@@ -22,6 +22,8 @@ struct Polyad: ParsableCommand {
     ])
 
   static func main() {
+    // A signal that comes before the verb can take it waits until then.
+    if Self.verb == name(of: Train.self) { StopSignal.hold() }
     MatrixLibrary.restartWithBetterKernelsIfAny()
     // With several, OpenBLAS cuts products in other places, and other bits come out.
     MatrixLibrary.setThreadCount(1)

@@ -10,10 +10,15 @@ protocol RankedCommand: ParsableCommand {
   ///
   /// - Returns: Whether it was stopped by a signal, after saving.
   func run(on ranks: Ranks) throws -> Bool
+  /// Whether a signal asks it to save and stop, and does not end it at once.
+  static var stopsOnSignal: Bool { get }
 }
 
 extension RankedCommand {
+  static var stopsOnSignal: Bool { false }
+
   mutating func run() throws {
+    if Self.stopsOnSignal { StopSignal.install() }
     // The environment must be gone, and MPI with it, before the program ends with a code of its own.
     if try RankedWork.run(run(on:)) { throw StoppedAfterSaving() }
   }
@@ -21,10 +26,16 @@ extension RankedCommand {
 
 /// Work that needs MPI.
 enum RankedWork {
-  /// Starts MPI, does the work on this process's rank and stops MPI. An error on one rank ends the job on all.
+  /// Starts MPI, does the work on this process's rank and stops MPI. An error on one rank ends the job on all, and so
+  /// does a rank that is lost.
   static func run<Result>(_ work: (Ranks) throws -> Result) throws -> Result {
+    let start = StartGuard { StopSignal.isSet }
     let environment = try MPIEnvironment()
     return environment.job.run(exitCode: FailureCode.ofRunning) {
+      let network = ProcessInfo.processInfo.environment["POLYAD_NETWORK"] ?? ""
+      try Watch.start(over: environment.world, environment.job, network: network)
+      start.finish()
+      Activity.begin(.loading)
       let ranks = try Ranks(environment)
       if let fault = MatrixLibrary.fault(in: ProcessInfo.processInfo.environment) { throw UsageError(fault) }
       Threads.setCount(try ThreadPlan(ranks).threadCount)

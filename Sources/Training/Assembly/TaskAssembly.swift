@@ -29,6 +29,7 @@ public struct TaskAssembly {
     _ recipe: Recipe, adapter: AdapterConfiguration?, tokenizer: Tokenizer?, inputs: ModelInputs,
     splits: Set<DataSplit>, ranks: Ranks
   ) throws {
+    Activity.begin(.preparing)
     let specifications = recipe.tasks
     routes = try TaskRoutes(specifications, adapter: adapter)
     let preparation = try TaskPreparation(

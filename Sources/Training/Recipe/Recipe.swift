@@ -111,6 +111,9 @@ public struct Recipe: Sendable, Equatable {
   public var saveTotalLimit: Int?
   /// `logging_steps`: a line of metrics every so many steps. Default: 10.
   public var loggingSteps = 10
+  /// `hang_timeout`: seconds without a sign of life of a rank after which the job ends; 0 is never. Slow ranks give
+  /// signs of life. Default: 30.
+  public var hangTimeout = 30.0
   /// Where the keys are stated.
   var places = RecipePlaces()
 

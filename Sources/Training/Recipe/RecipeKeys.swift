@@ -58,6 +58,7 @@ extension Recipe: RecipeSection {
       .init("save_steps", \.saveSteps, mustBe: .atLeastOne),
       .init("save_total_limit", \.saveTotalLimit, mustBe: .atLeastOne),
       .init("logging_steps", \.loggingSteps, mustBe: .atLeastOne),
+      .init("hang_timeout", \.hangTimeout, mustBe: .init("0, for never, or 1 and more") { $0 == 0 || $0 >= 1 }),
     ]
   }
 

@@ -41,7 +41,7 @@ extension Recipe {
   private static let freeKeys: Set<String> = [
     "output_dir", "activation_checkpointing", "eval_steps", "eval_on_start", "eval_batch_size", "max_new_tokens",
     "save_steps", "save_total_limit", "logging_steps", "test", "metrics", "prediction", "length_normalize",
-    "max_test_examples",
+    "max_test_examples", "hang_timeout",
   ]
   private static let pathKeys: Set<String> = ["model_name_or_path", "tokenizer_name_or_path", "init_from", "train"]
 

@@ -56,6 +56,13 @@ public final class RunLog {
   }
 
   private func record(_ line: String) throws(ReportingError) {
-    try file.append(line: "\(now().formatted(.iso8601)) \(line)")
+    try file.append(line: Self.dated(line, now()))
+  }
+
+  private static func dated(_ line: String, _ date: Date) -> String { "\(date.formatted(.iso8601)) \(line)" }
+
+  /// Adds a line to the log in `folder` from any thread, beside its owner; it is not echoed.
+  static func add(_ line: String, in folder: URL) throws(ReportingError) {
+    try AppendedFile(folder.appending(path: fileName)).append(line: dated(line, Date()))
   }
 }

@@ -28,6 +28,11 @@ public struct Ranks {
   /// Releases what ``alone()`` made. Not collective, since no other rank is in it.
   public func free() throws(MPIError) { try world.free() }
 
+  /// Has the ranks watched by the recipe's `hang_timeout` from here on.
+  public func watch(by recipe: Recipe) {
+    Watch.current?.timeout = recipe.hangTimeout > 0 ? recipe.hangTimeout : .infinity
+  }
+
   /// Whether they are on several hosts.
   public var spanHosts: Bool { node.size < world.size }
   public var rank: Int { world.rank }

@@ -38,15 +38,15 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     case .notFinite(let step, let count, let checkpoint):
       return "stopped at step \(step): \(count) steps in a row had a loss or gradient that is NaN or infinite; "
         + "lower learning_rate or look at the data. "
-        + Self.last(checkpoint)
+        + Self.lastCheckpoint(checkpoint)
     case .parametersNotFinite(let step, let checkpoint):
       return "stopped at step \(step): trained numbers have become NaN or infinite and are not saved; "
-        + "lower learning_rate. " + Self.last(checkpoint)
+        + "lower learning_rate. " + Self.lastCheckpoint(checkpoint)
     case .ranksDiffer(let step):
       return "the ranks hold different adapters at step \(step); this is a fault of the program or a machine: "
         + "compare the hosts with one rank each, and report it"
     case .saveFailed(let path, let reason, let checkpoint):
-      return "saving \(path) failed: \(reason) " + Self.last(checkpoint)
+      return "saving \(path) failed: \(reason) " + Self.lastCheckpoint(checkpoint)
     case .badState(let file, let reason): return "\(file): \(reason)"
     case .noTokenizer(let folder):
       return "\(folder) has no tokenizer; set tokenizer_name_or_path to a folder that has one"
@@ -63,7 +63,8 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     }
   }
 
-  private static func last(_ checkpoint: String?) -> String {
+  /// What is left of a run that ends early.
+  static func lastCheckpoint(_ checkpoint: String?) -> String {
     checkpoint.map { "The last good checkpoint is \($0); continue from it with --resume" }
       ?? "No checkpoint was saved before"
   }

@@ -1,21 +1,49 @@
 import Glibc
 import Synchronization
 
-/// Whether the job was asked to stop: by SIGTERM, SIGUSR1 (a scheduler's warning) or SIGINT.
+/// Whether the job was asked to stop: by SIGTERM, SIGUSR1 (a scheduler's warning), SIGHUP (a terminal that closes) or
+/// SIGINT.
 ///
 /// The handler only sets a flag; the ranks agree on it in the step's all-reduce, save, and leave with exit code 75.
 public enum StopSignal {
   private static let flag = Atomic<Bool>(false)
 
-  /// Starts to listen. A second SIGINT ends the process at once.
+  private static let names = [SIGTERM, SIGUSR1, SIGHUP]
+
+  /// Lets signals wait until ``install()``, also across an exec: before that they would end the process, and what the
+  /// launcher makes of that is its affair.
+  public static func hold() {
+    var signals = set
+    sigprocmask(SIG_BLOCK, &signals, nil)
+  }
+
+  private static var set: sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for name in names { sigaddset(&signals, name) }
+    return signals
+  }
+
+  /// Starts to listen; a signal that waited comes now. A second SIGINT ends the process at once. SIGHUP stays ignored
+  /// where it was, as under nohup.
   public static func install() {
     // Beyond a limit on file sizes a write then fails with an error that can be told, as on a full disk.
     signal(SIGXFSZ, SIG_IGN)
-    for name in [SIGTERM, SIGUSR1] { signal(name) { _ in StopSignal.flag.store(true, ordering: .relaxed) } }
+    for name in names where !(name == SIGHUP && isIgnored(name)) {
+      signal(name) { _ in StopSignal.flag.store(true, ordering: .relaxed) }
+    }
     signal(SIGINT) { _ in
       StopSignal.flag.store(true, ordering: .relaxed)
       signal(SIGINT, SIG_DFL)
     }
+    var signals = set
+    sigprocmask(SIG_UNBLOCK, &signals, nil)
+  }
+
+  private static func isIgnored(_ name: CInt) -> Bool {
+    var action = sigaction()
+    sigaction(name, nil, &action)
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// Whether a signal has come to this rank.

@@ -29,7 +29,9 @@ public final class Trainer {
   let evaluator: Evaluator?
   private let folder: RunFolder
   private var state: TrainerState
-  private var newestCheckpoint: CheckpointFolder?
+  private var newestCheckpoint: CheckpointFolder? {
+    didSet { Activity.setRemedy(RunError.lastCheckpoint(newestCheckpoint?.url.path)) }
+  }
   private var reporter: RunReporter?
   /// The newest scores, on rank 0.
   public private(set) var lastEvaluation: EvaluationRecord?
@@ -105,6 +107,10 @@ public final class Trainer {
       try say("resumed from \(checkpoint.url.path) at step \(step) of \(totalSteps)")
     }
     try requireSoundReplicas()
+    if newestCheckpoint == nil { Activity.setRemedy(RunError.lastCheckpoint(nil)) }
+    if ranks.isMain {
+      Watch.current?.setRecord { [url = folder.url] line in try? RunLog.add(line, in: url) }
+    }
   }
 
   private func openFolder(
@@ -130,6 +136,7 @@ public final class Trainer {
   public func run() throws -> Ending {
     if try isEvaluationMissing(), try !evaluate() { return try stop() }
     while state.step < totalSteps {
+      Activity.begin(.step, step: state.step + 1)
       let outcome = try step.run(
         plan.step(state.step), training: tasks.training, learningRate: schedule.rate(at: state.step))
       try record(outcome)
@@ -138,6 +145,7 @@ public final class Trainer {
       if isDue(every: recipe.saveSteps), state.skippedInARow == 0 || state.step == totalSteps { try save() }
       if isDue(every: recipe.evalSteps), try !evaluate() { return try stop() }
     }
+    Activity.begin(.saving)
     if ranks.isMain { try saving(folder.url) { try folder.publish(assembly.model) } }
     try ranks.world.barrier()
     return .completed
@@ -180,6 +188,7 @@ public final class Trainer {
   }
 
   private func save() throws {
+    Activity.begin(.saving)
     try requireSoundReplicas()
     let target = CheckpointFolder(in: folder.url, step: state.step)
     if ranks.isMain {
@@ -208,6 +217,7 @@ public final class Trainer {
   /// Scores the test sets; false if the job was asked to stop meanwhile.
   private func evaluate() throws -> Bool {
     guard let evaluator else { return true }
+    Activity.begin(.evaluating)
     let start = ContinuousClock.now
     let result = try evaluator.run { [reporter] in reporter?.evaluating($0) }
     if let result {

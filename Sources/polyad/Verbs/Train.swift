@@ -28,9 +28,11 @@ struct Train: RankedCommand {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other") }
   }
 
+  static let stopsOnSignal = true
+
   func run(on ranks: Ranks) throws -> Bool {
-    StopSignal.install()
     let recipe = try recipeOptions.load()
+    ranks.watch(by: recipe)
     let assembly = try CommandError.loadingModel {
       try ModelAssembly(recipe, resuming: resume ? Trainer.checkpointToResume(recipe, ranks) : nil, ranks: ranks)
     }

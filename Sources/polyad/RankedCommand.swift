@@ -33,7 +33,7 @@ enum RankedWork {
     let environment = try MPIEnvironment()
     return environment.job.run(exitCode: FailureCode.ofRunning) {
       let network = ProcessInfo.processInfo.environment["POLYAD_NETWORK"] ?? ""
-      try Watch.start(over: environment.world, environment.job, network: network)
+      try Watch.start(over: environment.world, environment.job, network: network) { StopSignal.isSet }
       start.finish()
       Activity.begin(.loading)
       let ranks = try Ranks(environment)

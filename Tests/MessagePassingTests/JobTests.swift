@@ -27,6 +27,49 @@ struct JobTests {
     #expect(outcome.output.contains("polyad: rank 0 of 3 on "), "\(outcome.output)")
   }
 
+  @Test(arguments: [0, 2]) func anErrorOnOneRankIsToldByRank0AtOnce(failingRank: Int) throws {
+    let outcome = try RankProcesses.run("watched: rank \(failingRank) fails", of: ranks, rankCount: 3)
+    #expect(outcome.exitCode == Int32(failingRank) + 2, "\(outcome.output)")
+    #expect(outcome.output.contains("polyad: rank \(failingRank) of 3 on "), "\(outcome.output)")
+    #expect(outcome.output.components(separatedBy: "polyad:").count == 2, "\(outcome.output)")
+  }
+
+  @Test func anErrorOnEveryWatchedRankIsPrintedOnce() throws {
+    let outcome = try RankProcesses.run("watched: all fail", of: ranks, rankCount: 3)
+    #expect(outcome.exitCode == 2, "\(outcome.output)")
+    #expect(outcome.output.components(separatedBy: "the file is not there").count == 2, "\(outcome.output)")
+    #expect(outcome.output.contains("polyad: rank 0 of 3 on "), "\(outcome.output)")
+  }
+
+  @Test(arguments: [0, 1, 2]) func aStoppedRankEndsTheJobThoughTheOthersSitInMPI(rank: Int) throws {
+    let outcome = try RankProcesses.run("watched: rank \(rank) stops", of: ranks, rankCount: 3)
+    #expect(outcome.exitCode == 5, "\(outcome.output)")
+    #expect(outcome.output.contains("polyad: rank \(rank) of 3 on "), "\(outcome.output)")
+    #expect(outcome.output.contains(" has given no sign of life"), "\(outcome.output)")
+    #expect(outcome.output.contains("The job ends. All is saved.\n"), "\(outcome.output)")
+    if rank > 0 { #expect(outcome.output.contains("step 7, waits for others"), "\(outcome.output)") }
+  }
+
+  @Test(arguments: [0, 1]) func aKilledRankIsNamed(rank: Int) throws {
+    let outcome = try RankProcesses.run("watched: rank \(rank) dies", of: ranks, rankCount: 3)
+    #expect(outcome.exitCode != 0, "\(outcome.output)")
+    #expect(outcome.output.contains("polyad: rank \(rank) of 3 on "), "\(outcome.output)")
+    #expect(outcome.output.contains(" is gone: its process ended without a word"), "\(outcome.output)")
+  }
+
+  @Test func aRankThatPausesIsTakenBack() throws {
+    let outcome = try RankProcesses.run("watched: rank 1 pauses", of: ranks, rankCount: 3)
+    #expect(outcome.exitCode == 0, "\(outcome.output)")
+    #expect(outcome.output.contains("the job ends after 2.0 s (hang_timeout)"), "\(outcome.output)")
+    #expect(outcome.output.contains(" is heard again\n"), "\(outcome.output)")
+  }
+
+  @Test func aRankThatWorksForLongIsLeftAlone() throws {
+    let outcome = try RankProcesses.run("watched: rank 1 works", of: ranks, rankCount: 3)
+    #expect(outcome.exitCode == 0, "\(outcome.output)")
+    #expect(!outcome.output.contains("polyad:"), "\(outcome.output)")
+  }
+
   @Test func aProcessAloneFailsWithoutNamingItsRank() throws {
     let outcome = try RankProcesses.run("all fail", of: ranks, rankCount: 1)
     #expect(outcome.exitCode == 75, "\(outcome.output)")

@@ -31,6 +31,34 @@ struct RankTests {
     environment.job.run(exitCode: { _ in 75 }) { throw FileMissing() }
   }
 
+  /// A job "watched: rank R does THIS", or "watched: all fail".
+  @Test(.enabled(if: RankProcesses.ownJob?.hasPrefix("watched:") == true)) func aRankIsLost() throws {
+    let environment = try MPIEnvironment(threadLevel: .serialized)
+    let world = environment.world, words = RankProcesses.ownJob?.split(separator: " ").map(String.init) ?? []
+    environment.job.run(exitCode: { _ in Int32(world.rank) + 2 }) {
+      try Watch.start(over: world, environment.job, network: "")
+      Watch.current?.timeout = 2
+      Activity.setRemedy("All is saved.")
+      Activity.begin(.step, step: 7)
+      if words.suffix(2) == ["all", "fail"] { throw FileMissing() }
+      if words[2] == "\(world.rank)" {
+        switch words[3] {
+        case "fails": throw FileMissing()
+        case "stops": while true { raise(SIGSTOP) }
+        case "pauses":
+          let waker = Process()
+          waker.executableURL = URL(filePath: "/bin/sh")
+          waker.arguments = ["-c", "sleep 1.2; kill -CONT \(getpid())"]
+          try waker.run()
+          raise(SIGSTOP)
+        case "works": usleep(5_000_000)
+        default: raise(SIGKILL)
+        }
+      }
+      try world.barrier()
+    }
+  }
+
   @Test(.enabled(if: RankProcesses.ownJob == "start")) func aJobStartsOrSaysWhyNot() {
     do {
       let environment = try MPIEnvironment(threadLevel: .serialized)

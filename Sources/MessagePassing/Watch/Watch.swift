@@ -16,7 +16,7 @@ public final class Watch: Sendable {
 
   private static let shared = Mutex<Watch?>(nil)
 
-  /// This process's watch; nil before ``start(over:_:network:)``, and for a rank alone.
+  /// This process's watch; nil before ``start(over:_:network:isStopping:)``, and for a rank alone.
   public static var current: Watch? { shared.withLock { $0 } }
 
   /// The `hang_timeout` of a job that does not say otherwise, in seconds.
@@ -30,8 +30,10 @@ public final class Watch: Sendable {
   /// A pipe: what is written into its second end wakes the thread that waits for its first.
   private let pipe: (read: CInt, write: CInt)
 
-  private init(_ job: Job) {
-    self.job = job
+  private let isStopping: @Sendable () -> Bool
+
+  private init(_ job: Job, _ isStopping: @escaping @Sendable () -> Bool) {
+    (self.job, self.isStopping) = (job, isStopping)
     var ends: [CInt] = [-1, -1]
     _ = Glibc.pipe(&ends)
     for end in ends {
@@ -45,11 +47,15 @@ public final class Watch: Sendable {
   ///
   /// A rank that does not reach rank 0 by TCP is not watched; rank 0 says so.
   ///
-  /// - Parameter network: Interfaces or subnets that connect the hosts; empty: any.
-  public static func start(over world: Communicator, _ job: Job, network: String) throws(MPIError) {
+  /// - Parameters:
+  ///   - network: Interfaces or subnets that connect the hosts; empty: any.
+  ///   - isStopping: Whether a signal has asked this rank to stop. Called from another thread.
+  public static func start(
+    over world: Communicator, _ job: Job, network: String, isStopping: @escaping @Sendable () -> Bool = { false }
+  ) throws(MPIError) {
     guard world.size > 1, current == nil else { return }
     let hosts = try world.allGatherV(Array(job.host.utf8)).map { String(decoding: $0, as: UTF8.self) }
-    let watch = Watch(job)
+    let watch = Watch(job, isStopping)
     var place = WatchPlace(addresses: HostAddresses.reachable(network: network))
     if world.rank == 0, let server = WatchServer(watch, hosts: hosts, secret: place.secret) {
       place.port = server.port
@@ -104,6 +110,10 @@ public final class Watch: Sendable {
       return failure
     }
   }
+
+  /// Seconds that a rank whose process is gone has for an error that is still on its way. A launcher that ends a job
+  /// sends a signal first: then it is not for the ranks that are left to speak, as long as it comes to its end.
+  var grace: Double { isStopping() ? 3 : 0.4 }
 
   /// Seconds between two signs of life.
   var interval: Double { min(max(timeout / 10, 0.1), 1) }

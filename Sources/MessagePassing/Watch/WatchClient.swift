@@ -91,7 +91,7 @@ final class WatchClient {
     }
     // One rank speaks; its abort ends the others while they wait for their turn.
     let turn = min(0.1 * Double(watch.job.rank - 1), 2)
-    if let closedAt, !watch.isFinished, now >= closedAt + WatchTable.grace + turn {
+    if let closedAt, !watch.isFinished, now >= closedAt + watch.grace + turn {
       end("rank 0 of \(watch.job.rankCount) on \(mainHost) is gone: its process ended without a word.")
     }
     let silence = now - lastHeard
@@ -103,6 +103,8 @@ final class WatchClient {
   }
 
   private func end(_ text: String) -> Never {
+    // Where rank 0 wakes up after all it has nothing to add.
+    link.send(WatchFrame(kind: .done, rank: watch.job.rank))
     let remedy = Activity.currentRemedy
     watch.say([text + " The job ends." + (remedy.isEmpty ? "" : " " + remedy)])
     watch.job.abort(code: 5)

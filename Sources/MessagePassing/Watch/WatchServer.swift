@@ -39,7 +39,7 @@ final class WatchServer {
   }
 
   private func look(_ now: Double) {
-    table.timeout = watch.timeout
+    (table.timeout, table.grace) = (watch.timeout, watch.grace)
     // Stopped, or starved, itself: others may have spoken meanwhile.
     let gap = now - lastLook
     if gap > 2 + 2 * watch.interval { table.forgive(gap) }

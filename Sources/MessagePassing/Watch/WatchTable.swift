@@ -41,10 +41,10 @@ struct WatchTable {
   let hosts: [String]
   /// Seconds without a sign of life after which the job ends; infinite: never.
   var timeout: Double
+  /// Seconds between the end of a rank's process and that of the job.
+  var grace = 0.4
   private var rows: [Row]
 
-  /// Seconds that a rank whose process is gone has for an error that is still on its way.
-  static let grace = 0.4
   /// Seconds that others wait for a rank before it is told.
   static let slowness = 60.0
   /// All ranks wait for each other for this many time limits before the job ends: large gradients may travel long.
@@ -95,7 +95,7 @@ struct WatchTable {
   mutating func look(now: Double) -> [Finding] {
     var findings: [Finding] = []
     for rank in rows.indices {
-      if case .closed(let time) = rows[rank].state, now >= time + Self.grace { findings.append(.gone(rank: rank)) }
+      if case .closed(let time) = rows[rank].state, now >= time + grace { findings.append(.gone(rank: rank)) }
       guard rows[rank].state == .watched, rank > 0 else { continue }
       let silence = now - rows[rank].heard
       if silence >= timeout {
@@ -127,9 +127,10 @@ struct WatchTable {
   }
 
   private func isStuck(_ now: Double) -> Bool {
-    rows.count > 1 && rows.allSatisfy {
-      $0.report.waits && $0.state != .done && now - $0.moved >= Self.stuckTimeouts * timeout
-    }
+    rows.count > 1
+      && rows.allSatisfy {
+        $0.report.waits && $0.state != .done && now - $0.moved >= Self.stuckTimeouts * timeout
+      }
   }
 
   // MARK: Texts

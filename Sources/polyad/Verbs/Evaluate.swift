@@ -34,6 +34,7 @@ struct Evaluate: RankedCommand {
 
   func run(on ranks: Ranks) throws -> Bool {
     let recipe = try recipeOptions.load()
+    ranks.watch(by: recipe)
     guard recipe.tasks.contains(where: { $0.test != nil }) else {
       throw CommandError.noTestSet(recipe: recipeOptions.recipe)
     }

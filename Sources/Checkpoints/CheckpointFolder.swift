@@ -44,14 +44,16 @@ public struct CheckpointFolder: Sendable, Equatable {
 
   /// The newest checkpoint that passes ``verify()``; nil if none does.
   ///
-  /// Makes good what a crash left before it looks, so one rank alone calls it.
-  ///
-  /// - Parameter onBad: Called for each newer checkpoint that fails, with one line that says why, and what is tried
-  ///   instead.
+  /// - Parameters:
+  ///   - recovers: Whether what a crash left is made good before it looks, for which one rank alone calls it, while no
+  ///     other process writes there. Without, nothing is changed.
+  ///   - onBad: Called for each newer checkpoint that fails, with one line that says why, and what is tried instead.
   /// - Throws: ``FileError`` when the run folder cannot be read.
-  public static func newestGood(in runFolder: URL, onBad: (String) -> Void) throws -> CheckpointFolder? {
+  public static func newestGood(
+    in runFolder: URL, recovers: Bool = true, onBad: (String) -> Void
+  ) throws -> CheckpointFolder? {
     guard FileSystem.isFolder(runFolder) else { return nil }
-    try AtomicFolder.recover(in: runFolder)
+    if recovers { try AtomicFolder.recover(in: runFolder) }
     var candidates = try list(in: runFolder)
     while let candidate = candidates.popLast() {
       do {

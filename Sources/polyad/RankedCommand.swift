@@ -12,12 +12,16 @@ protocol RankedCommand: ParsableCommand {
   func run(on ranks: Ranks) throws -> Bool
   /// Whether a signal asks it to save and stop, and does not end it at once.
   static var stopsOnSignal: Bool { get }
+  /// Does, before MPI starts, what needs no ranks: true if that is all there is to do.
+  func runsAlone() throws -> Bool
 }
 
 extension RankedCommand {
   static var stopsOnSignal: Bool { false }
+  func runsAlone() throws -> Bool { false }
 
   mutating func run() throws {
+    if try runsAlone() { return }
     if Self.stopsOnSignal { StopSignal.install() }
     // The environment must be gone, and MPI with it, before the program ends with a code of its own.
     if try RankedWork.run(run(on:)) { throw StoppedAfterSaving() }

@@ -16,14 +16,34 @@ public struct ModelAssembly {
   /// Finds the folder of `model_name_or_path`; `builtin:tiny` is the model that comes with the program.
   public static func folder(_ name: String) throws -> ModelFolder {
     guard name == "builtin:tiny" else { return try ModelFolder.resolve(name) }
-    // SwiftPM's Bundle.module ends the program where the folder is missing.
-    let program = URL(filePath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-    let resources = program.deletingLastPathComponent().appending(path: "polyad_Training.resources")
+    let resources = try resourcesFolder
     guard FileSystem.isFolder(resources) else {
       throw RunError.badState(
         file: name, reason: "the program's folder \(resources.path) is missing; copy it there from where it was built")
     }
     return try ModelFolder(resources.appending(path: "tiny"))
+  }
+
+  /// Where the program's own model lies. SwiftPM's Bundle.module ends the program where the folder is missing.
+  private static var resourcesFolder: URL {
+    get throws {
+      let program = URL(filePath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+      return program.deletingLastPathComponent().appending(path: "polyad_Training.resources")
+    }
+  }
+
+  /// The path of the folder of `model_name_or_path`, or the one that was looked for last where there is none.
+  static func expectedFolder(_ name: String) -> String {
+    do {
+      return try folder(name).url.path
+    } catch ModelFolderError.notFound(_, let looked) {
+      return looked.last ?? name
+    } catch ModelFolderError.incompleteDownload(_, let missing) {
+      return missing
+    } catch {
+      let isOwn = name == "builtin:tiny"
+      return (isOwn ? try? resourcesFolder.appending(path: "tiny").path : nil) ?? URL(filePath: name).path
+    }
   }
 
   /// Loads a model and, if given, an adapter folder. Collective over the node.

@@ -12,7 +12,7 @@ struct RunFolder {
   let tokenizerFolder: URL?
 
   static let recipeName = "recipe.yaml"
-  private static let weightsName = "model.safetensors"
+  static let weightsName = "model.safetensors"
   private static let configurationName = "config.json"
   private static let modelNames = [configurationName, "generation_config.json"]
 

@@ -36,6 +36,11 @@ public enum StopSignal {
       StopSignal.flag.store(true, ordering: .relaxed)
       signal(SIGINT, SIG_DFL)
     }
+    release()
+  }
+
+  /// Ends what ``hold()`` began; signals then do what they did before, for work that saves nothing.
+  public static func release() {
     var signals = set
     sigprocmask(SIG_UNBLOCK, &signals, nil)
   }

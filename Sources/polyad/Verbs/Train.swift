@@ -21,11 +21,23 @@ struct Train: RankedCommand {
   var overwrite = false
   @Flag(help: "Show what would be trained, and how much, without training.")
   var dryRun = false
+  @Flag(help: "Print the files and folders of the run and how far it has come, one a line, for scripts.")
+  var paths = false
   @Flag(help: "Print one JSON object as the result.")
   var json = false
 
   func validate() throws {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other") }
+    if paths && dryRun { throw ValidationError("--paths and --dry-run exclude each other") }
+  }
+
+  func runsAlone() throws -> Bool {
+    guard paths else { return false }
+    StopSignal.release()
+    guard CommandOutput.isFirst else { return true }
+    let found = try RunPaths(recipeOptions.load())
+    try CommandOutput.result(json ? found.json.text : found.lines.joined(separator: "\n"))
+    return true
   }
 
   static let stopsOnSignal = true

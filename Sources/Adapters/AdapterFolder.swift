@@ -8,18 +8,41 @@ public enum AdapterFolder {
   public static let configurationName = "adapter_config.json"
   public static let weightsName = "adapter_model.safetensors"
 
+  /// A folder's configuration as it is written there, for ranks that do not see the folder.
+  public struct WrittenConfiguration: Codable, Sendable {
+    /// The file, for errors.
+    fileprivate let path: String
+    fileprivate let json: Data
+    /// The outputs of the classification head among the weights.
+    fileprivate let classCount: Int?
+  }
+
   /// Reads a folder's configuration.
   ///
   /// - Throws: ``AdapterError``, or an error of the file.
   public static func configuration(_ folder: URL) throws -> AdapterConfiguration {
+    try configuration(writtenConfiguration(folder))
+  }
+
+  /// Reads the file of a folder's configuration.
+  ///
+  /// - Throws: An error of the file.
+  public static func writtenConfiguration(_ folder: URL) throws -> WrittenConfiguration {
     let file = folder.appending(path: configurationName)
-    let data = try FileSystem.read(file)
-    guard let json = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
-      throw AdapterError.invalidOption("the file", reason: "is not a JSON object", source: file.path)
+    return WrittenConfiguration(
+      path: file.path, json: try FileSystem.read(file), classCount: savedClassCount(folder))
+  }
+
+  /// What a folder's configuration says.
+  ///
+  /// - Throws: ``AdapterError``.
+  public static func configuration(_ written: WrittenConfiguration) throws -> AdapterConfiguration {
+    guard let json = (try? JSONSerialization.jsonObject(with: written.json)) as? [String: Any] else {
+      throw AdapterError.invalidOption("the file", reason: "is not a JSON object", source: written.path)
     }
-    var configuration = try AdapterConfiguration(json: json, source: file.path)
+    var configuration = try AdapterConfiguration(json: json, source: written.path)
     let savesHead = configuration.modulesToSave.contains(TaskHead.ownPath)
-    configuration.savedClassCount = savesHead ? savedClassCount(folder) : nil
+    configuration.savedClassCount = savesHead ? written.classCount : nil
     return configuration
   }
 

@@ -89,3 +89,16 @@ public final class WeightFiles: TensorSource, Sendable {
     return file
   }
 }
+
+extension WeightFiles {
+  /// The files of a folder's weights: the one, or the index and its shards; none where there are no weights, or an index
+  /// cannot be read.
+  public static func urls(in folder: URL) -> [URL] {
+    let single = folder.appending(path: "model.safetensors")
+    let index = folder.appending(path: "model.safetensors.index.json")
+    if FileSystem.isFile(single) { return [single] }
+    guard FileSystem.isFile(index) else { return [] }
+    let shards = Set((try? readIndex(index))?.values.map { $0 } ?? []).sorted(by: utf8Order)
+    return [index] + shards.map { folder.appending(path: $0) }
+  }
+}

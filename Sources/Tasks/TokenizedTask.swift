@@ -1,4 +1,5 @@
 import Crypto
+import Tensors
 
 /// A task's examples of one split as token ids, in a few flat arrays: a million examples are no more objects than one.
 public struct TokenizedTask: Sendable {
@@ -80,6 +81,15 @@ public struct TokenizedTask: Sendable {
     add(routes)
     add(classLabels)
     return TaskPreparation.hex(hash.finalize())
+  }
+
+  /// A checksum of all of it, to be compared between ranks: names of examples and references count too.
+  public var checksum: UInt64 {
+    let texts = ([ids] + references).map { $0.joined(separator: "\u{0}") }.joined(separator: "\u{1}")
+    return Checksum.of([
+      Checksum.of(tokens), Checksum.of(types), Checksum.of(labels), Checksum.of(tokenEnds), Checksum.of(labelEnds),
+      Checksum.of(promptLengths), Checksum.of(routes), Checksum.of(classLabels), Checksum.of(texts),
+    ])
   }
 
   mutating func rename(_ name: String) {

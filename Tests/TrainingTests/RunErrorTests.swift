@@ -46,9 +46,17 @@ import Training
       + "checkpoint was saved before"
   ),
   (
-    .ranksDiffer(step: 4),
-    "the ranks hold different adapters at step 4; this is a fault of the program or a machine: compare the hosts with "
-      + "one rank each, and report it"
+    .ranksDiffer(
+      step: 4, parameter: "a.lora_B", places: "node2 (rank 3)", isMajority: true, checkpoint: "/a/checkpoint-2"),
+    "the ranks hold different numbers after step 4: the first parameter that differs is a.lora_B, and node2 (rank 3) has "
+      + "it otherwise than most ranks; look at the memory and the processor there, or leave the host out. The last good "
+      + "checkpoint is /a/checkpoint-2; continue from it with --resume"
+  ),
+  (
+    .ranksDiffer(step: 4, parameter: "a.lora_B", places: "node2 (rank 1)", isMajority: false, checkpoint: nil),
+    "the ranks hold different numbers after step 4: the first parameter that differs is a.lora_B, and node2 (rank 1) has "
+      + "it otherwise than rank 0, and nothing tells which is right; look at the memory and the processors of these "
+      + "hosts. No checkpoint was saved before"
   ),
   (
     .saveFailed(path: "/a/checkpoint-9", reason: "cannot write /a: Full. Free some.", checkpoint: "/a/checkpoint-5"),

@@ -54,6 +54,12 @@ void ck_add_row_squares(long rows, long columns, const float *x, long stride, fl
 /// The index of the largest element (the first of equals).
 long ck_argmax(long count, const float *x);
 
+// Checksums (Checksum.c)
+
+/// A checksum of bytes that depends on each one and its place: eight lanes of 64-bit words, multiplied and rotated. The
+/// same on every processor that stores numbers' lower bytes first; no protection from malice.
+uint64_t ck_checksum(long count, const void *bytes, uint64_t seed);
+
 // Layers (Layers.c)
 
 /// y = (x - mean) rstd gamma + beta for each row; keeps mean and rstd = 1 / sqrt(variance + epsilon).

@@ -62,8 +62,9 @@ public struct ModelAssembly {
 
   /// Builds what a recipe asks for. Collective over the node.
   ///
-  /// - Parameter checkpoint: The checkpoint whose values will take the place of the start's, if there is one.
-  public init(_ recipe: Recipe, resuming checkpoint: CheckpointFolder? = nil, ranks: Ranks) throws {
+  /// - Parameter checkpoint: The configuration of the checkpoint whose values will take the place of the start's, if there
+  ///   is one and the model cannot be built without.
+  public init(_ recipe: Recipe, resuming checkpoint: AdapterConfiguration? = nil, ranks: Ranks) throws {
     folder = try Self.folder(recipe.modelNameOrPath)
     loaded =
       recipe.initWeights == .random

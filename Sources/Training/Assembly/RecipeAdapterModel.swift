@@ -1,15 +1,14 @@
 import Adapters
 import Backbones
-import Checkpoints
 import Foundation
 import Tasks
 
 extension Recipe {
   /// The recipe's adapter set into a backbone: fresh, or from `init_from`.
   ///
-  /// - Parameter checkpoint: A checkpoint whose values will be read later. Its configuration then stands for that of
-  ///   `init_from`, whose folder may be gone.
-  func makeAdapterModel(_ backbone: any Backbone, resuming checkpoint: CheckpointFolder?) throws -> AdapterModel {
+  /// - Parameter checkpoint: The configuration of a checkpoint whose values will be read later. It then stands for that
+  ///   of `init_from`, whose folder may be gone.
+  func makeAdapterModel(_ backbone: any Backbone, resuming checkpoint: AdapterConfiguration?) throws -> AdapterModel {
     var configuration = try adapterConfiguration(resuming: checkpoint)
     configuration.baseModel = modelNameOrPath
     if adapter.initFrom == nil { configuration = configuration.savingOwnHead(of: backbone, for: tasks) }
@@ -34,14 +33,14 @@ extension Recipe {
 
   /// What the recipe trains: its own adapter, or the one of `init_from` with the new tasks.
   ///
-  /// - Parameter checkpoint: The run's own checkpoint, whose configuration stands for that of `init_from`.
+  /// - Parameter checkpoint: The configuration of the run's own checkpoint, which stands for that of `init_from`.
   /// - Throws: ``RecipeError`` when a stated key is otherwise there, `AdapterError`, or an error of the file.
-  public func adapterConfiguration(resuming checkpoint: CheckpointFolder? = nil) throws -> AdapterConfiguration {
+  public func adapterConfiguration(resuming checkpoint: AdapterConfiguration? = nil) throws -> AdapterConfiguration {
     let heads = tasks.compactMap { task in
       task.numLabels.map { TaskHead(task: task.name, labelCount: $0, labels: task.prompt.labels) }
     }
     guard let folder = adapter.initFrom else { return try adapter.configuration.adding(heads: heads) }
-    let saved = try AdapterFolder.configuration(checkpoint?.url ?? URL(filePath: folder))
+    let saved = try checkpoint ?? AdapterFolder.configuration(URL(filePath: folder))
     // A checkpoint knows the new tasks already.
     let before = checkpoint == nil ? saved : saved.removing(newTasks: adapter.newTasks)
     var start = try adapter.reconciled(with: before).configuration

@@ -109,6 +109,9 @@ public struct Recipe: Sendable, Equatable {
   public var saveSteps: Int? = 500
   /// `save_total_limit`: checkpoints kept, the newest ones. null (default): all.
   public var saveTotalLimit: Int?
+  /// `check_steps`: the ranks' trained numbers are compared every so many steps, and at every save. null: at saves only.
+  /// Default: 100.
+  public var checkSteps: Int? = 100
   /// `logging_steps`: a line of metrics every so many steps. Default: 10.
   public var loggingSteps = 10
   /// `hang_timeout`: seconds without a sign of life of a rank after which the job ends; 0 is never. Slow ranks give

@@ -57,6 +57,7 @@ extension Recipe: RecipeSection {
       .init("max_new_tokens", \.maxNewTokens, mustBe: .atLeastOne),
       .init("save_steps", \.saveSteps, mustBe: .atLeastOne),
       .init("save_total_limit", \.saveTotalLimit, mustBe: .atLeastOne),
+      .init("check_steps", \.checkSteps, mustBe: .atLeastOne),
       .init("logging_steps", \.loggingSteps, mustBe: .atLeastOne),
       .init("hang_timeout", \.hangTimeout, mustBe: .init("0, for never, or 1 and more") { $0 == 0 || $0 >= 1 }),
     ]

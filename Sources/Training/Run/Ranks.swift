@@ -8,6 +8,9 @@ public struct Ranks {
   public let node: Communicator
   /// The way to end the job on all ranks.
   public let job: Job
+  /// What differs between their processors or kernels, a line a difference, where the job goes on all the same: replicas
+  /// then follow rank 0. Empty where bits are equal everywhere.
+  public private(set) var processorDifferences: [String] = []
 
   public init(_ environment: borrowing MPIEnvironment) throws {
     world = environment.world
@@ -31,6 +34,29 @@ public struct Ranks {
   /// Has the ranks watched by the recipe's `hang_timeout` from here on.
   public func watch(by recipe: Recipe) {
     Watch.current?.timeout = recipe.hangTimeout > 0 ? recipe.hangTimeout : .infinity
+  }
+
+  /// Throws unless all ranks run the same program on processors of one kind. Collective.
+  ///
+  /// - Parameter allowsMixedProcessors: Whether other processors or kernels are noted in ``processorDifferences``.
+  /// - Throws: ``Disagreement`` or `MPIError`.
+  public mutating func requireOneProgram(allowsMixedProcessors: Bool) throws {
+    guard count > 1 else { return }
+    let differences = try Agreement.differences(MachineFacts.own(self), self)
+    let isAllowed: (Disagreement.Difference) -> Bool = {
+      allowsMixedProcessors && [.processor, .kernels].contains($0.kind)
+    }
+    let refused = differences.filter { !isAllowed($0) }
+    if !refused.isEmpty { throw Disagreement(differences: refused) }
+    processorDifferences = differences.map(\.description)
+  }
+
+  /// What the user should know of them.
+  public var notes: [String] {
+    guard !processorDifferences.isEmpty else { return [] }
+    return [
+      "processors or kernels differ, so the result has not the bits that processors of one kind give"
+    ] + processorDifferences
   }
 
   /// Whether they are on several hosts.

@@ -7,7 +7,11 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
   case dataChanged(folder: String, tasks: [String])
   case holdsInput(folder: String, key: String)
   case notFinite(step: Int, count: Int, checkpoint: String?)
-  case ranksDiffer(step: Int)
+  /// - Parameters:
+  ///   - parameter: The first one that differs.
+  ///   - places: Who has it otherwise.
+  ///   - isMajority: Otherwise than most ranks; else, than rank 0.
+  case ranksDiffer(step: Int, parameter: String, places: String, isMajority: Bool, checkpoint: String?)
   case parametersNotFinite(step: Int, checkpoint: String?)
   case saveFailed(path: String, reason: String, checkpoint: String?)
   case badState(file: String, reason: String)
@@ -42,9 +46,13 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     case .parametersNotFinite(let step, let checkpoint):
       return "stopped at step \(step): trained numbers have become NaN or infinite and are not saved; "
         + "lower learning_rate. " + Self.lastCheckpoint(checkpoint)
-    case .ranksDiffer(let step):
-      return "the ranks hold different adapters at step \(step); this is a fault of the program or a machine: "
-        + "compare the hosts with one rank each, and report it"
+    case .ranksDiffer(let step, let parameter, let places, let isMajority, let checkpoint):
+      let verdict =
+        isMajority
+        ? "than most ranks; look at the memory and the processor there, or leave the host out. "
+        : "than rank 0, and nothing tells which is right; look at the memory and the processors of these hosts. "
+      return "the ranks hold different numbers after step \(step): the first parameter that differs is \(parameter), "
+        + "and \(places) has it otherwise \(verdict)" + Self.lastCheckpoint(checkpoint)
     case .saveFailed(let path, let reason, let checkpoint):
       return "saving \(path) failed: \(reason) " + Self.lastCheckpoint(checkpoint)
     case .badState(let file, let reason): return "\(file): \(reason)"

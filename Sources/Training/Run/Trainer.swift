@@ -46,10 +46,13 @@ public final class Trainer {
     tasks = try TaskAssembly(
       recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer,
       inputs: ModelInputs(assembly.model.backbone), splits: [.train, .test], ranks: ranks)
+    try Agreement.require(tasks.facts, ranks)
     try tasks.requireHeads(of: assembly.model)
     var options = TrainingStep.Options(recipe)
+    options.followsRankZero = !ranks.processorDifferences.isEmpty
     options.sharesPrefixes = recipe.sharesPrefixes(
       adapter: assembly.model.configuration, architecture: assembly.model.backbone.architecture)
+    try Self.requireOneStart(assembly.model.parameters, ranks)
     step = try TrainingStep(assembly.model, routes: tasks.routes, options: options, ranks: ranks)
     plan = try tasks.batchPlan(of: recipe, sharesPrefixes: options.sharesPrefixes)
     totalSteps = recipe.totalSteps(stepsPerEpoch: plan.stepsPerEpoch)
@@ -67,17 +70,6 @@ public final class Trainer {
     state = TrainerState(
       fingerprint: recipe.fingerprint, dataDigests: ranks.isMain ? tasks.training.map(\.digest) : [],
       accountCount: tasks.routes.accountCount)
-  }
-
-  /// The checkpoint that a resumed run will take up, where the recipe's model cannot be built without knowing: nil if
-  /// it starts from no other adapter, or there is none. Collective.
-  public static func checkpointToResume(_ recipe: Recipe, _ ranks: Ranks) throws -> CheckpointFolder? {
-    guard recipe.adapter.initFrom != nil else { return nil }
-    let folder = URL(filePath: recipe.outputDir)
-    // A damaged checkpoint is spoken of when the run folder is opened.
-    let newest = ranks.isMain ? try CheckpointFolder.newestGood(in: folder) { _ in } : nil
-    let step = try ranks.world.broadcast(Int64(newest?.step ?? -1))
-    return step < 0 ? nil : CheckpointFolder(in: folder, step: Int(step))
   }
 
   public var stepsPerEpoch: Int { plan.stepsPerEpoch }
@@ -102,8 +94,7 @@ public final class Trainer {
     if step >= 0 {
       let checkpoint = CheckpointFolder(in: folder.url, step: Int(step))
       newestCheckpoint = checkpoint
-      try AdapterFolder.loadValues(of: assembly.model, from: checkpoint.url)
-      state = try TrainerState.read(checkpoint.url, into: self.step.optimizer)
+      state = try TrainerState.take(checkpoint.url, assembly.model, self.step.optimizer, ranks)
       try say("resumed from \(checkpoint.url.path) at step \(step) of \(totalSteps)")
     }
     try requireSoundReplicas()
@@ -141,6 +132,7 @@ public final class Trainer {
         plan.step(state.step), training: tasks.training, learningRate: schedule.rate(at: state.step))
       try record(outcome)
       if outcome.stopRequested { return try stop() }
+      if recipe.checkSteps.map({ state.step % $0 == 0 }) ?? false { try requireEqualReplicas() }
       // What a skipped step leaves may be what broke it: it must not push better checkpoints out.
       if isDue(every: recipe.saveSteps), state.skippedInARow == 0 || state.step == totalSteps { try save() }
       if isDue(every: recipe.evalSteps), try !evaluate() { return try stop() }
@@ -236,7 +228,11 @@ public final class Trainer {
     guard values.sumOfSquares.isFinite else {
       throw RunError.parametersNotFinite(step: state.step, checkpoint: newestCheckpoint?.url.path)
     }
-    let all = try ranks.world.allGather(Int64(bitPattern: FNV1a.hash(values.lazy.map(\.bitPattern))))
-    guard all.allSatisfy({ $0 == all[0] }) else { throw RunError.ranksDiffer(step: state.step) }
+    try requireEqualReplicas()
+  }
+
+  private func requireEqualReplicas() throws {
+    try ReplicaCheck(parameters: assembly.model.parameters, ranks: ranks)
+      .require(step: state.step, checkpoint: newestCheckpoint?.url.path)
   }
 }

@@ -79,7 +79,7 @@ public struct TrainerState: Codable, Sendable, Equatable {
   }
 
   /// The optimizer's part of the state.
-  private var counters: OptimizerCounters {
+  fileprivate(set) var counters: OptimizerCounters {
     get { OptimizerCounters(updates: updateCount, routeUpdates: taskUpdateCounts) }
     set { (updateCount, taskUpdateCounts) = (newValue.updates, newValue.routeUpdates) }
   }

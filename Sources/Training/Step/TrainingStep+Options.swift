@@ -17,6 +17,9 @@ extension TrainingStep {
     public var isCheckpointed = false
     /// Whether what examples of a part begin with is computed once.
     public var sharesPrefixes = false
+    /// Whether every rank takes rank 0's trained numbers after each update: where processors differ, updates of the same
+    /// gradient do so in their last bits.
+    public var followsRankZero = false
     public var optimizer = OptimizerChoice.adamW(AdamW.Options())
     /// Bytes of the gradient, at least, that leave together while the rest is computed; nil: as suits the ranks.
     var bucketBytes: Int?

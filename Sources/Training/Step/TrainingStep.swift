@@ -106,8 +106,18 @@ public final class TrainingStep {
     if StopSignal.isSet { sums.requestStop() }
     try phases.measure(.wait) { try sums.reduce(over: ranks.world) }
     try phases.measure(.reduction) { try reduction.finish() }
-    return phases.measure(.optimizer) {
+    let outcome = phases.measure(.optimizer) {
       update(touched, routes, learningRate: learningRate, routerBalance: balance)
+    }
+    if options.followsRankZero { try phases.measure(.wait) { try followRankZero() } }
+    return outcome
+  }
+
+  /// Gives rank 0's trained numbers to all. Collective.
+  func followRankZero() throws {
+    let parameters = model.parameters
+    for range in parameters.trainedRanges {
+      try ranks.world.broadcast(parameters.values.part(range.lowerBound, range.count))
     }
   }
 

@@ -28,7 +28,9 @@ struct ComposeSearch {
     }
     let folders = Dictionary(sums.joined().map { ($0.name, $0.folder) }) { first, _ in first }
     if ranks.isMain { try command.requireOutput(among: Array(folders.values)) }
-    let recipe = try options.loadRecipe(), adapters = try folders.mapValues(Compose.adapter)
+    let recipe = try options.loadRecipe()
+    try Agreement.require(recipe.facts + optionFacts, ranks)
+    let adapters = try folders.mapValues(Compose.adapter)
     let candidates = zip(grid.values, sums).map { lambda, terms in
       AdapterSearch.Candidate(
         lambda: lambda,
@@ -36,18 +38,27 @@ struct ComposeSearch {
           operation, expression: weighted(terms, adapters), options: command.options))
     }
     let assembly = try CommandError.loadingModel {
-      try ModelAssembly(
+      try Agreement.require(recipe.fileFacts(adapter: nil, ranks), ranks)
+      return try ModelAssembly(
         model: recipe.modelNameOrPath, adapter: nil,
         tokenizer: recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath,
         precision: recipe.precision, ranks: ranks)
     }
     let search = try AdapterSearch(
       recipe, assembly: assembly, candidates: candidates, metric: options.metric, ranks: ranks)
-    for note in search.notes { CommandOutput.message("note: \(note)") }
+    for note in ranks.notes + search.notes { CommandOutput.message("note: \(note)") }
     let result = try search.run { CommandOutput.message("\($0 + 1) of \(candidates.count), \($1)") }
     if let result { try conclude(result, candidates[result.best].request) }
     try search.free()
     try assembly.free()
+  }
+
+  /// What of the command line must be the same on all ranks.
+  private var optionFacts: [Fact] {
+    [
+      ("--search", expression), ("--grid", options.grid ?? ""), ("--metric", options.metric ?? ""),
+      ("--adapter", command.adapters.joined(separator: " ")), ("--operator", operation.rawValue),
+    ].map { Fact(.recipe, "`\($0)`", $1) }
   }
 
   private func terms(_ lambda: Double) throws -> [Compose.NamedFolder] {

@@ -20,7 +20,9 @@ struct ModelOptions: ParsableArguments {
 
   /// Loads what the options name. Collective over the node.
   func load(on ranks: Ranks) throws -> ModelAssembly {
-    if ranks.isMain { for line in ProductLines.all(precision) { CommandOutput.message(line) } }
+    if ranks.isMain {
+      for line in ProductLines.all(precision) + ranks.notes.map({ "note: \($0)" }) { CommandOutput.message(line) }
+    }
     return try CommandError.loadingModel {
       if let adapter { try Self.requireAdapter(in: URL(filePath: adapter)) }
       return try ModelAssembly(

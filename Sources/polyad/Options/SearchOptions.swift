@@ -14,6 +14,8 @@ struct SearchOptions: ParsableArguments {
   var overrides: [String] = []
   @Option(help: "What is best in the mean over tasks, such as rougeL or perplexity. Default: each task's first metric.")
   var metric: String?
+  @Flag(help: "Search though the hosts' processors or kernels differ; scores then depend on who gives them.")
+  var allowMixedProcessors = false
 
   /// Checks that a search has what it needs, and that nothing is given that only a search reads.
   ///
@@ -29,7 +31,7 @@ struct SearchOptions: ParsableArguments {
     } else {
       let given = [
         ("--grid", grid != nil), ("--recipe", recipe != nil), ("--set", !overrides.isEmpty),
-        ("--metric", metric != nil),
+        ("--metric", metric != nil), ("--allow-mixed-processors", allowMixedProcessors),
       ]
       if let option = given.first(where: \.1)?.0 {
         throw ValidationError("\(option) is for --search alone: leave it out, or give --search \"λ*a + (1-λ)*b\"")

@@ -34,6 +34,7 @@ enum FailureCode: Int32 {
     case is OutputError: self = .rank
     case let error as TaskHeadError: self = error.isOfRecipe ? .usage : .model
     case let error as CommandError: self = error.code
+    case let error as Disagreement: self = Self.code(error.kind)
     case let error as RunError: self = Self.code(error)
     default: return nil
     }
@@ -41,6 +42,15 @@ enum FailureCode: Int32 {
 
   /// The code of any error of a command that runs.
   static func ofRunning(_ error: any Error) -> Int32 { (FailureCode(error) ?? .rank).rawValue }
+
+  private static func code(_ kind: Fact.Kind) -> FailureCode {
+    switch kind {
+    case .recipe: .usage
+    case .data: .data
+    case .model, .tokenizer, .adapter: .model
+    case .program, .processor, .kernels: .rank
+    }
+  }
 
   private static func code(_ error: RunError) -> FailureCode {
     switch error {

@@ -77,7 +77,9 @@ struct Compose: ParsableCommand {
 
   func run() throws {
     if let search = searchOptions.search {
-      try RankedWork.run { try ComposeSearch(self, search).run(on: $0) }
+      try RankedWork.run(allowsMixedProcessors: searchOptions.allowMixedProcessors) {
+        try ComposeSearch(self, search).run(on: $0)
+      }
     } else if CommandOutput.isFirst {
       try compose()
     }

@@ -25,6 +25,8 @@ struct Evaluate: RankedCommand {
   var predictions: String?
   @Option(help: "How frozen weights are held: fp32 or bf16. Default: the recipe's.")
   var precision: Precision?
+  @Flag(help: "Score though the hosts' processors or kernels differ; answers then depend on who gives them.")
+  var allowMixedProcessors = false
   @Flag(help: "Print one JSON object as the result.")
   var json = false
 
@@ -32,20 +34,27 @@ struct Evaluate: RankedCommand {
     if base, adapter ?? "none" != "none" { throw ValidationError("--base and --adapter exclude each other") }
   }
 
+  var allowsMixedProcessors: Bool { allowMixedProcessors }
+
   func run(on ranks: Ranks) throws -> Bool {
     let recipe = try recipeOptions.load()
     ranks.watch(by: recipe)
+    try Agreement.require(recipe.facts + optionFacts(recipe), ranks)
     guard recipe.tasks.contains(where: { $0.test != nil }) else {
       throw CommandError.noTestSet(recipe: recipeOptions.recipe)
     }
     if ranks.isMain { try OutputTarget.requireWritable(predictions, option: "--predictions") }
-    let assembly = try CommandError.loadingModel { try load(recipe, ranks) }
+    let assembly = try CommandError.loadingModel {
+      try Agreement.require(recipe.fileFacts(adapter: isBare ? nil : folder(recipe), ranks), ranks)
+      return try load(recipe, ranks)
+    }
     let backbone = assembly.model.backbone
     try recipe.requireFit(positions: backbone.maximumLength)
     try recipe.requireSharing(by: backbone.architecture)
     let tasks = try TaskAssembly(
       recipe, adapter: assembly.model.configuration, tokenizer: assembly.tokenizer, inputs: ModelInputs(backbone),
       splits: [.test], ranks: ranks)
+    try Agreement.require(tasks.facts, ranks)
     try tasks.requireHeads(of: assembly.model)
     let console = ProgressLine.standardError()
     guard
@@ -54,7 +63,7 @@ struct Evaluate: RankedCommand {
     else { throw RunError.noTokenizer(folder: recipe.tokenizerNameOrPath) }
     if ranks.isMain {
       for line in ProductLines.all(assembly.loaded.weights.precision) { console.print(line) }
-      for note in tasks.notes + evaluator.notes { console.print("note: \(note)") }
+      for note in ranks.notes + tasks.notes + evaluator.notes { console.print("note: \(note)") }
     }
     let start = ContinuousClock.now
     let result = try evaluator.run { if ranks.isMain { console.show("evaluating \(Formatting.percent($0))") } }
@@ -62,6 +71,14 @@ struct Evaluate: RankedCommand {
     if let result { try conclude(result, seconds: (ContinuousClock.now - start) / .seconds(1), recipe) }
     try assembly.free()
     return false
+  }
+
+  /// What of the command line must be the same on all ranks.
+  private func optionFacts(_ recipe: Recipe) -> [Fact] {
+    [
+      Fact(.recipe, "`--adapter`", isBare ? "none" : folder(recipe).path),
+      Fact(.recipe, "`--precision`", (precision ?? recipe.precision).rawValue),
+    ]
   }
 
   private func conclude(_ result: Evaluator.Result, seconds: Double, _ recipe: Recipe) throws {

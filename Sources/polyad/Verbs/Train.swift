@@ -19,6 +19,9 @@ struct Train: RankedCommand {
   var resume = false
   @Flag(help: "Replace the run that output_dir holds.")
   var overwrite = false
+  @Flag(
+    help: "Train though the hosts' processors or kernels differ; the result then has not the bits of one kind alone.")
+  var allowMixedProcessors = false
   @Flag(help: "Show what would be trained, and how much, without training.")
   var dryRun = false
   @Flag(help: "Print the files and folders of the run and how far it has come, one a line, for scripts.")
@@ -41,25 +44,38 @@ struct Train: RankedCommand {
   }
 
   static let stopsOnSignal = true
+  var allowsMixedProcessors: Bool { allowMixedProcessors }
 
   func run(on ranks: Ranks) throws -> Bool {
     let recipe = try recipeOptions.load()
+    try Agreement.require(recipe.facts + optionFacts, ranks)
     ranks.watch(by: recipe)
     let assembly = try CommandError.loadingModel {
-      try ModelAssembly(recipe, resuming: resume ? Trainer.checkpointToResume(recipe, ranks) : nil, ranks: ranks)
+      let resumed = try resume ? Trainer.configurationToResume(recipe, ranks) : nil
+      let start = resumed == nil ? recipe.adapter.initFrom.map { URL(filePath: $0) } : nil
+      try Agreement.require(recipe.fileFacts(adapter: start, ranks), ranks)
+      return try ModelAssembly(recipe, resuming: resumed, ranks: ranks)
     }
     let trainer = try Trainer(recipe, assembly: assembly, ranks: ranks)
-    let isStopped = try dryRun ? show(trainer, ranks) : train(trainer, ranks)
+    let introduction = try introduction(trainer, ranks)
+    let isStopped = try dryRun ? show(trainer, introduction, ranks) : train(trainer, introduction, ranks)
     try assembly.free()
     return isStopped
   }
 
+  /// What of the command line must be the same on all ranks.
+  private var optionFacts: [Fact] {
+    [("--resume", resume), ("--overwrite", overwrite), ("--dry-run", dryRun)].map {
+      Fact(.recipe, "`\($0)`", $1 ? "on" : "off")
+    }
+  }
+
   /// Whether the training was stopped by a signal.
-  private func train(_ trainer: Trainer, _ ranks: Ranks) throws -> Bool {
+  private func train(_ trainer: Trainer, _ introduction: [String], _ ranks: Ranks) throws -> Bool {
     // What cannot be read here is a checkpoint's. The last scores come on standard output, unless it takes JSON.
     try CommandError.loadingModel {
       try trainer.open(
-        resume: resume, overwrite: overwrite, introduction: introduction(trainer, ranks), console: .standardError(),
+        resume: resume, overwrite: overwrite, introduction: introduction, console: .standardError(),
         echoesLastScores: json)
     }
     let ending = try trainer.run()
@@ -68,9 +84,9 @@ struct Train: RankedCommand {
   }
 
   /// Shows what would be trained.
-  private func show(_ trainer: Trainer, _ ranks: Ranks) throws -> Bool {
+  private func show(_ trainer: Trainer, _ introduction: [String], _ ranks: Ranks) throws -> Bool {
     guard ranks.isMain else { return false }
-    for line in introduction(trainer, ranks) { CommandOutput.message(line) }
+    for line in introduction { CommandOutput.message(line) }
     let sharing = try trainer.sharingReport()
     if json {
       try CommandOutput.result(summary(trainer, sharing, ranks))
@@ -82,13 +98,14 @@ struct Train: RankedCommand {
     return false
   }
 
-  /// What every run says at its start: ranks, data and the table of trained modules.
-  private func introduction(_ trainer: Trainer, _ ranks: Ranks) -> [String] {
-    [
+  /// What every run says at its start: ranks, data and the table of trained modules. Collective.
+  private func introduction(_ trainer: Trainer, _ ranks: Ranks) throws -> [String] {
+    let hosts = try HostsLine.text(ranks)
+    return [
       "\(ranks.count) rank(s) of \(Threads.count) thread(s), \(ranks.node.size) of them on \(ranks.job.host)",
       "products: \(MatrixLibrary.description(trainer.recipe.precision))",
     ]
-      + ProductLines.notes + trainer.notes.map { "note: \($0)" }
+      + (hosts.map { [$0] } ?? []) + ProductLines.notes + (ranks.notes + trainer.notes).map { "note: \($0)" }
       + trainer.parameterTable.lines
   }
 

@@ -1,0 +1,87 @@
+import Foundation
+import MessagePassing
+import Tensors
+
+/// Whether the ranks of a job have the same of what decides its result, compared before anything depends on it.
+public enum Agreement {
+  /// Throws if any rank has other facts than rank 0. Collective; with one rank there is nothing to compare.
+  ///
+  /// - Throws: ``Disagreement``, the same on all ranks, or `MPIError`.
+  public static func require(_ facts: @autoclosure () throws -> [Fact], _ ranks: Ranks) throws {
+    guard ranks.count > 1 else { return }
+    let found = try differences(facts(), ranks)
+    if !found.isEmpty { throw Disagreement(differences: found) }
+  }
+
+  /// What differs between the ranks; empty if they agree. Collective.
+  static func differences(_ facts: [Fact], _ ranks: Ranks) throws -> [Disagreement.Difference] {
+    let compared = facts.map { "\($0.kind.rawValue)\u{1F}\($0.name)\u{1F}\($0.value)" }.joined(separator: "\u{1E}")
+    let digests = try ranks.world.allGather(Int64(bitPattern: Checksum.of(compared)))
+    guard digests.contains(where: { $0 != digests[0] }) else { return [] }
+    // Only now does it matter what they are.
+    let own = Array(try JSONEncoder().encode(RankFacts(host: ranks.job.host, facts: facts)))
+    let all = try ranks.world.allGatherV(own).map { try JSONDecoder().decode(RankFacts.self, from: Data($0)) }
+    return differences(among: all)
+  }
+
+  /// What the ranks, in their order, have otherwise than the first of them.
+  static func differences(among ranks: [RankFacts]) -> [Disagreement.Difference] {
+    let hosts = ranks.map(\.host)
+    let tables = ranks.map { Dictionary($0.facts.map { (Key($0), $0) }) { first, _ in first } }
+    var keys: [Key] = [], known: Set<Key> = []
+    for key in ranks.lazy.flatMap(\.facts).map(Key.init) where known.insert(key).inserted { keys.append(key) }
+    return keys.flatMap { key -> [Disagreement.Difference] in
+      let values = tables.map { $0[key] }
+      let others = values.indices.filter { values[$0]?.value != values[0]?.value }
+      var groups: [[Int]] = []
+      for rank in others {
+        if let group = groups.firstIndex(where: { values[$0[0]]?.value == values[rank]?.value }) {
+          groups[group].append(rank)
+        } else {
+          groups.append([rank])
+        }
+      }
+      return groups.map { group in
+        let text = line(key.name, values[group[0]], values[0], firstHost: hosts[0])
+        return Disagreement.Difference(
+          kind: key.kind, description: "\(RankPlaces(group, hosts: hosts)): \(text)")
+      }
+    }
+  }
+
+  private struct Key: Hashable {
+    let kind: Fact.Kind
+    let name: String
+
+    init(_ fact: Fact) { (kind, name) = (fact.kind, fact.name) }
+  }
+
+  // MARK: Words
+
+  private static func line(_ name: String, _ fact: Fact?, _ first: Fact?, firstHost: String) -> String {
+    let reference = "rank 0 on \(firstHost)"
+    if let fact, let first, fact.isList {
+      let own = fact.value.split(separator: " "), theirs = first.value.split(separator: " ")
+      let missing = theirs.filter { !own.contains($0) }, added = own.filter { !theirs.contains($0) }
+      let parts =
+        (missing.isEmpty ? [] : ["lack \(missing.joined(separator: " "))"])
+        + (added.isEmpty ? [] : ["have \(added.joined(separator: " "))"])
+      return "\(name) \(parts.joined(separator: " and ")), unlike those of \(reference)"
+    }
+    let (text, other) = excerpts(fact?.shown ?? "missing", first?.shown ?? "none")
+    return "\(name) is \(text); \(reference) has \(other)"
+  }
+
+  /// Two texts, long ones cut to what is around their first difference.
+  static func excerpts(_ text: String, _ other: String) -> (String, String) {
+    let room = 160, before = 30
+    guard max(text.count, other.count) > room else { return (text, other) }
+    let common = zip(text, other).prefix { $0 == $1 }.count
+    let start = max(0, min(common - before, max(text.count, other.count) - room))
+    func excerpt(_ text: String) -> String {
+      let part = text.dropFirst(start).prefix(room)
+      return (start > 0 ? "…" : "") + part + (start + part.count < text.count ? "…" : "")
+    }
+    return (excerpt(text), excerpt(other))
+  }
+}

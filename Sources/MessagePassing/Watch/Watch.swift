@@ -165,7 +165,7 @@ struct WatchPlace: Equatable {
   var text: String { (["\(port)", secret] + addresses).joined(separator: " ") }
 }
 
-/// A thread that no signal reaches and nobody waits for.
+/// A thread that nobody waits for, and that handles no signal meant for the process.
 enum WatchThread {
   private final class Body {
     let run: () -> Void
@@ -173,9 +173,10 @@ enum WatchThread {
   }
 
   static func start(_ body: sending @escaping () -> Void) {
-    var all = sigset_t(), before = sigset_t()
-    sigfillset(&all)
-    pthread_sigmask(SIG_SETMASK, &all, &before)
+    var signals = sigset_t(), before = sigset_t()
+    sigemptyset(&signals)
+    for name in [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGALRM] { sigaddset(&signals, name) }
+    pthread_sigmask(SIG_BLOCK, &signals, &before)
     var thread = pthread_t()
     let code = pthread_create(
       &thread, nil,

@@ -1,26 +1,29 @@
-import Glibc
+import Foundation
 import Synchronization
 
 /// Whether the job was asked to stop: by SIGTERM, SIGUSR1 (a scheduler's warning), SIGHUP (a terminal that closes) or
 /// SIGINT.
 ///
-/// The handler only sets a flag; the ranks agree on it in the step's all-reduce, save, and leave with exit code 75.
+/// The handler only sets a flag; the ranks agree on it in the step's all-reduce, save, and leave with exit code 75. It
+/// runs on a thread of its own: libraries whose kernels use the stack pointer as they like lose numbers, and the heap's
+/// order, where a signal interrupts them.
 public enum StopSignal {
   private static let flag = Atomic<Bool>(false)
 
   private static let names = [SIGTERM, SIGUSR1, SIGHUP]
+  private static let allNames = names + [SIGINT]
 
   /// Lets signals wait until ``install()``, also across an exec: before that they would end the process, and what the
   /// launcher makes of that is its affair.
   public static func hold() {
     var signals = set
-    sigprocmask(SIG_BLOCK, &signals, nil)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
   }
 
   private static var set: sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
-    for name in names { sigaddset(&signals, name) }
+    for name in allNames { sigaddset(&signals, name) }
     return signals
   }
 
@@ -36,13 +39,18 @@ public enum StopSignal {
       StopSignal.flag.store(true, ordering: .relaxed)
       signal(SIGINT, SIG_DFL)
     }
-    release()
+    // Threads inherit it: all that are started from here on are left alone.
+    hold()
+    Thread.detachNewThread {
+      release()
+      while true { pause() }
+    }
   }
 
   /// Ends what ``hold()`` began; signals then do what they did before, for work that saves nothing.
   public static func release() {
     var signals = set
-    sigprocmask(SIG_UNBLOCK, &signals, nil)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   private static func isIgnored(_ name: CInt) -> Bool {

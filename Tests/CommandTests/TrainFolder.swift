@@ -89,18 +89,19 @@ struct TrainFolder {
   ///
   /// - Parameter settings: Passed with `--set`.
   func train(
-    ranks: Int = 1, _ settings: [String] = [], options: [String] = [], shell: String? = nil
+    ranks: Int = 1, _ settings: [String] = [], options: [String] = [], shell: String? = nil, rankShell: String? = nil
   ) throws -> PolyadProcess.Outcome {
-    try start(ranks: ranks, settings, options: options, shell: shell).wait()
+    try start(ranks: ranks, settings, options: options, shell: shell, rankShell: rankShell).wait()
   }
 
   /// Starts to train with the recipe.
   func start(
-    ranks: Int = 1, _ settings: [String] = [], options: [String] = [], shell: String? = nil
+    ranks: Int = 1, _ settings: [String] = [], options: [String] = [], shell: String? = nil, rankShell: String? = nil
   ) throws -> PolyadProcess {
     try writeRecipe()
     return try PolyadProcess(
-      ["train", "recipe.yaml"] + settings.flatMap { ["--set", $0] } + options, ranks: ranks, in: url, shell: shell)
+      ["train", "recipe.yaml"] + settings.flatMap { ["--set", $0] } + options, ranks: ranks, in: url, shell: shell,
+      rankShell: rankShell)
   }
 
   /// Trains to the end in a run folder of its own and returns the bytes of the adapter, or of the model.

@@ -35,9 +35,11 @@ public final class PolyadProcess {
   ///   - folder: The working directory. Token caches and the captured output lie in hidden folders there.
   ///   - input: Standard input.
   ///   - shell: A shell command to run first, in the same shell, such as `ulimit -f 8`.
+  ///   - rankShell: The same in each rank: $OMPI_COMM_WORLD_RANK tells which it is, and `set --` may change the program
+  ///     ($1) and its arguments.
   public init(
     _ arguments: [String], ranks: Int = 1, in folder: URL, environment: [String: String] = [:], input: String = "",
-    shell: String? = nil
+    shell: String? = nil, rankShell: String? = nil
   ) throws {
     Self.turn.wait()
     self.folder = folder
@@ -50,9 +52,12 @@ public final class PolyadProcess {
       let inputFile = capture.appending(path: "input")
       try Data(input.utf8).write(to: inputFile)
       let launcher = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", "\(ranks)"]
-      let command = (isLaunched ? launcher : []) + [Self.executable.path] + arguments
+      func wrapped(_ command: [String], in shell: String?) -> [String] {
+        shell.map { ["bash", "-c", "\($0); exec \"$@\"", "bash"] + command } ?? command
+      }
+      let program = wrapped([Self.executable.path] + arguments, in: rankShell)
       process.executableURL = URL(filePath: "/usr/bin/env")
-      process.arguments = shell.map { ["bash", "-c", "\($0); exec \"$@\"", "bash"] + command } ?? command
+      process.arguments = wrapped((isLaunched ? launcher : []) + program, in: shell)
       process.currentDirectoryURL = folder
       process.environment = ProcessInfo.processInfo.environment.merging([
         "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -71,10 +76,11 @@ public final class PolyadProcess {
   /// Runs the program to its end.
   public static func run(
     _ arguments: [String], ranks: Int = 1, in folder: URL, environment: [String: String] = [:], input: String = "",
-    shell: String? = nil, timeout: Double = 60
+    shell: String? = nil, rankShell: String? = nil, timeout: Double = 60
   ) throws -> Outcome {
-    try PolyadProcess(arguments, ranks: ranks, in: folder, environment: environment, input: input, shell: shell)
-      .wait(timeout: timeout)
+    try PolyadProcess(
+      arguments, ranks: ranks, in: folder, environment: environment, input: input, shell: shell, rankShell: rankShell
+    ).wait(timeout: timeout)
   }
 
   /// Waits until the program ends, and ends it after `timeout` seconds. Has to be called once.

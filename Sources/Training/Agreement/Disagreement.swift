@@ -35,7 +35,8 @@ extension Fact.Kind {
       "Install the same program and the same packages on every host, such as by copying the checkout with its .build."
     case .processor, .kernels:
       "Other processors or kernels round otherwise, so that the result would not have the bits of either: leave these "
-        + "hosts out (or give all the same POLYAD_CORETYPE and POLYAD_MATMUL), or go on with --allow-mixed-processors."
+        + "hosts out (or give all the same libraries, POLYAD_CORETYPE and POLYAD_MATMUL), or go on with "
+        + "--allow-mixed-processors."
     case .recipe:
       "Start every rank with the same recipe and options: copy the recipe to every host, or share its folder."
     case .data: "Copy the data to every host, or share its folder."

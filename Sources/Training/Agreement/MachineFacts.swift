@@ -13,10 +13,11 @@ enum MachineFacts {
     return try FileFacts.facts([.init(.program, "the program", URL(filePath: "/proc/self/exe"), shown: path)], ranks)
   }
 
-  /// The libraries loaded by now.
+  /// The libraries loaded by now. OneDNN is there or not by choice.
   private static var libraries: [Fact] {
     LoadedLibrary.decisiveOnes.map {
-      Fact(.program, "library \($0.name)", $0.build, shown: "\($0.path) (build \($0.build.prefix(12)))")
+      Fact(
+        $0.name == "libdnnl" ? .kernels : .program, "library \($0.name)", $0.build, shown: "\($0.path) (build \($0.build.prefix(12)))")
     }
   }
 
@@ -25,9 +26,8 @@ enum MachineFacts {
     let environment = ProcessInfo.processInfo.environment
     let variables = ["POLYAD_MATMUL", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "GLIBC_TUNABLES"]
     return [
-      Fact(.kernels, "the kernels of OpenBLAS", MatrixLibrary.coreName),
-      Fact(.kernels, "the library of fp32 products", MatrixLibrary.description(.fp32)),
-      Fact(.kernels, "the library of bf16 products", MatrixLibrary.description(.bf16)),
+      Fact(.kernels, "what computes fp32 products", MatrixLibrary.description(.fp32)),
+      Fact(.kernels, "what computes bf16 products", MatrixLibrary.description(.bf16)),
     ] + variables.map { Fact(.kernels, $0, environment[$0] ?? "not set") }
   }
 
@@ -59,7 +59,7 @@ enum MachineFacts {
       Fact(.processor, "the processor", kind),
       Fact(
         .processor, "the processor's instructions", (words ?? []).sorted().joined(separator: " "), isList: true),
-      Fact(.processor, "the sizes of the processor's caches", caches.joined(separator: ", ")),
+      Fact(.processor, "the processor's cache", caches.joined(separator: ", ")),
     ]
   }
 

@@ -27,6 +27,7 @@ public final class PolyadProcess {
   private let folder: URL
   private let files: (output: URL, error: URL)
   private let isLaunched: Bool
+  private let takesTurn: Bool
 
   /// Starts `polyad` with `arguments`.
   ///
@@ -37,11 +38,13 @@ public final class PolyadProcess {
   ///   - shell: A shell command to run first, in the same shell, such as `ulimit -f 8`.
   ///   - rankShell: The same in each rank: $OMPI_COMM_WORLD_RANK tells which it is, and `set --` may change the program
   ///     ($1) and its arguments.
+  ///   - isBeside: Whether it runs beside one that the same test has started and not waited for.
   public init(
     _ arguments: [String], ranks: Int = 1, in folder: URL, environment: [String: String] = [:], input: String = "",
-    shell: String? = nil, rankShell: String? = nil
+    shell: String? = nil, rankShell: String? = nil, isBeside: Bool = false
   ) throws {
-    Self.turn.wait()
+    takesTurn = !isBeside
+    if takesTurn { Self.turn.wait() }
     self.folder = folder
     isLaunched = ranks > 1
     let capture = folder.appending(path: ".capture-\(UUID().uuidString)")
@@ -68,7 +71,7 @@ public final class PolyadProcess {
       process.standardError = try FileHandle(forWritingTo: files.error)
       try process.run()
     } catch {
-      Self.turn.signal()
+      if takesTurn { Self.turn.signal() }
       throw error
     }
   }
@@ -85,7 +88,7 @@ public final class PolyadProcess {
 
   /// Waits until the program ends, and ends it after `timeout` seconds. Has to be called once.
   public func wait(timeout: Double = 60) throws -> Outcome {
-    defer { Self.turn.signal() }
+    defer { if takesTurn { Self.turn.signal() } }
     let hasEnded = isTrue(within: timeout) { !self.process.isRunning }
     if !hasEnded {
       for rank in rankProcesses { kill(rank, SIGKILL) }

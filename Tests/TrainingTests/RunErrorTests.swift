@@ -13,6 +13,21 @@ import Training
       + "output_dir"
   ),
   (
+    .locked(folder: "/a", holder: "process 12 on node1 (job 7)", since: "2026-01-02T03:04:05Z"),
+    "output_dir /a is in use by process 12 on node1 (job 7), which started 2026-01-02T03:04:05Z: wait for it to end, "
+      + "stop it, or choose another output_dir"
+  ),
+  (
+    .lockLost(folder: "/a", holder: "process 12 on node1"),
+    "output_dir /a was taken over by process 12 on node1 while this job stood still: it ends and writes nothing more "
+      + "there"
+  ),
+  (
+    .lockLost(folder: "/a", holder: nil),
+    "output_dir /a is not this job's any more, its lock is gone while this job stood still: it ends and writes nothing "
+      + "more there"
+  ),
+  (
     .nothingToRank(task: "wic"),
     "task wic has prediction rank_classification, which scores labels as written answers, but the model writes none: "
       + "remove the key"

@@ -2,6 +2,8 @@
 public enum RunError: Error, CustomStringConvertible, Equatable {
   case tooManyRanks(ranks: Int, microBatches: Int)
   case holdsRun(folder: String)
+  case locked(folder: String, holder: String, since: String?)
+  case lockLost(folder: String, holder: String?)
   case unwritable(folder: String, reason: String)
   case resumeDiffers(folder: String, differences: [String])
   case dataChanged(folder: String, tasks: [String])
@@ -29,6 +31,13 @@ public enum RunError: Error, CustomStringConvertible, Equatable {
     case .holdsRun(let folder):
       return "output_dir \(folder) already holds a run: continue it with --resume, replace it with --overwrite, or "
         + "choose another output_dir"
+    case .locked(let folder, let holder, let since):
+      return "output_dir \(folder) is in use by \(holder)" + (since.map { ", which started \($0)" } ?? "")
+        + ": wait for it to end, stop it, or choose another output_dir"
+    case .lockLost(let folder, let holder):
+      return "output_dir \(folder) "
+        + (holder.map { "was taken over by \($0)" } ?? "is not this job's any more, its lock is gone")
+        + " while this job stood still: it ends and writes nothing more there"
     case .unwritable(let folder, let reason):
       return "output_dir \(folder) cannot be written: \(reason)"
     case .resumeDiffers(let folder, let differences):

@@ -16,7 +16,22 @@ struct RunFolder {
   private static let configurationName = "config.json"
   private static let modelNames = [configurationName, "generation_config.json"]
 
-  /// Makes the folder ready for a run: fresh, or with a checkpoint to go on from.
+  /// Creates the folder unless it is there, and takes its lock, without which nothing in it may be touched.
+  ///
+  /// - Parameters:
+  ///   - announce: Called with a line before a wait.
+  ///   - remark: Called with a line for the run's log.
+  /// - Throws: ``RunError``, such as ``RunError/locked(folder:holder:since:)``.
+  func take(for recipe: Recipe, announce: (String) -> Void, remark: (String) -> Void) throws -> RunLock {
+    try requireInputsElsewhere(recipe)
+    return try preparing {
+      try FileSystem.createFolder(url)
+      return try RunLock.take(
+        url, job: RunLockRecord.job(of: ProcessInfo.processInfo.environment), announce: announce, remark: remark)
+    }
+  }
+
+  /// Makes the folder, whose lock is held, ready for a run: fresh, or with a checkpoint to go on from.
   ///
   /// - Parameters:
   ///   - dataDigests: Every training set's digest, in the recipe's order.
@@ -26,11 +41,7 @@ struct RunFolder {
   func open(
     for recipe: Recipe, dataDigests: [String], resume: Bool, overwrite: Bool, remark: (String) -> Void
   ) throws -> CheckpointFolder? {
-    try requireInputsElsewhere(recipe)
-    try preparing {
-      try FileSystem.createFolder(url)
-      try AtomicFolder.recover(in: url)
-    }
+    try preparing { try AtomicFolder.recover(in: url) }
     guard holdsRun else { return nil }
     guard resume else {
       guard overwrite else { throw RunError.holdsRun(folder: url.path) }
@@ -68,7 +79,9 @@ struct RunFolder {
 
   /// Runs `body`; what it throws becomes a fault of output_dir.
   func preparing<Result>(_ body: () throws -> Result) throws -> Result {
-    do { return try body() } catch { throw RunError.unwritable(folder: url.path, reason: "\(error)") }
+    do { return try body() } catch let error as RunError { throw error } catch {
+      throw RunError.unwritable(folder: url.path, reason: "\(error)")
+    }
   }
 
   private var holdsRun: Bool {

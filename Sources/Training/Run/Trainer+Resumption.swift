@@ -12,8 +12,8 @@ extension Trainer {
     guard recipe.adapter.initFrom != nil else { return nil }
     var written: AdapterFolder.WrittenConfiguration?
     if ranks.isMain {
-      // A damaged checkpoint is spoken of when the run folder is opened.
-      let newest = try CheckpointFolder.newestGood(in: URL(filePath: recipe.outputDir)) { _ in }
+      // A damaged checkpoint is spoken of when the run folder is opened; until then the folder may be another job's.
+      let newest = try CheckpointFolder.newestGood(in: URL(filePath: recipe.outputDir), recovers: false) { _ in }
       written = try newest.map { try AdapterFolder.writtenConfiguration($0.url) }
     }
     return try ranks.broadcast(written).map(AdapterFolder.configuration)

@@ -33,6 +33,8 @@ public final class Trainer {
     didSet { Activity.setRemedy(RunError.lastCheckpoint(newestCheckpoint?.url.path)) }
   }
   private var reporter: RunReporter?
+  /// On rank 0, from ``open(resume:overwrite:introduction:console:echoesLastScores:)`` to ``close()``.
+  private var lock: RunLock?
   /// The newest scores, on rank 0.
   public private(set) var lastEvaluation: EvaluationRecord?
 
@@ -77,7 +79,7 @@ public final class Trainer {
   public var finishedSteps: Int { state.step }
   public var skippedSteps: Int { state.skippedSteps }
 
-  /// Prepares the run folder and, with `resume`, takes up the newest good checkpoint. Collective.
+  /// Takes the run folder's lock, prepares the folder and, with `resume`, takes up the newest good checkpoint. Collective.
   ///
   /// - Parameters:
   ///   - introduction: Lines for the start of the run's log.
@@ -108,6 +110,7 @@ public final class Trainer {
     resume: Bool, overwrite: Bool, _ introduction: [String], _ console: ProgressLine, _ echoesLastScores: Bool
   ) throws -> CheckpointFolder? {
     var remarks: [String] = []
+    lock = try folder.take(for: recipe, announce: console.print) { remarks.append($0) }
     let checkpoint = try folder.open(
       for: recipe, dataDigests: state.dataDigests, resume: resume, overwrite: overwrite
     ) { remarks.append($0) }
@@ -122,6 +125,9 @@ public final class Trainer {
     }
     return checkpoint
   }
+
+  /// Gives the run folder free for other jobs, however the run ended.
+  public func close() { lock?.release() }
 
   /// Runs the steps that are left. Collective.
   public func run() throws -> Ending {
@@ -138,6 +144,7 @@ public final class Trainer {
       if isDue(every: recipe.evalSteps), try !evaluate() { return try stop() }
     }
     Activity.begin(.saving)
+    try lock?.requireOwn(isSaving: true)
     if ranks.isMain { try saving(folder.url) { try folder.publish(assembly.model) } }
     try ranks.world.barrier()
     return .completed
@@ -182,6 +189,7 @@ public final class Trainer {
   private func save() throws {
     Activity.begin(.saving)
     try requireSoundReplicas()
+    try lock?.requireOwn(isSaving: true)
     let target = CheckpointFolder(in: folder.url, step: state.step)
     if ranks.isMain {
       try saving(target.url) {
@@ -201,6 +209,7 @@ public final class Trainer {
 
   private func report(_ body: (RunReporter) throws -> Void) throws {
     guard let reporter else { return }
+    try lock?.requireOwn()
     try saving(folder.url) { try body(reporter) }
   }
 

@@ -55,10 +55,10 @@ enum FailureCode: Int32 {
   private static func code(_ error: RunError) -> FailureCode {
     switch error {
     case .tooManyRanks, .holdsRun, .holdsInput, .resumeDiffers, .dataChanged, .sequenceTooLong, .tooFewExamples,
-      .unwritable, .noParameters, .nothingToRank:
+      .locked, .unwritable, .noParameters, .nothingToRank:
       .usage
     case .notFinite, .parametersNotFinite, .badState, .noTokenizer: .model
-    case .ranksDiffer, .saveFailed: .rank
+    case .ranksDiffer, .saveFailed, .lockLost: .rank
     }
   }
 }

@@ -72,10 +72,11 @@ struct Train: RankedCommand {
 
   /// Whether the training was stopped by a signal.
   private func train(_ trainer: Trainer, _ introduction: [String], _ ranks: Ranks) throws -> Bool {
+    defer { trainer.close() }
     // What cannot be read here is a checkpoint's. The last scores come on standard output, unless it takes JSON.
     try CommandError.loadingModel {
       try trainer.open(
-        resume: resume, overwrite: overwrite, introduction: introduction, console: .standardError(),
+        resume: resume, overwrite: overwrite, introduction: restart + introduction, console: .standardError(),
         echoesLastScores: json)
     }
     let ending = try trainer.run()
@@ -96,6 +97,12 @@ struct Train: RankedCommand {
       try CommandOutput.result(summaryTable(trainer))
     }
     return false
+  }
+
+  /// What a launcher that starts a run again says of it.
+  private var restart: [String] {
+    let text = ProcessInfo.processInfo.environment["POLYAD_RESTART"] ?? ""
+    return text.isEmpty ? [] : ["restart \(text)"]
   }
 
   /// What every run says at its start: ranks, data and the table of trained modules. Collective.

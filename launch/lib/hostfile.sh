@@ -1,0 +1,112 @@
+# An Open MPI hostfile, read as Open MPI 4.1 reads it. Expects the functions fail and is_this_host (hosts.sh).
+
+# read_hostfile FILE: sets hosts (names), users, ports and slots, a place a host. A place of slots is empty where the
+# file does not say: Open MPI then takes as many as the host has cores. Ends the script at the first line that cannot be
+# read.
+#
+# What Open MPI itself stumbles over, a carriage return at the end of lines or a byte order mark, is left out.
+read_hostfile() {
+  hosts=() users=() ports=() slots=() _mentions=()
+  local line number=0
+  while IFS= read -r line || [[ -n $line ]]; do # the last line may do without a line break
+    number=$((number + 1))
+    if ((number == 1)); then line=${line#$'\xef\xbb\xbf'}; fi
+    line=${line%$'\r'}
+    line=${line%%#*}
+    line=${line%%//*}
+    [[ $line =~ [^[:space:]] ]] || continue
+    _read_host "$1, line $number" "$line"
+  done <"$1"
+  ((${#hosts[@]} > 0)) || fail "$1 names no host."
+  _leave_out_hosts_without_slots
+  ((${#hosts[@]} > 0)) || fail "$1: every host has slots=0."
+}
+
+_read_host() { # PLACE LINE
+  local place=$1 words word value user='' port='' given='' most=''
+  read -ra words <<<"${2//=/ = }"
+  local name=${words[0]} form="a line is HOST, or USER@HOST, and slots=RANKS"
+  if [[ $name == ?*@?* ]]; then
+    user=${name%%@*}
+    name=${name#*@}
+  fi
+  [[ $name =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ && $user =~ ^[A-Za-z0-9_.-]*$ ]] ||
+    fail "$place: \"${words[0]}\" is no host that Open MPI takes (letters, digits, dots and hyphens); $form."
+  for ((word = 1; word < ${#words[@]}; word += 3)); do
+    value=${words[word + 2]:-}
+    [[ ${words[word + 1]:-} == "=" && -n $value ]] || fail "$place: \"${words[*]:word}\" cannot be read; $form."
+    case ${words[word]} in
+      username | user-name | user_name) user=$value ;;
+      slots | cpu | count | port | slots[-_]max | max[-_]slots | cpu[-_]max | max[-_]cpu | count[-_]max | max[-_]count)
+        [[ $value =~ ^[0-9]{1,6}$ ]] || fail "$place: ${words[word]}=$value must be a whole number."
+        value=$((10#$value))
+        case ${words[word]} in
+          port) port=$value ;;
+          *max*)
+            ((value >= ${given:-1})) || fail "$place: $name has more slots than its maximum of $value."
+            most=$value
+            ;;
+          *)
+            [[ -z $given ]] || fail "$place: the slots of $name are given twice."
+            given=$value
+            ;;
+        esac
+        ;;
+      *) fail "$place: \"${words[word]}\" is nothing that Open MPI 4.1 knows in a hostfile; $form." ;;
+    esac
+  done
+  # Where a line has a maximum alone, Open MPI starts that many.
+  _add_host "$place" "$name" "$user" "$port" "${given:-$most}"
+}
+
+_add_host() { # PLACE NAME USER PORT SLOTS
+  local index=0 known=
+  for ((index = 0; index < ${#hosts[@]}; index++)); do
+    if [[ ${hosts[index]} == "$2" ]] || { is_this_host "$2" && is_this_host "${hosts[index]}"; }; then
+      known=$index
+    fi
+  done
+  if [[ -z $known ]]; then
+    hosts+=("$2") users+=("$3") ports+=("$4") slots+=("$5")
+    _mentions[${#hosts[@]} - 1]=1
+    return
+  fi
+  # Each further line without slots is a slot more.
+  [[ -z $5 ]] || fail "$1: $2 has a line already: give it one line with slots=RANKS, or a line a rank without slots."
+  _mentions[known]=$((_mentions[known] + 1))
+  slots[known]=$((${slots[known]:-_mentions[known] - 1} + 1))
+}
+
+_leave_out_hosts_without_slots() {
+  local index none=()
+  for index in "${!hosts[@]}"; do
+    if [[ ${slots[index]} == 0 ]]; then none+=("$index"); fi
+  done
+  leave_out hosts users ports slots -- "${none[@]}"
+}
+
+# leave_out ARRAY… -- INDEX…: removes places from arrays; the others move up.
+leave_out() {
+  local index
+  while [[ $1 != -- ]]; do
+    local -n array=$1
+    for index in "${@:2}"; do
+      if [[ $index =~ ^[0-9]+$ ]]; then unset "array[$index]"; fi
+    done
+    array=("${array[@]}")
+    shift
+  done
+}
+
+# hostfile_lines: the hosts as Open MPI reads them in every version.
+hostfile_lines() {
+  local index port
+  for index in "${!hosts[@]}"; do
+    port=${ports[index]:+ port=${ports[index]}}
+    echo "${users[index]:+${users[index]}@}${hosts[index]} slots=${slots[index]}$port"
+  done
+}
+
+# keep_hosts: remembers the hosts as they are, for all_hosts.
+keep_hosts() { _kept_hosts=("${hosts[@]}") _kept_users=("${users[@]}") _kept_ports=("${ports[@]}") _kept_slots=("${slots[@]}"); }
+all_hosts() { hosts=("${_kept_hosts[@]}") users=("${_kept_users[@]}") ports=("${_kept_ports[@]}") slots=("${_kept_slots[@]}"); }

@@ -72,7 +72,9 @@ _add_host() { # PLACE NAME USER PORT SLOTS
     return
   fi
   # Each further line without slots is a slot more.
-  [[ -z $5 ]] || fail "$1: $2 has a line already: give it one line with slots=RANKS, or a line a rank without slots."
+  local alias=${hosts[known]}
+  if [[ $alias == "$2" ]]; then alias=; fi
+  [[ -z $5 ]] || fail "$1: $2 ${alias:+is $alias and }has a line already: give it one line with slots=RANKS, or a line a rank without slots."
   _mentions[known]=$((_mentions[known] + 1))
   slots[known]=$((${slots[known]:-_mentions[known] - 1} + 1))
 }

@@ -86,7 +86,7 @@ _judge() { # INDEX SCRATCH
       end) ended=yes ;;
     esac
   done <"$2/answer.$1"
-  error=$(grep -v '^[[:space:]]*$' "$2/error.$1" | tail -n 1)
+  error=$(grep -v '^[[:space:]]*$' "$2/error.$1" | tail -n 1) || true
   if [[ ! -s $2/answer.$1 ]] && ((code != 126 && code != 127)); then
     faults+=("does not answer by ssh: ${error:-nothing was heard within $reach_limit s}")
   elif ((code == 126 || code == 127)); then

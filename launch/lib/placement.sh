@@ -11,8 +11,7 @@ choose_placement() {
   for index in "${!hosts[@]}"; do slots[index]=${slots[index]:-${cores[index]}}; done
   # Where cores are left over, the program divides what it finds on each host.
   if [[ -z $threads ]] && ! _are_cores_left_over; then threads=1; fi
-  if [[ -z $threads ]] || ! _have_cores_enough; then return; fi
-  if _differ "${slots[@]}"; then return; fi
+  if ! _have_cores_enough "${threads:-1}" || [[ -z $threads ]] || _differ "${slots[@]}"; then return; fi
   if _differ "${cores[@]}"; then
     say "the hosts' cores differ ($(_by_host "${cores[@]}")): ranks run unbound"
   elif _differ "${allowed[@]}"; then
@@ -34,13 +33,13 @@ _are_cores_left_over() {
 }
 
 # Whether every host has a core for each thread of its ranks. Ranks of one thread may do without, and run unbound.
-_have_cores_enough() {
+_have_cores_enough() { # THREADS
   local index place tight=()
   for index in "${!hosts[@]}"; do
-    if ((slots[index] * threads <= cores[index])); then continue; fi
+    if ((slots[index] * $1 <= cores[index])); then continue; fi
     place="${hosts[index]} has ${cores[index]} core(s) for ${slots[index]} rank(s)"
-    if ((threads > 1)); then
-      fail "$place of $threads threads: set POLYAD_THREADS to $((cores[index] > slots[index] ? cores[index] / slots[index] : 1)), or lower the slots in $hostfile"
+    if (($1 > 1)); then
+      fail "$place of $1 threads: set POLYAD_THREADS to $((cores[index] > slots[index] ? cores[index] / slots[index] : 1)), or lower the slots in $hostfile"
     fi
     tight+=("$place")
   done

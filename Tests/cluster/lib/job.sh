@@ -21,14 +21,15 @@ start_bed() {
   hosts up --count "$count" --share "$work" --program "$work/program" --owner "$$"
 }
 
-# Starts "$1": `local` or `mpirun` with $2 ranks on node1, `cluster` with the hostfile $2; then options of train. It goes
-# on in the background as `job`; `launcher` is its first process.
+# Starts "$1": `local` or `mpirun` with $2 ranks on node1, `cluster` with the hostfile $2, the launcher's own `options`; then
+# options of train. It goes on in the background as `job`; `launcher` is its first process.
+options=()
 start_job() {
   local way=$1 size=$2 command
   shift 2
   case $way in
-    local) command=(launch/local -n "$size") ;;
-    cluster) command=(launch/cluster "$size") ;;
+    local) command=(launch/local -n "$size" "${options[@]}") ;;
+    cluster) command=(launch/cluster "${options[@]}" "$size") ;;
     mpirun) command=(mpirun --oversubscribe --bind-to none -n "$size" .build/release/polyad train) ;;
   esac
   command+=("$recipe" --set "output_dir=$run" "${settings[@]}" "$@")

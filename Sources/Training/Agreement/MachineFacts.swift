@@ -17,7 +17,8 @@ enum MachineFacts {
   private static var libraries: [Fact] {
     LoadedLibrary.decisiveOnes.map {
       Fact(
-        $0.name == "libdnnl" ? .kernels : .program, "library \($0.name)", $0.build, shown: "\($0.path) (build \($0.build.prefix(12)))")
+        $0.name == "libdnnl" ? .kernels : .program, "library \($0.name)", $0.build,
+        shown: "\($0.path) (build \($0.build.prefix(12)))")
     }
   }
 

@@ -1,5 +1,5 @@
 # How a launcher ends: exit codes, and one line that says what happened and how to go on.
-# Expects say, program, arguments (the program's), is_training, asked and told (supervise.sh).
+# Expects say, program and what program.sh sets, call (the launcher and its own options), asked and told (supervise.sh).
 
 declare -A path=()
 data=()
@@ -70,7 +70,7 @@ short() { echo "${1#"$PWD/"}"; }
 
 # The launcher's own call, with --resume.
 command_to_go_on() {
-  local argument words=("$0" "${options[@]}") resumes=
+  local argument words=("${call[@]}") resumes=
   for argument in "${arguments[@]:1}"; do
     case $argument in
       --overwrite) ;;

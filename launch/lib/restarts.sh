@@ -10,11 +10,11 @@ take_restarts() {
 # run_job: runs the job to its end, with restarts, and ends the script. Codes 2, 3, 4 and 75 are final: starting again
 # would not change them.
 run_job() {
-  local restart=0 code why wait=${POLYAD_RESTART_WAIT:-5}
+  local restart=0 code why mark='' wait=${POLYAD_RESTART_WAIT:-5}
   unset POLYAD_RESTART
   if ((restarts > 0)) && [[ -n $is_training ]]; then
     read_paths 2>/dev/null # a recipe that cannot be read is told by the ranks
-    _mark=$(recipe_mark)
+    mark=$(recipe_mark)
   fi
   while true; do
     if [[ -n $asked ]]; then stop_early; fi
@@ -33,7 +33,7 @@ run_job() {
     fi
     wait=$((wait * 2 < 60 ? wait * 2 : 60))
     export POLYAD_RESTART="$restart of $restarts after code 5${why:+ ($why)}"
-    go_on
+    go_on "$mark"
   done
   conclude "$status"
   exit "$(launcher_code "$status")"
@@ -54,11 +54,12 @@ pause() {
 # What shows whether a run has begun in a folder: its recipe.yaml is written anew then.
 recipe_mark() { stat -c '%i %Y %Z' "${path[output_dir]:-}/recipe.yaml" 2>/dev/null || true; }
 
-# Turns the program's arguments into those of a run that goes on. A run that was lost before it began in its folder must
-# not go on from what another has left there: it is tried as it was.
+# go_on MARK: turns the program's arguments into those of a run that goes on. Where the mark is still that of before the
+# first start, the run was lost before it began in its folder: it must not go on from what another has left there, and is
+# tried as it was.
 go_on() {
   local argument kept=()
-  if [[ $(recipe_mark) == "$_mark" ]]; then return; fi
+  if [[ $(recipe_mark) == "$1" ]]; then return; fi
   for argument in "${arguments[@]}"; do
     if [[ $argument == --resume ]]; then return; fi
     if [[ $argument != --overwrite ]]; then kept+=("$argument"); fi

@@ -32,7 +32,7 @@ _start_checks() { # SCRATCH TOKEN
   request="program	$program"$'\n'"checksum	$(cksum <"$program")"$'\n'"library_path	${LD_LIBRARY_PATH:-}"
   if [[ -n ${path[output_dir]:-} ]]; then
     for line in tokenizer init_from; do request+=${path[$line]:+$'\n'"file	${path[$line]}"}; done
-    for line in "${data[@]}" "${path[model]}"/*; do
+    for line in "$(realpath -s "${arguments[1]}")" "${data[@]}" "${path[model]}"/*; do
       if [[ ! -d $line ]]; then request+=$'\n'"file	$line"; fi
     done
     request+=$'\n'"model	${path[model]}"

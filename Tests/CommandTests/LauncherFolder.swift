@@ -1,0 +1,71 @@
+import Foundation
+import TestSupport
+
+/// A training folder whose runs are started by the launchers, as users start them.
+struct LauncherFolder {
+  static let root = SharedFolder.packageRoot.path
+
+  /// The launchers take the tests' own build of the program, and wait for no restart.
+  private static let environment = ["POLYAD_PROGRAM": PolyadProcess.executable.path, "POLYAD_RESTART_WAIT": "0"]
+
+  let training: TrainFolder
+
+  static func with(_ body: (LauncherFolder) throws -> Void) throws {
+    try TrainFolder.with { folder in
+      try folder.writeRecipe()
+      try body(LauncherFolder(training: folder))
+    }
+  }
+
+  /// Starts a launcher.
+  ///
+  /// - Parameters:
+  ///   - call: The launcher with its own options, as shell text, such as `launch/local -n 2`; paths are from the package.
+  ///   - arguments: What follows.
+  func start(
+    _ call: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> PolyadProcess {
+    // The process starts the program; the shell puts the launcher in its place.
+    try PolyadProcess(
+      arguments, in: training.url, environment: Self.environment.merging(environment) { $1 },
+      shell: "shift; exec \(Self.root)/\(call) \"$@\"")
+  }
+
+  func run(
+    _ call: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> PolyadProcess.Outcome {
+    try start(call, arguments, environment: environment).wait()
+  }
+
+  /// The ranks below a launcher that have begun.
+  static func ranks(below launcher: PolyadProcess) -> [pid_t] {
+    var found: [pid_t] = []
+    var open = launcher.rankProcesses
+    while let process = open.popLast() {
+      let children = (try? String(contentsOfFile: "/proc/\(process)/task/\(process)/children", encoding: .utf8)) ?? ""
+      for child in children.split(separator: " ").compactMap({ pid_t($0) }) {
+        let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(child)/exe")
+        if program == PolyadProcess.executable.path { found.append(child) } else { open.append(child) }
+      }
+    }
+    return found
+  }
+
+  /// Runs shell text that has sourced parts of launch/lib.
+  ///
+  /// - Returns: The exit code and what it printed, the launchers' own words among it.
+  func shell(_ parts: [String], _ text: String) throws -> (code: Int32, output: String) {
+    let sources = parts.map { "source \(Self.root)/launch/lib/\($0).sh" }
+    let start = ["set -euo pipefail", "say() { echo \"$*\"; }", "fail() { echo \"$*\"; exit 2; }"]
+    let process = Process(), pipe = Pipe()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = ["bash", "-c", (start + sources + [text]).joined(separator: "\n")]
+    process.currentDirectoryURL = training.url
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+  }
+}

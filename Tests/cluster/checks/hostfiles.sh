@@ -12,8 +12,8 @@ check_hostfiles() {
   accepted "no line break at the end" 3
   printf "node1 slots=1\r\nnode2 slots=1\r\n" >"$file"
   accepted "lines as on Windows" 2
-  printf "node1\nnode2\nnode1\n" >"$file"
-  accepted "a host listed twice, no slots" 3
+  printf "node1\nnode2 slots=1\nnode1\n" >"$file"
+  accepted "a host listed twice, without slots" 3
   printf "# all of them\n\n10.91.0.1 slots=1 # the first\nnode2 slots = 1 max_slots=2\n" >"$file"
   accepted "addresses, comments, empty lines, spaces, a maximum" 2
   printf "node1 slots=1\nnode2 slots=2\n" >"$file"

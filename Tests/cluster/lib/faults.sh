@@ -25,6 +25,14 @@ moments_of() {
   esac
 }
 
+# The step from which on it makes sense: what is damaged must be there, and something to fall back to.
+first_step_of() {
+  case $1 in
+    truncated | flipped | manifest | optimizer) echo 22 ;;
+    *) echo 1 ;;
+  esac
+}
+
 # Seconds until the job must have ended, and everything of it on every host that has power.
 limit_of() {
   case $1 in

@@ -30,7 +30,7 @@ rest_up_to() {
   rest "$((time / 1000)).$(printf %03d $((time % 1000)))"
 }
 
-# Waits for a moment of the kind $1. `moment` is then the kind that it was found to be: one that was missed is a step.
+# Waits for a moment of the kind $1, at step $2 or later. `moment` is then the kind that it was found to be: one that was missed is a step.
 # Fails if the job ends before it.
 await_moment() {
   local held
@@ -40,7 +40,7 @@ await_moment() {
       rest_up_to "$start_time"
       ;;
     step)
-      await_step $((1 + RANDOM % 55)) || return 1
+      await_step $(($2 + RANDOM % (56 - $2))) || return 1
       rest_up_to 50
       ;;
     # A rank is held for a moment, so that the others wait for it in the sum of the gradients.
@@ -52,7 +52,7 @@ await_moment() {
       kill -CONT "$held"
       ;;
     saving)
-      await_step $((1 + RANDOM % 55)) || return 1
+      await_step $(($2 + RANDOM % (56 - $2))) || return 1
       until is_saving; do is_running || return 1; done
       ;;
     evaluation)

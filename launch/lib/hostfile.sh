@@ -109,6 +109,19 @@ hostfile_lines() {
   done
 }
 
+# this_host_first: moves the host of mpirun to the front, whose ranks Open MPI counts first wherever it is listed.
+this_host_first() {
+  local index order=()
+  for index in "${!hosts[@]}"; do
+    if is_this_host "${hosts[index]}"; then order=("$index" "${order[@]}"); else order+=("$index"); fi
+  done
+  local names=("${hosts[@]}") logins=("${users[@]}") doors=("${ports[@]}") numbers=("${slots[@]}")
+  hosts=() users=() ports=() slots=()
+  for index in "${order[@]}"; do
+    hosts+=("${names[index]}") users+=("${logins[index]}") ports+=("${doors[index]}") slots+=("${numbers[index]}")
+  done
+}
+
 # keep_hosts: remembers the hosts as they are, for all_hosts.
 keep_hosts() { _kept_hosts=("${hosts[@]}") _kept_users=("${users[@]}") _kept_ports=("${ports[@]}") _kept_slots=("${slots[@]}"); }
 all_hosts() { hosts=("${_kept_hosts[@]}") users=("${_kept_users[@]}") ports=("${_kept_ports[@]}") slots=("${_kept_slots[@]}"); }

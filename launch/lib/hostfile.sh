@@ -74,7 +74,8 @@ _add_host() { # PLACE NAME USER PORT SLOTS
   # Each further line without slots is a slot more.
   local alias=${hosts[known]}
   if [[ $alias == "$2" ]]; then alias=; fi
-  [[ -z $5 ]] || fail "$1: $2 ${alias:+is $alias and }has a line already: give it one line with slots=RANKS, or a line a rank without slots."
+  [[ -z $5 ]] || fail "$1: $2 ${alias:+is $alias and }has a line already: give it one line with slots=RANKS, or a \
+line a rank without slots."
   _mentions[known]=$((_mentions[known] + 1))
   slots[known]=$((${slots[known]:-_mentions[known] - 1} + 1))
 }
@@ -123,5 +124,10 @@ this_host_first() {
 }
 
 # keep_hosts: remembers the hosts as they are, for all_hosts.
-keep_hosts() { _kept_hosts=("${hosts[@]}") _kept_users=("${users[@]}") _kept_ports=("${ports[@]}") _kept_slots=("${slots[@]}"); }
-all_hosts() { hosts=("${_kept_hosts[@]}") users=("${_kept_users[@]}") ports=("${_kept_ports[@]}") slots=("${_kept_slots[@]}"); }
+keep_hosts() {
+  _hosts=("${hosts[@]}") _users=("${users[@]}") _ports=("${ports[@]}") _slots=("${slots[@]}")
+}
+
+all_hosts() {
+  hosts=("${_hosts[@]}") users=("${_users[@]}") ports=("${_ports[@]}") slots=("${_slots[@]}")
+}

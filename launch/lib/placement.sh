@@ -19,7 +19,8 @@ choose_placement() {
   else
     placement=(--map-by "ppr:${slots[0]}:node:pe=$threads" --bind-to core)
     if ((slots[0] * threads < cores[0])); then
-      say "$((cores[0] - slots[0] * threads)) of each host's ${cores[0]} cores stay idle: POLYAD_THREADS, or more slots, use them"
+      say "$((cores[0] - slots[0] * threads)) of each host's ${cores[0]} cores stay idle: POLYAD_THREADS, or more \
+slots, use them"
     fi
   fi
 }
@@ -34,12 +35,13 @@ _are_cores_left_over() {
 
 # Whether every host has a core for each thread of its ranks. Ranks of one thread may do without, and run unbound.
 _have_cores_enough() { # THREADS
-  local index place tight=()
+  local index place fits tight=()
   for index in "${!hosts[@]}"; do
     if ((slots[index] * $1 <= cores[index])); then continue; fi
     place="${hosts[index]} has ${cores[index]} core(s) for ${slots[index]} rank(s)"
     if (($1 > 1)); then
-      fail "$place of $1 threads: set POLYAD_THREADS to $((cores[index] > slots[index] ? cores[index] / slots[index] : 1)), or lower the slots in $hostfile"
+      fits=$((cores[index] > slots[index] ? cores[index] / slots[index] : 1))
+      fail "$place of $1 threads: set POLYAD_THREADS to $fits, or lower the slots in $hostfile"
     fi
     tight+=("$place")
   done

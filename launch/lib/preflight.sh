@@ -1,12 +1,12 @@
-# The check of all hosts before a run, on all at once, by launch/host-check. Expects hosts.sh, ending.sh and hostfile.sh.
+# The check of all hosts before a run, at once, by launch/host-check. Expects hosts.sh, ending.sh and hostfile.sh.
 
 # Seconds in which a host must answer, and in which its check must be done.
 reach_limit=10
 check_limit=60
 
 # preflight: sets cores and allowed, a place a host; bad, the places of hosts that cannot run; and shared, whether all
-# hosts see the run's folder as this one does: yes, or the names of those that do not; empty where that is not known. Says
-# a line for each bad host.
+# hosts see the run's folder as this one does: yes, or the names of those that do not; empty where that is not known.
+# Says a line for each bad host.
 preflight() {
   local index scratch token=''
   cores=() allowed=() bad=() shared=

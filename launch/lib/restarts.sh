@@ -3,7 +3,8 @@
 
 # take_restarts NUMBER: the option --restarts.
 take_restarts() {
-  [[ ${1:-} =~ ^(0|[1-9][0-9]{0,3})$ ]] || fail "--restarts ${1:-}: expected how often a training that has lost a rank starts again, such as 3."
+  [[ ${1:-} =~ ^(0|[1-9][0-9]{0,3})$ ]] ||
+    fail "--restarts ${1:-}: expected how often a training that has lost a rank starts again, such as 3."
   restarts=$((10#$1))
 }
 
@@ -55,8 +56,8 @@ pause() {
 recipe_mark() { stat -c '%i %Y %Z' "${path[output_dir]:-}/recipe.yaml" 2>/dev/null || true; }
 
 # go_on MARK: turns the program's arguments into those of a run that goes on. Where the mark is still that of before the
-# first start, the run was lost before it began in its folder: it must not go on from what another has left there, and is
-# tried as it was.
+# first start, the run was lost before it began in its folder: it is tried as it was, and must not go on from what
+# another run has left there.
 go_on() {
   local argument kept=()
   if [[ $(recipe_mark) == "$1" ]]; then return; fi

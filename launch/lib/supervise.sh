@@ -68,6 +68,7 @@ read_errors() { # FILE
   trap '' HUP INT TERM USR1
   local line lost='^polyad: (rank [0-9]+ of [0-9]+ on [^ ]+ (is gone|has given no sign of life)).* The job ends\.'
   local daemon='Remote daemon: .* on node ([^ ]+)'
+  local task='^srun: error: ([^ :]+): tasks? ([0-9,-]+): (Killed|Segmentation fault|Aborted|Bus error)'
   local killed='process (rank [0-9]+) with PID [0-9]+ on node ([^ ]+) exited on signal ([0-9]+)'
   while IFS= read -r line || [[ -n $line ]]; do
     printf '%s\n' "$line" >&2 2>/dev/null || true # a terminal may be closed
@@ -76,6 +77,8 @@ read_errors() { # FILE
       echo "${BASH_REMATCH[1]}" >"$1"
     elif [[ $line =~ $daemon ]]; then
       echo "mpirun has lost ${BASH_REMATCH[1]}" >"$1"
+    elif [[ $line =~ $task ]]; then
+      echo "task ${BASH_REMATCH[2]} on ${BASH_REMATCH[1]}: ${BASH_REMATCH[3]}" >"$1"
     elif [[ $line =~ $killed ]]; then
       echo "${BASH_REMATCH[1]} on ${BASH_REMATCH[2]} was ended by signal ${BASH_REMATCH[3]}" >"$1"
     fi

@@ -49,7 +49,7 @@ check_folders() {
 # A job on node2 in the folder of the one that runs.
 second() {
   second=0
-  hosts exec node2 timeout 90 launch/local -n 1 "$recipe" --set "output_dir=$run" "${settings[@]}" "$1" \
+  hosts exec node2 timeout 90 launch/local -n 1 "$recipe" --set "output_dir=$run" "$1" \
     >"$work/second.log" 2>&1 </dev/null || second=$?
   sed 's/^/second: /' "$work/second.log" >>"$log"
 }

@@ -105,7 +105,7 @@ stop_slurm() {
 submit() {
   local text
   text=$(hosts exec node1 sbatch --parsable --nodes=2 --ntasks-per-node=1 --time=10 --output="$log" \
-    launch/slurm.sbatch "$recipe" --set "output_dir=$run" "${settings[@]}")
+    launch/slurm.sbatch "$recipe" --set "output_dir=$run")
   job=${text%%;*}
 }
 

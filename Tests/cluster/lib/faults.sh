@@ -36,8 +36,8 @@ first_step_of() {
 # Seconds until the job must have ended, and everything of it on every host that has power.
 limit_of() {
   case $1 in
-    stopped | power) echo 15 ;;
-    cable | mute) echo 40 ;;
+    stopped) echo 15 ;;
+    power | cable | mute) echo 40 ;;
     flap) echo 60 ;;
     disk) echo 30 ;;
     *) echo 10 ;;

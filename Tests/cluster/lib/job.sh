@@ -1,5 +1,4 @@
-# Jobs on the test hosts, for Tests/cluster/run and Tests/cluster/agreement, which set: here, work, recipe, settings,
-# count (hosts), and before a job run (its folder) and log.
+# Jobs on the test hosts, for Tests/cluster/run and Tests/cluster/agreement, which set: here, work, recipe, count (hosts), and before a job run (its folder) and log.
 
 say() { echo "${0##*/}: $*" >&2; }
 
@@ -32,7 +31,7 @@ start_job() {
     cluster) command=(launch/cluster "${options[@]}" "$size") ;;
     mpirun) command=(mpirun --oversubscribe --bind-to none -n "$size" .build/release/polyad train) ;;
   esac
-  command+=("$recipe" --set "output_dir=$run" "${settings[@]}" "$@")
+  command+=("$recipe" --set "output_dir=$run" "$@")
   echo "+ ${command[*]}" >>"$log"
   # As `hosts exec` does it, but so that the number of the first process is known. What is started in the background
   # would otherwise be deaf to INT.

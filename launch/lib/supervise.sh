@@ -122,7 +122,7 @@ _end_job() {
     _ending=$SECONDS
     find_ranks
     kill -TERM "$mpirun" 2>/dev/null || true
-  elif ((SECONDS - _ending >= 6)); then
+  elif ((SECONDS - _ending >= 4)); then
     kill -KILL -- "-$mpirun" "${ranks_here[@]}" 2>/dev/null || true
   fi
 }
@@ -141,7 +141,7 @@ _notice_lonely_mpirun() {
     _seen=yes _alone=
   elif [[ -n $_seen && -z $_ending ]]; then
     _alone=${_alone:-$SECONDS}
-    if ((SECONDS - _alone >= 15)); then
+    if ((SECONDS - _alone >= 8)); then
       say "the ranks on this host have ended, but mpirun waits for a host that is lost: it is ended"
       _end_job
     fi

@@ -77,14 +77,18 @@ extension LockFile {
   /// - Throws: ``FileError``.
   public static func read(_ url: URL) throws -> Data? {
     let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
-    if descriptor == -1, errno == ENOENT { return nil }
+    if descriptor == -1, isGone(errno) { return nil }
     try FileError.check(descriptor, "open", url.path)
     defer { close(descriptor) }
     var content = Data(count: largestByteCount)
     let count = content.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
+    if count == -1, isGone(errno) { return nil }
     try FileError.check(Int32(clamping: count), "read", url.path)
     return content.prefix(count)
   }
+
+  /// Whether an error says that the file is not there, or, on a network file system, not there any more.
+  private static func isGone(_ code: Int32) -> Bool { code == ENOENT || code == ESTALE }
 
   /// More than such a file holds.
   private static let largestByteCount = 1 << 14
@@ -101,7 +105,7 @@ extension LockFile {
   public static func remove(_ url: URL, where isMeant: (Data) -> Bool) throws -> Bool {
     var descriptor = open(url.path, O_RDWR | O_CLOEXEC)
     if descriptor == -1, errno == EACCES { descriptor = open(url.path, O_RDONLY | O_CLOEXEC) }
-    if descriptor == -1, errno == ENOENT { return false }
+    if descriptor == -1, isGone(errno) { return false }
     try FileError.check(descriptor, "open", url.path)
     defer { close(descriptor) }
     if flock(descriptor, LOCK_EX | LOCK_NB) == -1, errno == EWOULDBLOCK { return false }
@@ -109,7 +113,7 @@ extension LockFile {
 
     let aside = TemporaryName.sibling(of: url, .partial)
     if rename(url.path, aside.path) == -1 {
-      if errno == ENOENT { return false }
+      if isGone(errno) { return false }
       throw FileError.last("remove", url.path)
     }
     let isRight = try read(aside).map(isMeant) == true

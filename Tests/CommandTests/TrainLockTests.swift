@@ -83,6 +83,26 @@ struct TrainLockTests {
     }
   }
 
+  @Test func aJobWhoseFolderWasTakenOverEndsWithOneLine() throws {
+    try TrainFolder.with { folder in
+      let run = try folder.start(ranks: 2, ["max_steps=1000000", "save_steps=1000000"])
+      #expect(run.waits { folder.steps().count > 2 })
+      let record = """
+        {"host": "node2", "pid": 17, "start_time": 1, "boot_id": "b", "pid_namespace": "p", "job": "9", "beat": 4,
+         "when": "2026-01-02T03:04:05Z", "token": "t"}
+        """
+      try Data(record.utf8).write(to: folder.file("run/run.lock"), options: .atomic)
+      let outcome = try run.wait()
+      #expect(outcome.exitCode == 5)
+      #expect(outcome.messages.count == 1, "\(outcome.standardError)")
+      #expect(
+        outcome.messages.first?.hasSuffix(
+          "output_dir \(folder.file("run").path) was taken over by process 17 on node2 (job 9) while this job stood "
+            + "still: it ends and writes nothing more there") == true, "\(outcome.messages)")
+      #expect(try String(contentsOf: folder.file("run/run.lock"), encoding: .utf8) == record)
+    }
+  }
+
   @Test func aRestartIsSaidInTheLog() throws {
     try TrainFolder.with { folder in
       let text = "1 of 3 after code 5 (node2 is gone)"

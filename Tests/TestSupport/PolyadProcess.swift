@@ -69,11 +69,20 @@ public final class PolyadProcess {
       process.standardInput = try FileHandle(forReadingFrom: inputFile)
       process.standardOutput = try FileHandle(forWritingTo: files.output)
       process.standardError = try FileHandle(forWritingTo: files.error)
-      try process.run()
+      try Self.withSignalsLetThrough { try process.run() }
     } catch {
       if takesTurn { Self.turn.signal() }
       throw error
     }
+  }
+
+  /// A program inherits the signals that the thread blocks that starts it, and tests run on threads that block most.
+  static func withSignalsLetThrough<Result>(_ body: () throws -> Result) rethrows -> Result {
+    var none = sigset_t(), before = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    return try body()
   }
 
   /// Runs the program to its end.

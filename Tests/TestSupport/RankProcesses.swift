@@ -40,7 +40,7 @@ public enum RankProcesses {
       let handle = try FileHandle(forWritingTo: file)
       process.standardOutput = handle
       process.standardError = handle
-      try process.run()
+      try PolyadProcess.withSignalsLetThrough { try process.run() }
       let deadline = Date.now.addingTimeInterval(60)
       while process.isRunning, Date.now < deadline { usleep(20_000) }
       if process.isRunning { process.terminate() }

@@ -261,4 +261,20 @@ struct RunLockTests {
     #expect(RunLockRecord.job(of: ["PMIX_NAMESPACE": "8", "OMPI_MCA_ess_base_jobid": "9"]) == "8")
     #expect(RunLockRecord.job(of: [:]) == nil)
   }
+
+  @Test func theRecordIsOneObjectOfFixedLength() throws {
+    var record = RunLockRecord(Self.foreign, job: "9", now: Date(timeIntervalSince1970: 0))
+    let content = record.content
+    let object = try #require(try JSONSerialization.jsonObject(with: content) as? [String: Any])
+    #expect(
+      Set(object.keys) == [
+        "host", "pid", "start_time", "boot_id", "pid_namespace", "job", "when", "token", "beat",
+      ])
+    #expect(object["host"] as? String == "node2" && object["pid"] as? Int == 17 && object["beat"] as? Int == 0)
+    #expect(object["when"] as? String == "1970-01-01T00:00:00Z")
+    record.beat = 1_000_000
+    #expect(RunLockRecord(record.content) == record && record.content.count == content.count)
+    let without = RunLockRecord(Self.foreign, job: nil)
+    #expect(RunLockRecord(without.content) == without && without.holder == "process 17 on node2")
+  }
 }

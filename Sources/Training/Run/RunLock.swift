@@ -75,7 +75,8 @@ final class RunLock: Sendable {
   private func look() {
     turn.withLock { _ in
       // Another look follows on a lock that came between.
-      for _ in 0..<3 where !lookOnce() {}
+      var tries = 3
+      while tries > 0, !lookOnce() { tries -= 1 }
     }
   }
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Who holds a run folder: what run.lock holds, as JSON.
+/// Who holds a run folder: what run.lock holds, as a JSON object.
 struct RunLockRecord: Codable, Equatable, Sendable {
   let process: ProcessIdentity
   /// The scheduler's or the launcher's name of the job.
@@ -37,5 +37,30 @@ struct RunLockRecord: Codable, Equatable, Sendable {
   /// The name that Slurm, or else Open MPI, gives the job of a process with these environment variables.
   static func job(of environment: [String: String]) -> String? {
     ["SLURM_JOB_ID", "PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid"].compactMap { environment[$0] }.first
+  }
+}
+
+/// The process's members stand among the others.
+extension RunLockRecord {
+  private enum CodingKeys: CodingKey {
+    case job, when, token, beat
+  }
+
+  init(from decoder: any Decoder) throws {
+    process = try ProcessIdentity(from: decoder)
+    let members = try decoder.container(keyedBy: CodingKeys.self)
+    job = try members.decodeIfPresent(String.self, forKey: .job)
+    when = try members.decode(String.self, forKey: .when)
+    token = try members.decode(String.self, forKey: .token)
+    beat = try members.decode(Int.self, forKey: .beat)
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try process.encode(to: encoder)
+    var members = encoder.container(keyedBy: CodingKeys.self)
+    try members.encodeIfPresent(job, forKey: .job)
+    try members.encode(when, forKey: .when)
+    try members.encode(token, forKey: .token)
+    try members.encode(beat, forKey: .beat)
   }
 }

@@ -14,7 +14,9 @@ preflight() {
   if [[ -n ${path[output_dir]:-} ]]; then token=$(_leave_token "${path[output_dir]}"); fi
   _start_checks "$scratch" "$token"
   _await_checks "$scratch"
-  for index in "${!hosts[@]}"; do _judge "$index" "$scratch"; done
+  for index in "${!hosts[@]}"; do
+    if [[ -z $asked ]]; then _judge "$index" "$scratch"; fi
+  done
   if [[ -n $token ]]; then rm -f "$token"; fi
   rm -rf "$scratch"
 }
@@ -48,6 +50,7 @@ _start_checks() { # SCRATCH TOKEN
       if ((index == 0)) && [[ -n ${path[output_dir]:-} ]]; then echo "output	${path[output_dir]}"; fi
       if [[ -n $2 ]]; then echo "token	$2"; fi
     } >"$1/request.$index"
+    : >"$1/answer.$index"
     reach "$index"
     timeout "$check_limit" "${reach[@]}" "$(printf %q "$root/launch/host-check")" \
       <"$1/request.$index" >"$1/answer.$index" 2>"$1/error.$index" &
@@ -88,7 +91,7 @@ _judge() { # INDEX SCRATCH
       end) ended=yes ;;
     esac
   done <"$2/answer.$1"
-  error=$(grep -v '^[[:space:]]*$' "$2/error.$1" | tail -n 1) || true
+  error=$(grep -v '^[[:space:]]*$' "$2/error.$1" 2>/dev/null | tail -n 1) || true
   if [[ ! -s $2/answer.$1 ]] && ((code != 126 && code != 127)); then
     faults+=("does not answer by ssh: ${error:-nothing was heard within $reach_limit s}")
   elif ((code == 126 || code == 127)); then

@@ -50,6 +50,7 @@ enum RankedWork {
       if let fault = MatrixLibrary.fault(in: ProcessInfo.processInfo.environment) { throw UsageError(fault) }
       Threads.setCount(try ThreadPlan(ranks).threadCount)
       try ranks.requireOneProgram(allowsMixedProcessors: allowsMixedProcessors)
+      Activity.begin(.working)
       return try work(ranks)
     }
   }

@@ -3,7 +3,7 @@ import Synchronization
 /// What this rank is doing: set by the thread that works, told to the other ranks by its watch.
 public enum Activity {
   /// A part of a job's life.
-  public enum Kind: UInt8, Sendable, CaseIterable {
+  public enum Kind: UInt8, Sendable {
     case starting, loading, preparing, step, saving, evaluating, working
 
     /// As the watch's table says it.

@@ -27,6 +27,7 @@ public final class Watch: Sendable {
   private let failure = Mutex<Failure?>(nil)
   private let record = Mutex<(@Sendable (String) -> Void)?>(nil)
   private let isDone = Atomic<Bool>(false)
+  private let isTold = Atomic<Bool>(false)
   /// A pipe: what is written into its second end wakes the thread that waits for its first.
   private let pipe: (read: CInt, write: CInt)
 
@@ -84,14 +85,20 @@ public final class Watch: Sendable {
     set { seconds.withLock { $0 = newValue } }
   }
 
-  /// Also hands what rank 0 says of the ranks to `record`, such as a run's log. Called from the watch's thread.
+  /// Also hands what rank 0 says of the ranks to `record`, such as a run's log. Called from threads of its own: a file
+  /// system that stalls must not silence the watch.
   public func setRecord(_ record: (@Sendable (String) -> Void)?) { self.record.withLock { $0 = record } }
 
-  /// This rank's work is done: its connection may close. To be called before MPI is finalized.
+  /// This rank's work is done: its connection may close. To be called before MPI is finalized; waits for a moment until
+  /// rank 0 has been told.
   func finish() {
     isDone.store(true, ordering: .relaxed)
     notify()
+    for _ in 0..<100 where job.rank > 0 && !isTold.load(ordering: .relaxed) { usleep(10_000) }
   }
+
+  /// Rank 0 has been told that this rank's work is done, or cannot be.
+  func noteTold() { isTold.store(true, ordering: .relaxed) }
 
   /// Tells rank 0 of an error that must end the job, and waits until it has ended: some seconds at most, after which
   /// something must be wrong.
@@ -121,7 +128,19 @@ public final class Watch: Sendable {
   /// Says lines on standard error in one piece, and to the record.
   func say(_ lines: [String]) {
     Job.print(lines.map { "polyad: \($0)\n" }.joined())
-    if let record = record.withLock({ $0 }) { for line in lines { record(line) } }
+    guard let record = record.withLock({ $0 }) else { return }
+    WatchThread.start { for line in lines { record(line) } }
+  }
+
+  /// Says lines and ends the job; where standard error takes none, the job ends all the same.
+  func end(_ lines: [String], code: Int32) -> Never {
+    WatchThread.start {
+      usleep(5_000_000)
+      _exit(code)
+    }
+    say(lines)
+    usleep(100_000)  // for the record
+    job.abort(code: code)
   }
 
   /// Can be read once the thread has something to do.
@@ -175,7 +194,7 @@ enum WatchThread {
   static func start(_ body: sending @escaping () -> Void) {
     var signals = sigset_t(), before = sigset_t()
     sigemptyset(&signals)
-    for name in [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGALRM] { sigaddset(&signals, name) }
+    for name in [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGALRM, SIGPIPE] { sigaddset(&signals, name) }
     pthread_sigmask(SIG_BLOCK, &signals, &before)
     var thread = pthread_t()
     let code = pthread_create(

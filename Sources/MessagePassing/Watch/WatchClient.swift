@@ -13,15 +13,16 @@ final class WatchClient {
 
   /// Seconds that rank 0 gets more than the others, so that it decides first.
   private static let delay = 2.0
-  /// Seconds that each address of rank 0 has to answer.
-  private static let patience = 3.0
+  /// Seconds that each address of rank 0 has to answer, and all of them.
+  private static let patience = 3.0, allPatience = 12.0
 
   /// Connects to rank 0; nil on rank 0 itself, and if no address answers.
   init?(_ watch: Watch, of hosts: [String], at place: WatchPlace) {
     let rank = watch.job.rank
     guard rank > 0, place.port > 0 else { return nil }
     let own = hosts[rank] == hosts[0] ? ["127.0.0.1", "::1"] : []
-    for address in own + place.addresses {
+    let end = Watch.now + Self.allPatience
+    for address in own + place.addresses where Watch.now < end {
       guard let descriptor = WatchSocket.connect(to: [address], port: place.port, seconds: Self.patience) else {
         continue
       }
@@ -75,6 +76,7 @@ final class WatchClient {
     if watch.isFinished, !hasToldDone {
       hasToldDone = true
       link.send(WatchFrame(kind: .done, rank: watch.job.rank))
+      watch.noteTold()
     }
     if now - lastBeat >= watch.interval {
       lastBeat = now
@@ -106,7 +108,6 @@ final class WatchClient {
     // Where rank 0 wakes up after all it has nothing to add.
     link.send(WatchFrame(kind: .done, rank: watch.job.rank))
     let remedy = Activity.currentRemedy
-    watch.say([text + " The job ends." + (remedy.isEmpty ? "" : " " + remedy)])
-    watch.job.abort(code: 5)
+    watch.end([text + " The job ends." + (remedy.isEmpty ? "" : " " + remedy)], code: 5)
   }
 }

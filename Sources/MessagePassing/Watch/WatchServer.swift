@@ -101,8 +101,7 @@ final class WatchServer {
       if let lost, failures.values.allSatisfy({ $0.code == Self.lostCode }) {
         end(lost, now)
       } else {
-        tellFailures()
-        end(code: failures.min { $0.key < $1.key }?.value.code ?? Self.lostCode)
+        end(failureLines, code: failures.min { $0.key < $1.key }?.value.code ?? Self.lostCode)
       }
     } else if failures.isEmpty, let finding = ending.first {
       end(finding, now)
@@ -124,24 +123,25 @@ final class WatchServer {
   private func end(_ finding: WatchTable.Finding, _ now: Double) -> Never {
     let remedy = Activity.currentRemedy
     let isGone = if case .gone = finding { true } else { false }
-    watch.say(
+    end(
       (isGone ? [] : ["the ranks at this moment:"] + table.lines(now: now).map { "  " + $0 })
-        + [table.text(finding, now: now) + " The job ends." + (remedy.isEmpty ? "" : " " + remedy)])
-    end(code: Self.lostCode)
+        + [table.text(finding, now: now) + " The job ends." + (remedy.isEmpty ? "" : " " + remedy)],
+      code: Self.lostCode)
   }
 
   /// Each text once, by the first rank that met it.
-  private func tellFailures() {
-    var told: [String] = []
+  private var failureLines: [String] {
+    var told: [String] = [], lines: [String] = []
     let sorted = failures.sorted { $0.key < $1.key }
     for (rank, failure) in sorted where !told.contains(failure.text) && told.count < 8 {
       told.append(failure.text)
-      watch.say(["\(table.name(rank)): \(failure.text)"])
+      lines.append("\(table.name(rank)): \(failure.text)")
     }
+    return lines
   }
 
-  private func end(code: Int32) -> Never {
+  private func end(_ lines: [String], code: Int32) -> Never {
     for (_, link) in connections { link.send(WatchFrame(kind: .end, code: code)) }
-    watch.job.abort(code: code)
+    watch.end(lines, code: code)
   }
 }

@@ -47,8 +47,9 @@ struct WatchTable {
 
   /// Seconds that others wait for a rank before it is told.
   static let slowness = 60.0
-  /// All ranks wait for each other for this many time limits before the job ends: large gradients may travel long.
-  static let stuckTimeouts = 10.0
+  /// All ranks wait for each other for this many time limits, and so many seconds at least, before the job ends: large
+  /// gradients may travel long.
+  static let stuckTimeouts = 10.0, stuckSeconds = 300.0
 
   /// - Parameter now: When it is made.
   init(hosts: [String], timeout: Double, now: Double) {
@@ -129,7 +130,7 @@ struct WatchTable {
   private func isStuck(_ now: Double) -> Bool {
     rows.count > 1
       && rows.allSatisfy {
-        $0.report.waits && $0.state != .done && now - $0.moved >= Self.stuckTimeouts * timeout
+        $0.report.waits && $0.state != .done && now - $0.moved >= max(Self.stuckTimeouts * timeout, Self.stuckSeconds)
       }
   }
 

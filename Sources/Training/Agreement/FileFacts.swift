@@ -48,10 +48,13 @@ enum FileFacts {
   }
 
   /// The files of an adapter, or of a model that was trained whole.
-  static func adapter(_ folder: URL) -> [File] {
+  ///
+  /// - Parameter isOneOfSeveral: Whether the adapter is told by its folder.
+  static func adapter(_ folder: URL, isOneOfSeveral: Bool) -> [File] {
     let names = [AdapterFolder.configurationName, AdapterFolder.weightsName, "config.json"]
     return (names.map { folder.appending(path: $0) } + WeightFiles.urls(in: folder)).map {
-      File(.adapter, "the adapter's \($0.lastPathComponent)", $0)
+      let own = isOneOfSeveral ? "adapter \(folder.path)'s" : "the adapter's"
+      return File(.adapter, "\(own) \($0.lastPathComponent)", $0)
     }
   }
 }

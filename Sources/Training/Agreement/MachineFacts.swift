@@ -25,7 +25,10 @@ enum MachineFacts {
   /// OneDNN is looked for here, if it was not before.
   private static var kernels: [Fact] {
     let environment = ProcessInfo.processInfo.environment
-    let variables = ["POLYAD_MATMUL", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "GLIBC_TUNABLES"]
+    let variables = [
+      "POLYAD_MATMUL", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
+      "DNNL_DEFAULT_FPMATH_MODE", "GLIBC_TUNABLES",
+    ]
     return [
       Fact(.kernels, "what computes fp32 products", MatrixLibrary.description(.fp32)),
       Fact(.kernels, "what computes bf16 products", MatrixLibrary.description(.bf16)),

@@ -12,13 +12,13 @@ extension Recipe {
   ///
   /// - Parameter adapter: The folder of the adapter that is read beside the model, if any.
   /// - Throws: What says that a model is missing.
-  public func fileFacts(adapter: URL?, _ ranks: Ranks) throws -> [Fact] {
+  public func fileFacts(adapters: [URL], _ ranks: Ranks) throws -> [Fact] {
     let model = try ModelAssembly.folder(modelNameOrPath)
     let tokenizer =
       tokenizerNameOrPath == modelNameOrPath ? model.url : try ModelAssembly.tokenizerFolder(tokenizerNameOrPath)
     return try FileFacts.facts(
       FileFacts.model(model, hasWeights: initWeights == .pretrained) + FileFacts.tokenizer(tokenizer)
-        + (adapter.map(FileFacts.adapter) ?? []), ranks)
+        + adapters.flatMap { FileFacts.adapter($0, isOneOfSeveral: adapters.count > 1) }, ranks)
   }
 }
 

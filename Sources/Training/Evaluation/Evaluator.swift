@@ -96,6 +96,7 @@ public final class Evaluator {
   ///
   /// - Parameter progress: Called on rank 0 with the share of its own examples that are done.
   public func run(progress: (Double) -> Void = { _ in }) throws -> Result? {
+    Activity.begin(.evaluating)
     let groups = groups(), total = groups.reduce(0) { $0 + $1.count }
     var lines: [UInt8] = []
     var shareCount = 0, doneCount = 0

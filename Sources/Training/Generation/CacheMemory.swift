@@ -1,9 +1,26 @@
 import Foundation
+import MessagePassing
+import Synchronization
 
 /// How much memory keys and values may take.
 enum CacheMemory {
   /// Bytes of a rank's cache at most and at least: as much as a share of prompts can use, and little beside a model.
   static let range = 1 << 27...1 << 30
+
+  /// What rank 0's machine allows; 0: a process alone.
+  private static let agreed = Atomic<Int>(0)
+
+  /// Has all ranks take what rank 0's machine allows, so that hosts with other memory decode the same prompts side by
+  /// side. Collective.
+  static func agree(over world: Communicator) throws(MPIError) {
+    agreed.store(Int(try world.broadcast(Int64(byteCount()))), ordering: .relaxed)
+  }
+
+  /// Bytes of one rank's cache in this job.
+  static var ofJob: Int {
+    let bytes = agreed.load(ordering: .relaxed)
+    return bytes > 0 ? bytes : byteCount()
+  }
 
   /// Bytes of one rank's cache: a quarter of what the machine, or its control group, has for each core, rounded down to
   /// a power of two, within ``range``.

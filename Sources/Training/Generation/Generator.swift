@@ -16,7 +16,7 @@ public final class Generator {
 
   /// - Parameter model: One that generates: no encoder-only model.
   public convenience init(_ model: AdapterModel) {
-    self.init(model, cacheByteCount: CacheMemory.byteCount())
+    self.init(model, cacheByteCount: CacheMemory.ofJob)
   }
 
   init(_ model: AdapterModel, cacheByteCount: Int) {

@@ -49,6 +49,7 @@ public struct Ranks {
     let refused = differences.filter { !isAllowed($0) }
     if !refused.isEmpty { throw Disagreement(differences: refused) }
     processorDifferences = differences.map(\.description)
+    try CacheMemory.agree(over: world)
   }
 
   /// What the user should know of them.

@@ -26,8 +26,12 @@ struct RunFolder {
     try requireInputsElsewhere(recipe)
     return try preparing {
       try FileSystem.createFolder(url)
+      let environment = ProcessInfo.processInfo.environment
+      var timing = RunLockTiming()
+      // The job that is started again may still be on its way out, on a host that is cut off.
+      if environment["POLYAD_RESTART"] != nil { timing.patience = .seconds(60) }
       return try RunLock.take(
-        url, job: RunLockRecord.job(of: ProcessInfo.processInfo.environment), announce: announce, remark: remark)
+        url, job: RunLockRecord.job(of: environment), timing: timing, announce: announce, remark: remark)
     }
   }
 

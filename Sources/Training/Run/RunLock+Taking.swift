@@ -42,6 +42,7 @@ extension RunLock {
     /// The lock that is watched, as it was when that began.
     private var seen: (content: Data, start: ContinuousClock.Instant)?
     private var pauseCount = 0
+    private let begin = ContinuousClock.now
 
     init(folder: URL, timing: RunLockTiming) { (self.folder, self.timing) = (folder, timing) }
 
@@ -54,7 +55,9 @@ extension RunLock {
       let record = RunLockRecord(content)
       switch record.map({ process.sight(of: $0.process) }) ?? .outOfSight {
       case .gone: return true
-      case .running: throw locked(content)
+      case .running:
+        try requirePatience(content)
+        return false
       case .outOfSight: break
       }
       guard let seen, RunLockRecord(seen.content)?.token == record?.token else {
@@ -62,10 +65,22 @@ extension RunLock {
         announce(announcement(record))
         return false
       }
-      if content != seen.content { throw locked(content) }
+      if content != seen.content {
+        try requirePatience(content)
+        self.seen = (content, .now)
+        return false
+      }
       if ContinuousClock.now - seen.start >= timing.watch { return true }
       sleep()
       return false
+    }
+
+    /// Pauses where a holder may still go by itself.
+    ///
+    /// - Throws: ``RunError/locked(folder:holder:since:)`` where it has had the time.
+    private func requirePatience(_ content: Data) throws {
+      if ContinuousClock.now - begin >= timing.patience { throw locked(content) }
+      sleep()
     }
 
     /// Waits for another process that removes the same lock.

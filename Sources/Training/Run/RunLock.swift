@@ -113,6 +113,9 @@ struct RunLockTiming: Sendable {
   /// Many beats, since a busy machine or network loses some.
   var watch = Duration.seconds(10)
 
+  /// How long a holder that is there is given to go, as one is that a restarted job finds on its way out.
+  var patience = Duration.zero
+
   /// How often the watched lock is looked at.
   var look: Duration { watch / 50 }
 }

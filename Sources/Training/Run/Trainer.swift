@@ -102,7 +102,10 @@ public final class Trainer {
     try requireSoundReplicas()
     if newestCheckpoint == nil { Activity.setRemedy(RunError.lastCheckpoint(nil)) }
     if ranks.isMain {
-      Watch.current?.setRecord { [url = folder.url] line in try? RunLog.add(line, in: url) }
+      Watch.current?.setRecord { [url = folder.url, lock] line in
+        // Another job's log is not this one's to write.
+        if (try? lock?.requireOwn()) != nil { try? RunLog.add(line, in: url) }
+      }
     }
   }
 
@@ -127,7 +130,10 @@ public final class Trainer {
   }
 
   /// Gives the run folder free for other jobs, however the run ended.
-  public func close() { lock?.release() }
+  public func close() {
+    if ranks.isMain { Watch.current?.setRecord(nil) }
+    lock?.release()
+  }
 
   /// Runs the steps that are left. Collective.
   public func run() throws -> Ending {
@@ -218,7 +224,6 @@ public final class Trainer {
   /// Scores the test sets; false if the job was asked to stop meanwhile.
   private func evaluate() throws -> Bool {
     guard let evaluator else { return true }
-    Activity.begin(.evaluating)
     let start = ContinuousClock.now
     let result = try evaluator.run { [reporter] in reporter?.evaluating($0) }
     if let result {

@@ -43,6 +43,7 @@ public final class AdapterSearch {
     for candidate in Self.oneOfEachKind(candidates) { _ = try Self.model(candidate, assembly) }
     tasks = try TaskAssembly(
       recipe, adapter: nil, tokenizer: assembly.tokenizer, inputs: ModelInputs(backbone), splits: [.test], ranks: ranks)
+    try Agreement.require(tasks.facts, ranks)
     alone = try ranks.alone()
     (self.candidates, self.assembly, self.ranks) = (candidates, assembly, ranks)
     options = recipe.evaluationOptions

@@ -106,8 +106,8 @@ public final class TrainingStep {
     if StopSignal.isSet { sums.requestStop() }
     try phases.measure(.wait) { try sums.reduce(over: ranks.world) }
     try phases.measure(.reduction) { try reduction.finish() }
-    let outcome = phases.measure(.optimizer) {
-      update(touched, routes, learningRate: learningRate, routerBalance: balance)
+    let outcome = try phases.measure(.optimizer) {
+      try update(touched, routes, learningRate: learningRate, routerBalance: balance)
     }
     if options.followsRankZero { try phases.measure(.wait) { try followRankZero() } }
     return outcome
@@ -151,13 +151,15 @@ public final class TrainingStep {
 
   private func update(
     _ touched: [Range<Int>], _ routes: [Int], learningRate: Double, routerBalance: Double?
-  ) -> Outcome {
+  ) throws -> Outcome {
     let total = sums.total
     let gradients = model.parameters.gradients
     // g = (Σ ∂ℓ) / (Σ labels), over every label token of every rank; zero where nothing was touched
     let squares = touched.reduce(0.0) { $0 + gradients.part($1.lowerBound, $1.count).sumOfSquares }
     let norm = squares.squareRoot() / total.labelCount
-    let isFinite = norm.isFinite && total.lossSum.isFinite
+    var isFinite = norm.isFinite && total.lossSum.isFinite
+    // At the edge of what a number holds, kinds of processors may see it otherwise.
+    if options.followsRankZero { isFinite = try ranks.world.broadcast(Int32(isFinite ? 1 : 0)) == 1 }
     if isFinite {
       // torch.nn.utils.clip_grad_norm_
       let clip = options.maximumNorm > 0 ? min(1, options.maximumNorm / (norm + 1e-6)) : 1

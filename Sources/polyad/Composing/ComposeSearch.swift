@@ -30,6 +30,8 @@ struct ComposeSearch {
     if ranks.isMain { try command.requireOutput(among: Array(folders.values)) }
     let recipe = try options.loadRecipe()
     try Agreement.require(recipe.facts + optionFacts, ranks)
+    // What is there on some ranks only is told, too.
+    let files = Set(folders.values).sorted { $0.path < $1.path }
     let adapters = try folders.mapValues(Compose.adapter)
     let candidates = zip(grid.values, sums).map { lambda, terms in
       AdapterSearch.Candidate(
@@ -38,7 +40,7 @@ struct ComposeSearch {
           operation, expression: weighted(terms, adapters), options: command.options))
     }
     let assembly = try CommandError.loadingModel {
-      try Agreement.require(recipe.fileFacts(adapter: nil, ranks), ranks)
+      try Agreement.require(recipe.fileFacts(adapters: files, ranks), ranks)
       return try ModelAssembly(
         model: recipe.modelNameOrPath, adapter: nil,
         tokenizer: recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath,
@@ -58,6 +60,7 @@ struct ComposeSearch {
     [
       ("--search", expression), ("--grid", options.grid ?? ""), ("--metric", options.metric ?? ""),
       ("--adapter", command.adapters.joined(separator: " ")), ("--operator", operation.rawValue),
+      ("the options of the operator", "\(command.options)"),
     ].map { Fact(.recipe, "`\($0)`", $1) }
   }
 

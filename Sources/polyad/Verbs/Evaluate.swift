@@ -45,7 +45,7 @@ struct Evaluate: RankedCommand {
     }
     if ranks.isMain { try OutputTarget.requireWritable(predictions, option: "--predictions") }
     let assembly = try CommandError.loadingModel {
-      try Agreement.require(recipe.fileFacts(adapter: isBare ? nil : folder(recipe), ranks), ranks)
+      try Agreement.require(recipe.fileFacts(adapters: isBare ? [] : [folder(recipe)], ranks), ranks)
       return try load(recipe, ranks)
     }
     let backbone = assembly.model.backbone

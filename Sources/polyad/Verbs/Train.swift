@@ -53,7 +53,7 @@ struct Train: RankedCommand {
     let assembly = try CommandError.loadingModel {
       let resumed = try resume ? Trainer.configurationToResume(recipe, ranks) : nil
       let start = resumed == nil ? recipe.adapter.initFrom.map { URL(filePath: $0) } : nil
-      try Agreement.require(recipe.fileFacts(adapter: start, ranks), ranks)
+      try Agreement.require(recipe.fileFacts(adapters: start.map { [$0] } ?? [], ranks), ranks)
       return try ModelAssembly(recipe, resuming: resumed, ranks: ranks)
     }
     let trainer = try Trainer(recipe, assembly: assembly, ranks: ranks)

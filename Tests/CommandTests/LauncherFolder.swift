@@ -57,15 +57,8 @@ struct LauncherFolder {
   func shell(_ parts: [String], _ text: String) throws -> (code: Int32, output: String) {
     let sources = parts.map { "source \(Self.root)/launch/lib/\($0).sh" }
     let start = ["set -euo pipefail", "say() { echo \"$*\"; }", "fail() { echo \"$*\"; exit 2; }"]
-    let process = Process(), pipe = Pipe()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["bash", "-c", (start + sources + [text]).joined(separator: "\n")]
-    process.currentDirectoryURL = training.url
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+    let outcome = try PolyadProcess.run(
+      [], in: training.url, shell: (start + sources + [text, "exit"]).joined(separator: "\n"))
+    return (outcome.exitCode, outcome.standardOutput + outcome.standardError)
   }
 }

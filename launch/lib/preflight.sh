@@ -64,7 +64,7 @@ _await_checks() { # SCRATCH
   while true; do
     left=
     for index in "${!checks[@]}"; do
-      kill -0 "${checks[index]}" 2>/dev/null || continue
+      runs "${checks[index]}" || continue
       left=yes
       if [[ -n $asked ]] || { ((SECONDS - start >= reach_limit)) && [[ ! -s $1/answer.$index ]]; }; then
         kill "${checks[index]}" 2>/dev/null || true

@@ -30,6 +30,12 @@ ask() {
 exec {_silence}<> <(:)
 nap() { read -r -t "$1" -u "$_silence" || true; }
 
+# Whether a process of this script still runs. One that has ended may still be there, where SIGCHLD is blocked.
+runs() {
+  local state=
+  kill -0 "$1" 2>/dev/null && { read -r state <"/proc/$1/stat"; } 2>/dev/null && [[ $state != *") Z "* ]]
+}
+
 # supervise HERE ALL COMMAND…: runs mpirun to its end, with HERE of ALL ranks on this host. Sets status to its exit code
 # and told to what was said of the first rank that was lost.
 supervise() {
@@ -47,7 +53,7 @@ supervise() {
   mpirun=$!
   set +m
   _started=$SECONDS
-  while kill -0 "$mpirun" 2>/dev/null; do
+  while runs "$mpirun"; do
     nap 0.1
     _tend
   done
@@ -55,7 +61,7 @@ supervise() {
   mpirun=
   # Who else holds the pipe is not waited for.
   for _ in {1..10}; do
-    if kill -0 "$reader" 2>/dev/null; then nap 0.1; fi
+    if runs "$reader"; then nap 0.1; fi
   done
   kill -KILL "$reader" 2>/dev/null || true
   wait "$reader" 2>/dev/null || true

@@ -37,6 +37,13 @@ struct LauncherFolder {
     try start(call, arguments, environment: environment).wait()
   }
 
+  /// Whether a launcher has come so far that it catches SIGUSR1, as the first lines of each do.
+  static func catchesSignals(_ launcher: PolyadProcess) -> Bool {
+    let status = try? String(contentsOfFile: "/proc/\(launcher.rankProcesses[0])/status", encoding: .utf8)
+    let caught = status?.firstMatch(of: /SigCgt:\s*([0-9a-f]+)/).flatMap { UInt64($0.1, radix: 16) }
+    return (caught ?? 0) >> UInt64(SIGUSR1 - 1) & 1 == 1
+  }
+
   /// The ranks below a launcher that have begun.
   static func ranks(below launcher: PolyadProcess) -> [pid_t] {
     var found: [pid_t] = []

@@ -34,9 +34,10 @@ struct LauncherTests {
   }
 
   /// Before ranks can take signals, and while they start. Where not all had started, a word says so.
-  @Test(arguments: [0.03, 0.1, 0.2, 0.3, 0.5, 0.8]) func anEarlySignalIsNotLost(seconds: Double) throws {
+  @Test(arguments: [0, 0.05, 0.1, 0.2, 0.4, 0.7]) func anEarlySignalIsNotLost(seconds: Double) throws {
     try LauncherFolder.with { folder in
       let run = try folder.start("launch/local -n 2", Self.long)
+      #expect(run.waits { LauncherFolder.catchesSignals(run) })
       usleep(UInt32(seconds * 1e6))
       run.signal(SIGUSR1)
       let stopped = try run.wait()

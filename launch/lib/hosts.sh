@@ -35,13 +35,13 @@ reach() {
 
 # silent_hosts SECONDS: prints the hosts that do not answer in that time, a line each. Asks all at once.
 silent_hosts() {
-  local index asked=()
+  local index questions=()
   for index in "${!hosts[@]}"; do
     reach "$index"
     timeout "$1" "${reach[@]}" true </dev/null >/dev/null 2>&1 &
-    asked[index]=$!
+    questions[index]=$!
   done
   for index in "${!hosts[@]}"; do
-    wait "${asked[index]}" || echo "${hosts[index]}"
+    wait "${questions[index]}" || echo "${hosts[index]}"
   done
 }

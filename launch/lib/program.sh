@@ -14,7 +14,8 @@ make_ready() {
 # if they train.
 take_arguments() {
   local argument
-  if [[ -f $1 || $1 == *.yaml || $1 == *.yml ]]; then set -- train "$@"; fi
+  # A verb stays one where a file is called so.
+  if [[ $1 == *.yaml || $1 == *.yml || -f $1 && ! $1 =~ ^[a-z]+$ ]]; then set -- train "$@"; fi
   arguments=("$@") is_training=
   if [[ $1 == train ]]; then is_training=yes; fi
   for argument in "$@"; do

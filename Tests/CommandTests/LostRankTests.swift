@@ -70,9 +70,9 @@ struct LostRankTests {
       folder.recipe["max_target_length"] = "16"
       folder.recipe["train_batch_size"] = "32"
       folder.recipe["tasks"] = "[{name: reverse, format: jsonl, train: 'builtin:reverse'}]"
-      for _ in 0..<3 {
-        let run = try folder.start(ranks: 1, ["max_steps=1000000"], options: ["--overwrite"])
-        #expect(run.waits { folder.steps().count >= 3 })
+      for name in ["first", "second", "third"] {
+        let run = try folder.start(ranks: 1, ["max_steps=1000000", "output_dir=\(name)"])
+        #expect(run.waits { folder.steps(of: name).count >= 3 })
         for _ in 0..<200 {
           run.signal(SIGUSR1)
           usleep(200)

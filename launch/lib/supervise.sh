@@ -112,7 +112,7 @@ _pass_on() {
     _held=${_held:-$SECONDS}
     find_ranks
     if takes_signal "$mpirun" && ((${#ranks_here[@]} >= _here)) || ((SECONDS - _held >= 10)); then _send; fi
-  elif ((_elsewhere > 0 && _sent - _started < 15 && SECONDS - _sent >= 2)); then
+  elif ((_elsewhere > 0 && _sent - _started < 6 && SECONDS - _sent >= 2)); then
     _send
   fi
 }

@@ -37,7 +37,7 @@ first_step_of() {
 limit_of() {
   case $1 in
     stopped) echo 15 ;;
-    power | cable | mute) echo 40 ;;
+    power | home | cable | mute) echo 40 ;;
     flap) echo 60 ;;
     disk) echo 30 ;;
     *) echo 10 ;;
@@ -51,6 +51,10 @@ codes_of() {
     mpirun) if [[ $way == mpirun ]]; then echo any; else echo 5; fi ;;
     flap) echo 0 5 ;;
     term | usr1 | hup | int | rankterm | rankusr1) echo 75 ;;
+    rank | first | truncated | flipped | manifest | optimizer)
+      # mpirun's own code for a process that was killed; launchers make it 5.
+      if [[ $way == mpirun ]]; then echo 5 137; else echo 5; fi
+      ;;
     *) echo 5 ;;
   esac
 }
@@ -103,7 +107,6 @@ strike() {
       hosts mute "$host" on
       muted=$host
       ;;
-    disk) ;; # it was too small from the beginning
     term | usr1 | hup | int) kill -"${fault^^}" "$launcher" ;;
   esac
 }

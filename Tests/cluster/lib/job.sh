@@ -1,4 +1,5 @@
-# Jobs on the test hosts, for Tests/cluster/run and Tests/cluster/agreement, which set: here, work, recipe, count (hosts), and before a job run (its folder) and log.
+# Jobs on the test hosts, for Tests/cluster/run and Tests/cluster/agreement, which set here, work, recipe, count (of hosts)
+# and, before a job, run (its folder) and log.
 
 say() { echo "${0##*/}: $*" >&2; }
 

@@ -22,6 +22,8 @@ struct Polyad: ParsableCommand {
     ])
 
   static func main() {
+    // Beyond a limit on file sizes a write then fails with an error that can be told, as on a full disk.
+    signal(SIGXFSZ, SIG_IGN)
     // A signal that comes before the verb can take it waits until then.
     if Self.verb == name(of: Train.self) { StopSignal.hold() }
     MatrixLibrary.restartWithBetterKernelsIfAny()

@@ -30,8 +30,6 @@ public enum StopSignal {
   /// Starts to listen; a signal that waited comes now. A second SIGINT ends the process at once. SIGHUP stays ignored
   /// where it was, as under nohup.
   public static func install() {
-    // Beyond a limit on file sizes a write then fails with an error that can be told, as on a full disk.
-    signal(SIGXFSZ, SIG_IGN)
     for name in names where !(name == SIGHUP && isIgnored(name)) {
       signal(name) { _ in StopSignal.flag.store(true, ordering: .relaxed) }
     }

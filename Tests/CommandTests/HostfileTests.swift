@@ -14,6 +14,10 @@ struct HostfileTests {
       "\tnode1\tslots = 2 # a comment\n\n# another\n// a third\n  node2   slots= 1#and one\n",
       "node1 slots=2;node2 slots=1;"
     ),
+    (
+      "/* node0 slots=4 # off\nnode9 */ node1 slots=2 /* a */\n// /* b\nnode2 slots=1 /* c\n",
+      "node1 slots=2;node2 slots=1;"
+    ),
     ("node1 cpu=2\nnode2 count=3\n", "node1 slots=2;node2 slots=3;"),
     ("node1 slots=1 max_slots=4\nnode2 max-slots=2\n", "node1 slots=1;node2 slots=2;"),
     // Without slots as many as the host has cores; a further line is a slot more.

@@ -7,19 +7,37 @@
 # What Open MPI itself stumbles over, a carriage return at the end of lines or a byte order mark, is left out.
 read_hostfile() {
   hosts=() users=() ports=() slots=() _mentions=()
-  local line number=0
+  local line number=0 is_comment=''
   while IFS= read -r line || [[ -n $line ]]; do # the last line may do without a line break
     number=$((number + 1))
     if ((number == 1)); then line=${line#$'\xef\xbb\xbf'}; fi
     line=${line%$'\r'}
-    line=${line%%#*}
-    line=${line%%//*}
+    _leave_out_comments
     [[ $line =~ [^[:space:]] ]] || continue
     _read_host "$1, line $number" "$line"
   done <"$1"
   ((${#hosts[@]} > 0)) || fail "$1 names no host."
   _leave_out_hosts_without_slots
   ((${#hosts[@]} > 0)) || fail "$1: every host has slots=0."
+}
+
+# Takes comments out of read_hostfile's line; one in /* */ may go on over lines.
+_leave_out_comments() {
+  local rest=$line before
+  line=
+  while true; do
+    if [[ -n $is_comment ]]; then
+      [[ $rest == *"*/"* ]] || return 0
+      rest=${rest#*"*/"} is_comment=
+    fi
+    before=${rest%%"/*"*}
+    if [[ $before == "$rest" || $before == *"#"* || $before == *//* ]]; then
+      before=${before%%#*}
+      line+=${before%%//*}
+      return
+    fi
+    line+="$before " rest=${rest#*"/*"} is_comment=yes
+  done
 }
 
 _read_host() { # PLACE LINE

@@ -51,6 +51,47 @@ struct SlurmScriptTests {
     }
   }
 
+  @Test func anOlderRunThatIsFinishedIsNotTheJobs() throws {
+    try LauncherFolder.with { folder in
+      _ = try folder.training.trained(ranks: 1, as: "run")
+      let run = try run(folder, srun: "exit 0", options: ["--overwrite"], restarts: "0")
+      #expect(run.exitCode == 5)
+      #expect(
+        run.standardError.contains(
+          "slurm: ended with code 5: srun's code is 0, but \(folder.training.file("run").path) holds no finished run: "
+            + "did its tasks start?; newest checkpoint: run/checkpoint-"), "\(run.standardError)")
+    }
+  }
+
+  @Test func aStopWithoutProgressCountsAsAFailure() throws {
+    try LauncherFolder.with { folder in
+      let first = try run(folder, srun: "exit 75")
+      #expect(first.exitCode == 75 && first.standardError.contains("scontrol requeue 7"), "\(first.standardError)")
+      let second = try run(folder, srun: "exit 75", restart: 1)
+      #expect(
+        second.standardError.contains(
+          "slurm: stopped twice at its start: the job's time is too short to get further; 1 of 1 such starts\n"
+            + "slurm: stopped by a signal after saving: back into the queue\nscontrol requeue 7\n"),
+        "\(second.standardError)")
+      let third = try run(folder, srun: "exit 75", restart: 2)
+      #expect(third.exitCode == 75, "\(third.standardError)")
+      #expect(third.standardError.contains("; no such start is left\n"), "\(third.standardError)")
+      #expect(!third.standardError.contains("scontrol") && !folder.training.exists("polyad-7.restarts"))
+    }
+  }
+
+  /// The job goes on, as one that has not failed yet, and does not begin anew with --overwrite.
+  @Test func aMemoryThatIsCutOffEndsNothing() throws {
+    try LauncherFolder.with { folder in
+      _ = try folder.training.trained(ranks: 1, as: "run")
+      try Data().write(to: folder.training.file("polyad-7.restarts"))
+      let run = try run(folder, srun: "echo \"$*\" >&2; exit 137", restart: 1, options: ["--overwrite"])
+      #expect(run.exitCode == 5)
+      #expect(run.standardError.contains("train recipe.yaml --resume\n"), "\(run.standardError)")
+      #expect(run.standardError.contains("slurm: restart 1 of 1 after code 5 "), "\(run.standardError)")
+    }
+  }
+
   @Test func aLostRankGoesBackIntoTheQueueSoManyTimes() throws {
     try LauncherFolder.with { folder in
       let whole = try folder.training.trained(ranks: 1, as: "whole")

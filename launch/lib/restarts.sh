@@ -53,7 +53,7 @@ pause() {
 }
 
 # What shows whether a run has begun in a folder: its recipe.yaml is written anew then.
-recipe_mark() { stat -c '%i %Y %Z' "${path[output_dir]:-}/recipe.yaml" 2>/dev/null || true; }
+recipe_mark() { stat -c '%i %.9Y %.9Z' "${path[output_dir]:-}/recipe.yaml" 2>/dev/null || true; }
 
 # go_on MARK: turns the program's arguments into those of a run that goes on. Where the mark is still that of before the
 # first start, the run was lost before it began in its folder: it is tried as it was, and must not go on from what

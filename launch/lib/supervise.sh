@@ -78,6 +78,7 @@ read_errors() { # FILE
   local killed='process (rank [0-9]+) with PID [0-9]+ on node ([^ ]+) exited on signal ([0-9]+)'
   while IFS= read -r line || [[ -n $line ]]; do
     printf '%s\n' "$line" >&2 2>/dev/null || true # a terminal may be closed
+    if [[ $line == "stopped by a signal at step"* ]]; then : >"$1.stopped"; fi
     if [[ -e $1 ]]; then continue; fi
     if [[ $line =~ $lost ]]; then
       echo "${BASH_REMATCH[1]}" >"$1"
@@ -112,7 +113,7 @@ _pass_on() {
     _held=${_held:-$SECONDS}
     find_ranks
     if takes_signal "$mpirun" && ((${#ranks_here[@]} >= _here)) || ((SECONDS - _held >= 10)); then _send; fi
-  elif ((_elsewhere > 0 && _sent - _started < 6 && SECONDS - _sent >= 2)); then
+  elif ((_elsewhere > 0 && _sent - _started < 15 && SECONDS - _sent >= 2)) && [[ ! -e $errors/told.stopped ]]; then
     _send
   fi
 }

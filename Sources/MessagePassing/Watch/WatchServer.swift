@@ -100,8 +100,8 @@ final class WatchServer {
       let lost = table.goneRank.map { WatchTable.Finding.gone(rank: $0) }
       if let lost, failures.values.allSatisfy({ $0.code == Self.lostCode }) {
         end(lost, now)
-      } else {
-        end(failureLines, code: failures.min { $0.key < $1.key }?.value.code ?? Self.lostCode)
+      } else if let (rank, failure) = toldFailure {
+        end(["\(table.name(rank)): \(failure.text)"], code: failure.code)
       }
     } else if failures.isEmpty, let finding = ending.first {
       end(finding, now)
@@ -129,15 +129,11 @@ final class WatchServer {
       code: Self.lostCode)
   }
 
-  /// Each text once, by the first rank that met it.
-  private var failureLines: [String] {
-    var told: [String] = [], lines: [String] = []
+  /// One error stands for all: what others met beside it is the same, or follows from it. The first rank's, of those
+  /// that are no mere consequence of a rank that is lost.
+  private var toldFailure: (rank: Int, failure: Watch.Failure)? {
     let sorted = failures.sorted { $0.key < $1.key }
-    for (rank, failure) in sorted where !told.contains(failure.text) && told.count < 8 {
-      told.append(failure.text)
-      lines.append("\(table.name(rank)): \(failure.text)")
-    }
-    return lines
+    return (sorted.first { $0.value.code != Self.lostCode } ?? sorted.first).map { ($0.key, $0.value) }
   }
 
   private func end(_ lines: [String], code: Int32) -> Never {

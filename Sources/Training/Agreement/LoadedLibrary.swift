@@ -18,7 +18,9 @@ struct LoadedLibrary {
 
   /// Those of them that are loaded by now, by name.
   static var decisiveOnes: [LoadedLibrary] {
-    let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+    // Foundation reads only the beginning of a file whose length the kernel does not tell, unless asked for its end.
+    let bytes = try? FileHandle(forReadingAtPath: "/proc/self/maps")?.readToEnd()
+    let maps = String(decoding: (bytes ?? nil) ?? Data(), as: UTF8.self)
     return paths(in: maps).map { LoadedLibrary(path: $0, build: build(of: URL(filePath: $0))) }
   }
 

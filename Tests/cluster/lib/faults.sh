@@ -33,10 +33,11 @@ first_step_of() {
   esac
 }
 
-# Seconds until the job must have ended, and everything of it on every host that has power.
+# Seconds until the job must have ended, and everything of it on every host that has power. Before a rank has read the
+# recipe, hang_timeout is its default.
 limit_of() {
   case $1 in
-    stopped) echo 15 ;;
+    stopped) if [[ $moment == start ]]; then echo 45; else echo 15; fi ;;
     power | home | cable | mute) echo 40 ;;
     flap) echo 60 ;;
     disk) echo 30 ;;

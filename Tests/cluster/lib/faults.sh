@@ -106,7 +106,6 @@ strike() {
     mute)
       detail=$host
       hosts mute "$host" on
-      muted=$host
       ;;
     term | usr1 | hup | int) kill -"${fault^^}" "$launcher" ;;
   esac

@@ -125,7 +125,7 @@ attempt() {
     if ((RANDOM % 3 == 0)); then way=mpirun; fi
   fi
   folder=$work/$number-$fault-$moment-$way
-  run=$folder/run seen=$run log=$folder/log muted=
+  run=$folder/run seen=$run log=$folder/log
   mkdir -p "$run"
   size=2
   if [[ $way == cluster ]]; then
@@ -143,7 +143,7 @@ attempt() {
   struck=$now detail='' step=0 # a disk was too small from the beginning
   if [[ $fault != disk ]]; then
     if prepare "$fault" "$moment" "$ranks_wanted" && await_moment "$moment" "$(first_step_of "$fault")"; then
-      strike "$fault"
+      strike "$fault" 2>>"$log" # a process may just have ended
     else
       await_end $((60 * slowness)) || true
       if [[ $code == 0 ]]; then return 1; fi
@@ -164,7 +164,7 @@ attempt() {
     await_nothing "$limit" "$fault" || faults+=("left over: $(leftovers | tr '\n' ';')")
     case $fault-$way in
       disk-* | home-local | home-mpirun) seconds=- ;;
-      home-* | mpirun-mpirun) # what counts is when the others have noticed
+      home-* | mpirun-mpirun) # what counts is when the ranks have noticed
         clock
         seconds=$(seconds_since_strike "$now")
         end+=", all over after $seconds s"
@@ -174,6 +174,7 @@ attempt() {
     end="no end"
     faults+=("it had not ended after $limit s, and left over: $(leftovers | tr '\n' ';')")
   fi
+  if [[ $fault == disk ]]; then read_step; fi
   echo "+ $end" >>"$log"
   heal "$fault"
   if ((${#faults[@]} > 0)) || [[ -n $(leftovers) ]]; then restart_hosts; fi # nothing of it may meet what comes
@@ -188,17 +189,17 @@ seconds_since_strike() {
 
 is_allowed() { [[ $2 == any || " $2 " == *" $1 "* ]]; }
 
-# Waits $1 seconds at most until no host runs anything of the job. On a host whose network is gone ($2) Open MPI's daemon
-# may stay, without a rank: it has told mpirun of their end, and TCP repeats that for a quarter of an hour.
+# Waits $1 seconds at most until no host runs anything of the job. Where the network to mpirun is gone ($2) Open MPI's
+# daemon may stay, without a rank: it has told mpirun of their end, and TCP repeats that for a quarter of an hour.
 await_nothing() {
-  local limit
+  local limit daemon=none
+  case $2 in
+    cable | mute) daemon="$detail: .* orted" ;;
+    home) daemon="node.: .* orted" ;;
+  esac
   clock
   limit=$((now + $1 * 1000000))
-  while true; do
-    case $2 in
-      cable | mute) [[ -n $(leftovers | grep -v "^$detail: .* orted$") ]] || return 0 ;;
-      *) [[ -n $(leftovers) ]] || return 0 ;;
-    esac
+  until [[ -z $(leftovers | grep -v "^$daemon$") ]]; do
     clock
     ((now < limit)) || return 1
     rest 0.05

@@ -34,13 +34,15 @@ first_step_of() {
 }
 
 # Seconds until the job must have ended, and everything of it on every host that has power. Before a rank has read the
-# recipe, hang_timeout is its default.
+# recipe, hang_timeout is its default; ranks that have not found each other give up after a minute.
 limit_of() {
-  case $1 in
-    stopped) if [[ $moment == start ]]; then echo 45; else echo 15; fi ;;
-    power | home | cable | mute) echo 40 ;;
-    flap) echo 60 ;;
-    disk) echo 30 ;;
+  case $1-$moment in
+    stopped-start) echo 45 ;;
+    power-start | home-start | cable-start | mute-start) echo 75 ;;
+    stopped-*) echo 15 ;;
+    power-* | home-* | cable-* | mute-*) echo 40 ;;
+    flap-*) echo 60 ;;
+    disk-*) echo 30 ;;
     *) echo 10 ;;
   esac
 }

@@ -95,10 +95,10 @@ plan_tries() {
   plan=("${plan[@]:0:tries}")
 }
 
-# A try; up to three if the job was done before the fault came.
+# A try; up to five if the job was done before the fault came.
 try() {
   local turn
-  for turn in 1 2 3; do
+  for turn in {1..5}; do
     if attempt "$@"; then return; fi
     rm -rf "$folder"
   done

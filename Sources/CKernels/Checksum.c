@@ -4,11 +4,13 @@
 
 enum { laneCount = 8 };
 
-static const uint64_t multiplier = 0x9E3779B97F4A7C15u;
+static const uint64_t multiplier = 0x9E3779B185EBCA87u, wordMultiplier = 0xC2B2AE3D27D4EB4Fu;
 
+/// A round of xxHash64 (Collet). Words are multiplied on their way in: with one multiplication a bit here and another in
+/// the lane's next word could cancel each other.
 static inline __attribute__((always_inline)) uint64_t mixed(uint64_t state, uint64_t word) {
-  uint64_t product = (state ^ word) * multiplier;
-  return product << 29 | product >> 35;
+  uint64_t sum = state + word * wordMultiplier;
+  return (sum << 31 | sum >> 33) * multiplier;
 }
 
 uint64_t ck_checksum(long count, const void *bytes, uint64_t seed) {

@@ -56,7 +56,7 @@ long ck_argmax(long count, const float *x);
 
 // Checksums (Checksum.c)
 
-/// A checksum of bytes that depends on each one and its place: eight lanes of 64-bit words, multiplied and rotated. The
+/// A checksum of bytes that depends on each one and its place: eight lanes of 64-bit words, each by xxHash64's round. The
 /// same on every processor that stores numbers' lower bytes first; no protection from malice.
 uint64_t ck_checksum(long count, const void *bytes, uint64_t seed);
 

@@ -7,8 +7,11 @@ struct LoadedLibrary {
   /// The linker's own number of the build, or the checksum of a file without one.
   let build: String
 
-  /// The name without version, such as "libopenblas".
-  var name: String { String(Self.fileName(path).prefix { $0 != "." && $0 != "-" }) }
+  /// The name without version, such as "libopenblas", whose builds for each kind of threads differ by a letter more.
+  var name: String {
+    let name = Self.fileName(path).prefix { $0 != "." && $0 != "-" }
+    return name.hasPrefix("libopenblas") ? "libopenblas" : String(name)
+  }
 
   /// Libraries whose code decides bits, by how their files' names begin: products, mathematical functions, texts.
   private static let decisive = [
@@ -18,10 +21,7 @@ struct LoadedLibrary {
 
   /// Those of them that are loaded by now, by name.
   static var decisiveOnes: [LoadedLibrary] {
-    // Foundation reads only the beginning of a file whose length the kernel does not tell, unless asked for its end.
-    let bytes = try? FileHandle(forReadingAtPath: "/proc/self/maps")?.readToEnd()
-    let maps = String(decoding: (bytes ?? nil) ?? Data(), as: UTF8.self)
-    return paths(in: maps).map { LoadedLibrary(path: $0, build: build(of: URL(filePath: $0))) }
+    paths(in: KernelFile.text("/proc/self/maps")).map { LoadedLibrary(path: $0, build: build(of: URL(filePath: $0))) }
   }
 
   /// The files that /proc/self/maps names, each once.

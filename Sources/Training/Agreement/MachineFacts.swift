@@ -82,6 +82,6 @@ enum MachineFacts {
   }
 
   private static func text(_ path: String) -> String {
-    ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").trimmingCharacters(in: .whitespacesAndNewlines)
+    KernelFile.text(path).trimmingCharacters(in: .whitespacesAndNewlines)
   }
 }

@@ -6,7 +6,8 @@ import Testing
 struct SlurmScriptTests {
   /// The script's call in a folder that is both the project's and the run's.
   private func run(
-    _ folder: LauncherFolder, srun: String, restart: Int = 0, options: [String] = [], restarts: String = "1"
+    _ folder: LauncherFolder, srun: String, restart: Int = 0, verb: [String] = [], options: [String] = [],
+    restarts: String = "1"
   ) throws -> PolyadProcess.Outcome {
     let tools = folder.training.file("tools")
     try FileManager.default.createDirectory(at: tools, withIntermediateDirectories: true)
@@ -20,7 +21,7 @@ struct SlurmScriptTests {
         atPath: folder.training.file("launch").path, withDestinationPath: LauncherFolder.root + "/launch")
     }
     return try folder.run(
-      "launch/slurm.sbatch", ["recipe.yaml"] + options,
+      "launch/slurm.sbatch", verb + ["recipe.yaml"] + options,
       environment: [
         "PATH": tools.path + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? ""), "SLURM_JOB_ID": "7",
         "SLURM_CPUS_PER_TASK": "1", "SLURM_RESTART_COUNT": "\(restart)", "POLYAD_RESTARTS": restarts,
@@ -30,9 +31,9 @@ struct SlurmScriptTests {
   /// Leaves srun's own options out.
   private static let real = "while [[ $1 == --* ]]; do shift; done; exec \"$@\""
 
-  @Test func aFinishedRunEnds() throws {
+  @Test(arguments: [[], ["train"]]) func aFinishedRunEnds(verb: [String]) throws {
     try LauncherFolder.with { folder in
-      let run = try run(folder, srun: Self.real)
+      let run = try run(folder, srun: Self.real, verb: verb)
       #expect(run.exitCode == 0 && !run.standardError.contains("scontrol"), "\(run.standardError)")
       #expect(folder.training.exists("run/adapter_model.safetensors"))
       #expect(!folder.training.exists("polyad-7.restarts"))

@@ -148,6 +148,8 @@ struct DistributedTrainingTests {
       #expect(outcome.standardError.contains("holds no good checkpoint; starting at step 0"))
       #expect(try folder.weights(of: "run") == whole)
       #expect(folder.steps() == Array(1...8))
+      let misspelt = try folder.train(ranks: 1, ["output_dir=runn", "max_steps=1"], options: ["--resume"])
+      #expect(misspelt.standardError.contains("runn holds no run to resume; starting at step 0"))
     }
   }
 

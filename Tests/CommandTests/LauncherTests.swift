@@ -91,6 +91,38 @@ struct LauncherTests {
     }
   }
 
+  @Test(arguments: [
+    ("launch/local --restart 2", ["recipe.yaml"], "local: --restart is no option of this launcher; see "),
+    ("launch/local", ["recipe.yaml", "--restarts", "1"], "local: --restarts goes before the recipe or verb\n"),
+    (
+      "launch/local --restarts 1", ["evaluate", "recipe.yaml"],
+      "local: --restarts is for training; evaluate is run once\n"
+    ),
+    ("launch/cluster recipe.yaml", ["hosts"], "cluster: recipe.yaml looks like a recipe: the hostfile comes first\n"),
+    ("launch/cluster hosts", ["recipe.yaml", "--restarts", "1"], "cluster: --restarts goes before the hostfile\n"),
+  ])
+  func optionsOutOfPlaceAreToldByTheLauncher(call: String, arguments: [String], text: String) throws {
+    try LauncherFolder.with { folder in
+      try Data("node1\n".utf8).write(to: folder.training.file("hosts"))
+      let outcome = try folder.run(call, arguments)
+      #expect(outcome.exitCode == 2 && outcome.standardError.hasPrefix(text), "\(outcome.standardError)")
+    }
+  }
+
+  @Test(arguments: ["launch/local -n 2", "launch/cluster hosts"]) func aProgramThatIsNotThereIsNamed(call: String)
+    throws
+  {
+    try LauncherFolder.with { folder in
+      try Data("localhost\n".utf8).write(to: folder.training.file("hosts"))
+      let outcome = try folder.run(call, ["recipe.yaml"], environment: ["POLYAD_PROGRAM": "/nowhere"])
+      #expect(outcome.exitCode == 2)
+      #expect(
+        outcome.standardError.contains(
+          "POLYAD_PROGRAM is /nowhere, which is no program here: leave it out, or name a build of polyad\n"),
+        "\(outcome.standardError)")
+    }
+  }
+
   @Test func whatWouldNotChangeIsNotStartedAgain() throws {
     try LauncherFolder.with { folder in
       let bad = try folder.run("launch/local -n 2 --restarts 3", ["recipe.yaml", "--set", "nonsense=1"])

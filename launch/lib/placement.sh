@@ -11,8 +11,10 @@ choose_placement() {
   for index in "${!hosts[@]}"; do slots[index]=${slots[index]:-${cores[index]}}; done
   # Where cores are left over, the program divides what it finds on each host.
   if [[ -z $threads ]] && ! _are_cores_left_over; then threads=1; fi
-  if ! _have_cores_enough "${threads:-1}" || [[ -z $threads ]] || _differ "${slots[@]}"; then return; fi
-  if _differ "${cores[@]}"; then
+  if ! _have_cores_enough "${threads:-1}" || [[ -z $threads ]]; then return; fi
+  if _differ "${slots[@]}"; then
+    say "the hosts' slots differ ($(_by_host "${slots[@]}")): ranks run unbound"
+  elif _differ "${cores[@]}"; then
     say "the hosts' cores differ ($(_by_host "${cores[@]}")): ranks run unbound"
   elif _differ "${allowed[@]}"; then
     say "the hosts' cores have different numbers ($(_by_host "${allowed[@]}")): ranks run unbound"

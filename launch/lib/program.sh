@@ -3,7 +3,11 @@
 # POLYAD_PROGRAM is another build of it, which is taken as it is.
 program=${POLYAD_PROGRAM:-$root/.build/release/polyad}
 make_ready() {
-  if [[ -z ${POLYAD_PROGRAM:-} ]]; then "$root/launch/setup"; fi
+  if [[ -z ${POLYAD_PROGRAM:-} ]]; then
+    "$root/launch/setup"
+  elif [[ ! -x $program ]]; then
+    fail "POLYAD_PROGRAM is $program, which is no program here: leave it out, or name a build of polyad"
+  fi
   if ((EUID == 0)); then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     say "running as root: Open MPI is told to allow it (OMPI_ALLOW_RUN_AS_ROOT)"
@@ -14,6 +18,10 @@ make_ready() {
 # if they train.
 take_arguments() {
   local argument
+  if [[ $1 == -* ]]; then fail "$1 is no option of this launcher; see $0 --help"; fi
+  for argument in "${@:2}"; do
+    [[ $argument != --restarts ]] || fail "--restarts goes before ${not_before:-the recipe or verb}"
+  done
   # A verb stays one where a file is called so.
   if [[ $1 == *.yaml || $1 == *.yml || -f $1 && ! $1 =~ ^[a-z]+$ ]]; then set -- train "$@"; fi
   arguments=("$@") is_training=

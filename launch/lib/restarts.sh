@@ -8,6 +8,11 @@ take_restarts() {
   restarts=$((10#$1))
 }
 
+# Only a training has checkpoints to go on from.
+require_training_to_restart() {
+  if ((restarts > 0)) && [[ -z $is_training ]]; then fail "--restarts is for training; ${arguments[0]} is run once"; fi
+}
+
 # run_job: runs the job to its end, with restarts, and ends the script. Codes 2, 3, 4 and 75 are final: starting again
 # would not change them.
 run_job() {

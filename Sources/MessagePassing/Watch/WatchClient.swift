@@ -3,10 +3,12 @@ import Glibc
 /// The other ranks' side of the watch: gives rank 0 signs of life, and notices its end. Its methods are one thread's.
 final class WatchClient {
   private let watch: Watch
-  private let mainHost: String
+  private let hosts: [String]
   private let link: WatchConnection
   private var lastHeard = Watch.now, lastLook = Watch.now, lastBeat = 0.0
   private var closedAt: Double?
+  /// Of which rank rank 0 was in doubt when it was last heard.
+  private var concern = ""
   /// Set once rank 0 has ended the job.
   private var ending: (at: Double, code: Int32)?
   private var hasToldDone = false
@@ -28,7 +30,7 @@ final class WatchClient {
       }
       let link = WatchConnection(descriptor)
       if Self.isKnown(link, rank: rank, secret: place.secret) {
-        (self.watch, mainHost, self.link) = (watch, hosts[0], link)
+        (self.watch, self.hosts, self.link) = (watch, hosts, link)
         return
       }
     }
@@ -62,7 +64,11 @@ final class WatchClient {
     lastLook = now
     for frame in link.receive() {
       lastHeard = now
-      if frame.kind == .end { ending = ending ?? (now, frame.code) }
+      switch frame.kind {
+      case .end: ending = ending ?? (now, frame.code)
+      case .beat: concern = frame.text
+      case .hello, .failure, .done: break
+      }
     }
     if !link.isOpen { closedAt = closedAt ?? now }
     speak(now)
@@ -94,12 +100,12 @@ final class WatchClient {
     // One rank speaks; its abort ends the others while they wait for their turn.
     let turn = min(0.1 * Double(watch.job.rank - 1), 2)
     if let closedAt, !watch.isFinished, now >= closedAt + watch.grace + turn {
-      end("rank 0 of \(watch.job.rankCount) on \(mainHost) is gone: its process ended without a word.")
+      end(WatchTable(hosts: hosts, timeout: watch.timeout, now: now).textOfLostMain(concern: concern))
     }
     let silence = now - lastHeard
     if closedAt == nil, silence >= watch.timeout + Self.delay + turn {
       end(
-        "rank 0 of \(watch.job.rankCount) on \(mainHost) has given no sign of life to rank \(watch.job.rank) on "
+        "rank 0 of \(watch.job.rankCount) on \(hosts[0]) has given no sign of life to rank \(watch.job.rank) on "
           + "\(watch.job.host) for \(Int(silence)) s: the process is stopped, or its host or network is down.")
     }
   }

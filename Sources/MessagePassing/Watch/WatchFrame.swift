@@ -3,7 +3,7 @@ struct WatchFrame: Equatable {
   enum Kind: UInt8 {
     /// A rank names itself; the text is the job's secret.
     case hello = 1
-    /// A sign of life, with what the rank is doing.
+    /// A sign of life, with what the rank is doing; from rank 0, the text names a rank that is late.
     case beat
     /// A fault that must end the job: exit code and text.
     case failure

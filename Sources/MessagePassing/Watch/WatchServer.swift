@@ -52,7 +52,8 @@ final class WatchServer {
     if let own = watch.takeFailure() { note(0, own, now) }
     if now - lastBeat >= watch.interval {
       lastBeat = now
-      for (_, link) in connections { link.send(WatchFrame(kind: .beat)) }
+      let concern = table.concern(now: now)
+      for (_, link) in connections { link.send(WatchFrame(kind: .beat, text: concern)) }
     }
     for (_, link) in connections { link.flush() }
     conclude(now)

@@ -139,6 +139,21 @@ struct WatchTable {
   /// "rank 2 of 4 on node2".
   func name(_ rank: Int) -> String { "rank \(rank) of \(rows.count) on \(hosts[rank])" }
 
+  /// Of the first rank that is late, what the others are to know of it if rank 0 ends; empty where none is.
+  func concern(now: Double) -> String {
+    guard let rank = rows.indices.first(where: { rows[$0].isLate && rows[$0].state == .watched }) else { return "" }
+    return "\(name(rank)) had given no sign of life for \(seconds(silence(rank, now: now)))"
+  }
+
+  /// What a rank says of rank 0, which has ended without a word.
+  ///
+  /// - Parameter concern: Rank 0's ``concern(now:)``, when it was last heard.
+  func textOfLostMain(concern: String) -> String {
+    concern.isEmpty
+      ? "\(name(0)) is gone: its process ended without a word."
+      : "\(concern) when \(name(0)) ended: that rank, or its host or network, is lost."
+  }
+
   /// Seconds since a rank's last sign of life.
   func silence(_ rank: Int, now: Double) -> Double { now - rows[rank].heard }
 

@@ -46,7 +46,10 @@ struct RunFolder {
     for recipe: Recipe, dataDigests: [String], resume: Bool, overwrite: Bool, remark: (String) -> Void
   ) throws -> CheckpointFolder? {
     try preparing { try AtomicFolder.recover(in: url) }
-    guard holdsRun else { return nil }
+    guard holdsRun else {
+      if resume { remark("\(url.path) holds no run to resume; starting at step 0") }
+      return nil
+    }
     guard resume else {
       guard overwrite else { throw RunError.holdsRun(folder: url.path) }
       try preparing(clear)

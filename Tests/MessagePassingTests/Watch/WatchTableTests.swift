@@ -53,6 +53,25 @@ struct WatchTableTests {
     #expect(table.text(.heardAgain(rank: 2), now: 13) == "rank 2 of 3 on node2 is heard again")
   }
 
+  /// mpirun may end rank 0 because of another rank's host: then that one is to be named.
+  @Test func whoEndsWithoutRankZeroKnowsOfWhomItWasInDoubt() {
+    var table = table()
+    table.hear(1, working(1), now: 29)
+    #expect(table.concern(now: 12) == "")
+    _ = table.look(now: 12)
+    let concern = table.concern(now: 18.2)
+    #expect(concern == "rank 2 of 3 on node2 had given no sign of life for 18 s")
+    #expect(
+      table.textOfLostMain(concern: concern)
+        == "rank 2 of 3 on node2 had given no sign of life for 18 s when rank 0 of 3 on node1 ended: that rank, or its "
+        + "host or network, is lost.")
+    #expect(
+      table.textOfLostMain(concern: "") == "rank 0 of 3 on node1 is gone: its process ended without a word.")
+    table.hear(2, working(2), now: 19)
+    _ = table.look(now: 19)
+    #expect(table.concern(now: 20) == "")
+  }
+
   @Test func noTimeLimitEndsNothing() {
     var table = table(timeout: .infinity)
     #expect(table.look(now: 1e6).filter(\.ends) == [])

@@ -1,7 +1,9 @@
 # The program and its arguments. Expects root and say.
 
-# POLYAD_PROGRAM is another build of it, which is taken as it is.
-program=${POLYAD_PROGRAM:-$root/.build/release/polyad}
+# A package (launch/package) has it in bin. POLYAD_PROGRAM is another build of it, which is taken as it is.
+program=$root/.build/release/polyad
+if [[ -e $root/bin/polyad ]]; then program=$root/bin/polyad; fi
+program=${POLYAD_PROGRAM:-$program}
 make_ready() {
   if [[ -z ${POLYAD_PROGRAM:-} ]]; then
     "$root/launch/setup"

@@ -18,23 +18,36 @@ public struct LoadedBackbone {
 public enum BackboneLoader {
   /// Loads a model folder. Collective over `node`.
   ///
-  /// - Parameter precision: How frozen arrays of two or more axes are held.
+  /// - Parameters:
+  ///   - node: Ranks of one machine, which share the weights.
+  ///   - precision: How frozen arrays of two or more axes are held.
+  ///   - isCopied: Whether these ranks have all weights in memory of their own, and none mapped from the file.
   /// - Throws: ``BackboneError``, `ModelFolderError`, `SafetensorsError` or `MPIError`.
   public static func load(
-    _ folder: ModelFolder, node: Communicator, precision: Precision = .fp32
+    _ folder: ModelFolder, node: Communicator, precision: Precision = .fp32, isCopied: Bool = false
   ) throws -> LoadedBackbone {
     let source = try folder.weights()
     let configuration = try configuration(of: folder).fitting(Set(source.names))
     let entries = try entries(configuration, in: source)
-    let weights = try SharedWeights(entries, from: source, node: node, precision: precision)
+    let weights = try SharedWeights(
+      entries, from: source, node: node, precision: precision, isCopied: isCopied)
     return LoadedBackbone(
       backbone: configuration.makeBackbone(numbers: weights.numbers), weights: weights,
       unusedTensors: unusedTensors(configuration, of: source, entries), configuration: configuration)
   }
 
+  /// Bytes of a folder's weights, as they are held. Reads the headers of its files alone.
+  ///
+  /// - Throws: As ``load(_:node:precision:isCopied:)``.
+  public static func byteCount(of folder: ModelFolder, precision: Precision) throws -> Int {
+    let source = try folder.weights()
+    let entries = try entries(configuration(of: folder).fitting(Set(source.names)), in: source)
+    return entries.reduce(0) { $0 + $1.byteCount(precision) }
+  }
+
   /// The names that a folder's file gives to the model's arrays, by the model's names.
   ///
-  /// - Throws: As ``load(_:node:precision:)``.
+  /// - Throws: As ``load(_:node:precision:isCopied:)``.
   public static func fileNames(of folder: ModelFolder) throws -> [String: String] {
     let source = try folder.weights()
     let entries = try entries(configuration(of: folder).fitting(Set(source.names)), in: source)

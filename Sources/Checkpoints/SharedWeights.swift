@@ -1,7 +1,7 @@
 import MessagePassing
 import Tensors
 
-/// A model's frozen numbers, held once a node however many ranks run there.
+/// A model's frozen numbers, held once for a group of ranks of a node, mostly all of them.
 ///
 /// Tensors that the file stores as they are held are used where they lie in the mapped file, whose pages the ranks of a
 /// node share. Others are converted tensor by tensor, shared out among the node's ranks, into an MPI shared-memory
@@ -19,7 +19,8 @@ public final class SharedWeights {
 
     public var count: Int { shape.reduce(1, *) }
 
-    fileprivate func byteCount(_ precision: Precision) -> Int { count * precision.holding(shape: shape).byteCount }
+    /// Bytes that hold it in a precision.
+    public func byteCount(_ precision: Precision) -> Int { count * precision.holding(shape: shape).byteCount }
   }
 
   /// Memory in the window for one tensor.
@@ -50,17 +51,19 @@ public final class SharedWeights {
   private var window: SharedWindow?
   private var places: [String: FrozenNumbers] = [:]
 
-  /// Loads `entries` from `source`. Collective over `node`, the ranks of one machine.
+  /// Loads `entries` from `source`. Collective over `node`, ranks of one machine.
   ///
+  /// - Parameter isCopied: Whether the group has all numbers in memory of its own, those that could be mapped too.
   /// - Throws: ``SafetensorsError`` or `MPIError`.
   public init(
-    _ entries: [Entry], from source: any TensorSource, node: Communicator, precision: Precision = .fp32
+    _ entries: [Entry], from source: any TensorSource, node: Communicator, precision: Precision = .fp32,
+    isCopied: Bool = false
   ) throws {
     (self.source, self.precision) = (source, precision)
     byteCount = entries.reduce(0) { $0 + $1.byteCount(precision) }
     var converted: [Entry] = []
     for entry in entries {
-      if let numbers = try Self.mapped(entry, in: source, precision) {
+      if !isCopied, let numbers = try Self.mapped(entry, in: source, precision) {
         places[entry.name] = numbers
       } else {
         converted.append(entry)

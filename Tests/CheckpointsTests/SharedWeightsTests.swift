@@ -74,6 +74,7 @@ struct SharedWeightsRanks {
       try checkFP32(source, node)
       try checkBF16(source, node)
       try checkFilled(node)
+      try checkCopies(source, node)
       try node.free()
       if world.rank == 0 { print("on \(world.size) ranks the weights were held") }
     }
@@ -112,6 +113,31 @@ struct SharedWeightsRanks {
       #expect(first.load(as: UInt16.self) == 0x5a5a)
     }
     try weights.free()
+  }
+
+  /// Two groups of ranks, each with a copy of its own.
+  private func checkCopies(_ source: SafetensorsFile, _ node: Communicator) throws {
+    let group = try node.split(color: node.rank % 2, key: node.rank)
+    for precision in Precision.allCases {
+      let weights = try SharedWeights(Self.entries, from: source, node: group, precision: precision, isCopied: true)
+      for entry in Self.entries {
+        let numbers = weights.numbers(entry.name), expected = try source.array(entry.fileName)
+        #expect(try address(numbers) != source.bytes(entry.fileName).baseAddress)
+        if entry.shape.count > 1, precision == .bf16 {
+          #expect(bfloats(numbers, entry.count) == expected.map(HalfPrecision.bfloat16))
+        } else {
+          #expect(floats(numbers, entry.count) == expected)
+        }
+      }
+      // What a rank writes, its group sees, and nobody else.
+      let first = UnsafeMutableRawPointer(mutating: address(weights.numbers("HALF")))
+      try node.barrier()
+      if group.rank == 0 { first.storeBytes(of: UInt16(1 + node.rank % 2), as: UInt16.self) }
+      try node.barrier()
+      #expect(first.load(as: UInt16.self) == UInt16(1 + node.rank % 2))
+      try weights.free()
+    }
+    try group.free()
   }
 
   /// Numbers without a file, such as random ones.

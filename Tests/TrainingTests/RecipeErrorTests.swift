@@ -44,6 +44,16 @@ import Testing
     #expect(fault(smallRecipe("precision: fp16")) == "`precision` is `fp16` (line 8); supported: fp32, bf16")
   }
 
+  @Test func copiesOfFrozenWeightsNeedSome() {
+    #expect(
+      fault(smallRecipe("weights_copy: numa", adapter: "{peft_type: FULL}"))
+        == "`weights_copy` (line 8) does not go with peft_type FULL, which has no frozen weights; remove it")
+    #expect(fault(smallRecipe("weights_copy: auto", adapter: "{peft_type: FULL}")) == nil)
+    #expect(
+      fault(smallRecipe("weights_copy: socket"))
+        == "`weights_copy` is `socket` (line 8); supported: node, numa, auto")
+  }
+
   @Test func aMissingKeyIsNamed() {
     #expect(fault("seed: 1") == "missing key `model_name_or_path` (recipe); it has no default")
     #expect(

@@ -13,7 +13,7 @@ import Testing
       overrides: [
         "save_steps=7", "logging_steps=1", "eval_steps=2", "output_dir=other", "save_total_limit=1",
         "tasks.0.test=t.jsonl", "tasks.0.max_test_examples=4", "tasks.0.metrics=[rouge1]", "max_new_tokens=3",
-        "eval_batch_size=1", "check_steps=null",
+        "eval_batch_size=1", "check_steps=null", "weights_copy=numa",
         "eval_on_start=true", "activation_checkpointing=true",
       ])
     #expect(old.differences(to: new) == [])

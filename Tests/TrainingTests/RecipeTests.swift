@@ -42,6 +42,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(recipe.adapter.configuration == AdapterConfiguration(peftType: .lora))
     #expect(recipe.mixing == MixingOptions())
     #expect(recipe.sharePrefixes == .auto)
+    #expect(recipe.weightsCopy == .auto)
   }
 
   @Test func everyKeyIsRead() throws {
@@ -81,6 +82,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     #expect(recipe.trainBatchSize == 16)
     #expect(recipe.microBatches == 4)
     #expect(recipe.sharePrefixes == .always)
+    #expect(recipe.weightsCopy == .node)
     #expect(recipe.maxSteps == 30)
     #expect(recipe.learningRate == 1e-5)
     #expect(recipe.routerLearningRate == 3e-5)
@@ -231,6 +233,7 @@ func parse(_ yaml: String, overrides: [String] = []) throws(RecipeError) -> Reci
     train_batch_size: 16
     micro_batches: 4
     share_prefixes: true
+    weights_copy: node
     num_train_epochs: 2
     max_steps: 30
     learning_rate: 1e-5

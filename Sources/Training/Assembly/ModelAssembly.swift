@@ -2,6 +2,7 @@ import Adapters
 import Backbones
 import Checkpoints
 import Foundation
+import MessagePassing
 import Tensors
 import Tokenizers
 
@@ -12,6 +13,10 @@ public struct ModelAssembly {
   public let model: AdapterModel
   /// The tokenizer, if there is one.
   public let tokenizer: Tokenizer?
+  /// How many copies of the weights this host holds.
+  public let copies: WeightCopies
+  /// The ranks that share this rank's copy, where they are not the whole node.
+  private let group: Communicator?
 
   /// Finds the folder of `model_name_or_path`; `builtin:tiny` is the model that comes with the program.
   public static func folder(_ name: String) throws -> ModelFolder {
@@ -48,12 +53,15 @@ public struct ModelAssembly {
 
   /// Loads a model and, if given, an adapter folder. Collective over the node.
   ///
-  /// - Parameter precision: How the model's frozen weights are held.
+  /// - Parameters:
+  ///   - precision: How the model's frozen weights are held.
+  ///   - recipe: Whose `weights_copy` counts; nil: one copy a host.
   public init(
-    model name: String, adapter: String?, tokenizer: String? = nil, precision: Precision, ranks: Ranks
+    model name: String, adapter: String?, tokenizer: String? = nil, precision: Precision, by recipe: Recipe? = nil,
+    ranks: Ranks
   ) throws {
     folder = try Self.folder(name)
-    loaded = try BackboneLoader.load(folder, node: ranks.node, precision: precision)
+    (loaded, copies, group) = try Self.load(folder, precision, by: recipe, ranks)
     let backbone = loaded.backbone
     model =
       try adapter.map { try AdapterFolder.load(URL(filePath: $0), into: backbone) } ?? AdapterModel(bare: backbone)
@@ -66,15 +74,36 @@ public struct ModelAssembly {
   ///   is one and the model cannot be built without.
   public init(_ recipe: Recipe, resuming checkpoint: AdapterConfiguration? = nil, ranks: Ranks) throws {
     folder = try Self.folder(recipe.modelNameOrPath)
-    loaded =
-      recipe.initWeights == .random
-      ? try BackboneLoader.random(folder, seed: UInt64(bitPattern: Int64(recipe.initSeed)), node: ranks.node)
-      : try BackboneLoader.load(folder, node: ranks.node, precision: recipe.precision)
+    if recipe.adapter.configuration.peftType == .full {
+      let seed = UInt64(bitPattern: Int64(recipe.initSeed))
+      loaded =
+        recipe.initWeights == .random
+        ? try BackboneLoader.random(folder, seed: seed, node: ranks.node)
+        : try BackboneLoader.load(folder, node: ranks.node, precision: recipe.precision)
+      (copies, group) = (.ofTrainedWeights, nil)
+    } else {
+      (loaded, copies, group) = try Self.load(folder, recipe.precision, by: recipe, ranks)
+    }
     model = try recipe.makeAdapterModel(loaded.backbone, resuming: checkpoint)
     tokenizer = try Self.tokenizer(
       recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath, beside: folder)
     try recipe.requireFit(positions: loaded.backbone.maximumLength)
     try recipe.requireSharing(by: loaded.backbone.architecture)
+  }
+
+  /// Loads a model's weights, once a host or once a NUMA domain.
+  private static func load(
+    _ folder: ModelFolder, _ precision: Precision, by recipe: Recipe?, _ ranks: Ranks
+  ) throws -> (LoadedBackbone, WeightCopies, Communicator?) {
+    let copies = try recipe.map { recipe in
+      try WeightCopies(recipe.weightsCopy, place: recipe.places["weights_copy"], ranks: ranks) {
+        try BackboneLoader.byteCount(of: folder, precision: precision)
+      }
+    }
+    let group = try copies?.group(of: ranks.node)
+    let loaded = try BackboneLoader.load(
+      folder, node: group ?? ranks.node, precision: precision, isCopied: group != nil)
+    return (loaded, copies ?? .one, group)
   }
 
   private static func tokenizer(_ name: String?, beside folder: ModelFolder) throws -> Tokenizer? {
@@ -102,5 +131,8 @@ public struct ModelAssembly {
 
   /// Gives shared memory back. Collective over the node: not for a `defer`, since a rank that meets an error would wait
   /// in it for ranks that never come.
-  public func free() throws { try loaded.weights.free() }
+  public func free() throws {
+    try loaded.weights.free()
+    try group?.free()
+  }
 }

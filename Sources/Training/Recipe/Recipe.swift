@@ -16,6 +16,9 @@ public struct Recipe: Sendable, Equatable {
   public var initWeights = InitWeights.pretrained
   /// `precision` of the frozen weights. FULL, which has none, refuses bf16. Default: fp32.
   public var precision = Precision.fp32
+  /// `weights_copy`: how many copies of the frozen weights a host with several NUMA domains holds. FULL, which has none,
+  /// refuses numa. Default: auto.
+  public var weightsCopy = WeightsCopy.auto
   /// `output_dir`, required: the run folder. A relative one is taken from the working directory and is absolute here.
   public var outputDir = ""
   /// `seed` of everything random. Default: 42.

@@ -14,6 +14,7 @@ extension Recipe: RecipeSection {
       .init("tokenizer_name_or_path", \.tokenizerNameOrPath, mustBe: .notEmpty),
       .init("init_weights", \.initWeights),
       .init("precision", \.precision),
+      .init("weights_copy", \.weightsCopy),
       .init("output_dir", \.outputDir, isRequired: true, mustBe: .notEmpty),
       .init("seed", \.seed, mustBe: .notNegative),
       .init("adapter", \.adapter, isRequired: true),
@@ -100,6 +101,10 @@ extension Recipe: RecipeSection {
     if adapter.configuration.peftType == .full, adapter.initFrom == nil, precision == .bf16 {
       throw .notApplicable(
         key: "precision", reader.place(of: "precision"), with: "peft_type FULL, which trains every array in fp32")
+    }
+    if adapter.configuration.peftType == .full, weightsCopy == .numa {
+      throw .notApplicable(
+        key: "weights_copy", reader.place(of: "weights_copy"), with: "peft_type FULL, which has no frozen weights")
     }
     if adapter.configuration.peftType == .full, initWeights == .pretrained, adapter.initSeed != nil {
       throw .notApplicable(key: "adapter.init_seed", reader.place(of: "adapter"), with: "init_weights pretrained")

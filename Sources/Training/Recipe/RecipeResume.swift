@@ -24,8 +24,8 @@ extension Recipe {
 
   /// The settings that forbid to resume this recipe's run with `new`: empty if it may go on.
   ///
-  /// Everything must agree but `output_dir`, `activation_checkpointing`, the cadence and extent of logging, checks, saving
-  /// and evaluation, and, when the learning rate does not depend on it, the length of the run. Paths are compared by
+  /// Everything must agree but `output_dir`, `activation_checkpointing`, `weights_copy`, the cadence and extent of
+  /// logging, checks, saving and evaluation, and, when the learning rate does not depend on it, the length of the run. Paths are compared by
   /// their last component, so that a run may be moved together with its data.
   public func differences(to new: Recipe) -> [Difference] {
     let old = Dictionary(uniqueKeysWithValues: bindingSettings)
@@ -41,7 +41,7 @@ extension Recipe {
   private static let freeKeys: Set<String> = [
     "output_dir", "activation_checkpointing", "eval_steps", "eval_on_start", "eval_batch_size", "max_new_tokens",
     "save_steps", "save_total_limit", "check_steps", "logging_steps", "test", "metrics", "prediction",
-    "length_normalize", "max_test_examples", "hang_timeout",
+    "length_normalize", "max_test_examples", "hang_timeout", "weights_copy",
   ]
   private static let pathKeys: Set<String> = ["model_name_or_path", "tokenizer_name_or_path", "init_from", "train"]
 

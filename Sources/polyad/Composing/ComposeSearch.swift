@@ -44,7 +44,7 @@ struct ComposeSearch {
       return try ModelAssembly(
         model: recipe.modelNameOrPath, adapter: nil,
         tokenizer: recipe.tokenizerNameOrPath == recipe.modelNameOrPath ? nil : recipe.tokenizerNameOrPath,
-        precision: recipe.precision, ranks: ranks)
+        precision: recipe.precision, by: recipe, ranks: ranks)
     }
     let search = try AdapterSearch(
       recipe, assembly: assembly, candidates: candidates, metric: options.metric, ranks: ranks)

@@ -111,13 +111,14 @@ struct Evaluate: RankedCommand {
         return try ModelAssembly(recipe, ranks: ranks)
       }
       return try ModelAssembly(
-        model: recipe.modelNameOrPath, adapter: nil, tokenizer: tokenizer, precision: precision, ranks: ranks)
+        model: recipe.modelNameOrPath, adapter: nil, tokenizer: tokenizer, precision: precision, by: recipe,
+        ranks: ranks)
     }
     let folder = folder(recipe)
     if ModelOptions.holdsAdapter(folder) {
       return try ModelAssembly(
         model: recipe.modelNameOrPath, adapter: folder.path, tokenizer: tokenizer, precision: precision,
-        ranks: ranks)
+        by: recipe, ranks: ranks)
     }
     guard ModelOptions.holdsModel(folder) else {
       throw adapter == nil
@@ -125,6 +126,7 @@ struct Evaluate: RankedCommand {
         : CommandError.noAdapter(folder: folder.path, holdsModel: false)
     }
     return try ModelAssembly(
-      model: folder.path, adapter: nil, tokenizer: recipe.tokenizerNameOrPath, precision: precision, ranks: ranks)
+      model: folder.path, adapter: nil, tokenizer: recipe.tokenizerNameOrPath, precision: precision, by: recipe,
+      ranks: ranks)
   }
 }

@@ -111,6 +111,7 @@ struct Train: RankedCommand {
     return [
       "\(ranks.count) rank(s) of \(Threads.count) thread(s), \(ranks.node.size) of them on \(ranks.job.host)",
       "products: \(MatrixLibrary.description(trainer.recipe.precision))",
+      trainer.assembly.copies.line(trainer.recipe.weightsCopy, host: ranks.job.host),
     ]
       + (hosts.map { [$0] } ?? []) + ProductLines.notes + (ranks.notes + trainer.notes).map { "note: \($0)" }
       + trainer.parameterTable.lines
@@ -121,7 +122,9 @@ struct Train: RankedCommand {
       "ranks": .int(ranks.count), "steps": .int(trainer.totalSteps), "steps_per_epoch": .int(trainer.stepsPerEpoch),
       "trainable_parameters": .int(trainer.assembly.model.parameters.trainedCount),
       "model_parameters": .int(trainer.assembly.model.backboneParameterCount),
-      "shared_mib": .int(trainer.assembly.loaded.weights.byteCount >> 20), "sharing": sharing.json,
+      "shared_mib": .int(trainer.assembly.loaded.weights.byteCount >> 20),
+      "weight_copies": .int(trainer.assembly.copies.count),
+      "weight_copies_reason": trainer.assembly.copies.reason.map { .string($0) } ?? .null, "sharing": sharing.json,
       "tasks": .array(
         zip(trainer.tasks.training, trainer.recipe.tasks).map {
           [

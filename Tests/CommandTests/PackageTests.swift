@@ -77,7 +77,7 @@ struct PackageTests {
       let launcher = "\(Self.root)/launch/package"
       let tests = PolyadProcess.executable.path
       for (call, text) in [
-        ("POLYAD_PROGRAM=\(tests) \(launcher) x.tar.gz", "package: \(tests) needs libswift"),
+        ("POLYAD_PROGRAM=\(tests) \(launcher) x.tar.gz", "package: \(tests) needs Swift's runtime (lib"),
         ("POLYAD_PROGRAM=none \(launcher) x.tar.gz", "package: there is no program none\n"),
         ("\(launcher) none/x.tar.gz", "package: there is no folder none to write none/x.tar.gz into\n"),
         ("\(launcher) --help", "package: usage: launch/package [FILE]\n"),

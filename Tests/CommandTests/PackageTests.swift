@@ -80,7 +80,7 @@ struct PackageTests {
         ("POLYAD_PROGRAM=\(tests) \(launcher) x.tar.gz", "package: \(tests) needs Swift's runtime (lib"),
         ("POLYAD_PROGRAM=none \(launcher) x.tar.gz", "package: there is no program none\n"),
         ("\(launcher) none/x.tar.gz", "package: there is no folder none to write none/x.tar.gz into\n"),
-        ("\(launcher) --help", "package: usage: launch/package [FILE]\n"),
+        ("\(launcher) --file", "package: usage: launch/package [FILE]\n"),
         ("\(launcher) a b", "package: usage: launch/package [FILE]\n"),
       ] {
         let outcome = try shell(call, in: folder)

@@ -3,6 +3,6 @@ import ArgumentParser
 /// `polyad bench`: what this machine and this program do in a second.
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures training steps, decoding and matrix products.",
-    subcommands: [BenchStep.self, BenchGenerate.self, BenchMatmul.self])
+    abstract: "Measures training steps, decoding, matrix products and sums over ranks.",
+    subcommands: [BenchStep.self, BenchGenerate.self, BenchMatmul.self, BenchReduction.self])
 }

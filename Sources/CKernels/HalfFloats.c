@@ -38,3 +38,7 @@ VECTORIZED void ck_expand_bf16(long count, const uint16_t *x, float *y) {
 VECTORIZED void ck_add_bf16(long count, const uint16_t *x, float *y) {
   for (long i = 0; i < count; i++) y[i] += floatOf((uint32_t)x[i] << 16);
 }
+
+VECTORIZED void ck_add_rounding_bf16(long count, const float *x, float *y) {
+  for (long i = 0; i < count; i++) y[i] = floatOf(rounded(y[i] + x[i]) << 16);
+}

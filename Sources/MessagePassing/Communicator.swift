@@ -29,6 +29,17 @@ public struct Communicator {
     try MPIError.check(Activity.waiting { MPI_Barrier(handle) }, from: "MPI_Barrier")
   }
 
+  /// Starts ``barrier()`` and returns at once. Collective; without a progress thread in the library it moves on only
+  /// inside MPI calls.
+  ///
+  /// The corresponding C function is `MPI_Ibarrier` (MPI 3.1, section 5.12.1).
+  public func startBarrier() throws(MPIError) -> Request {
+    var request: MPI_Request?
+    let code = MPI_Ibarrier(handle, &request)
+    try MPIError.check(code, from: "MPI_Ibarrier")
+    return Request([request])
+  }
+
   /// Splits the group into groups of equal `color`, each ordered by `key`, then by rank here.
   ///
   /// Collective and blocking. `free()` releases the result.

@@ -8,7 +8,7 @@ public protocol MPIElement: BitwiseCopyable, Sendable {
 
 /// The datatypes that ``MPIElement`` stands for.
 public enum ElementKind: Sendable {
-  case float, double, int32, int64, uint8
+  case float, double, int32, int64, uint16, uint8
 
   var datatype: MPI_Datatype {
     switch self {
@@ -16,6 +16,7 @@ public enum ElementKind: Sendable {
     case .double: cmpi_double()
     case .int32: cmpi_int32()
     case .int64: cmpi_int64()
+    case .uint16: cmpi_uint16()
     case .uint8: cmpi_uint8()
     }
   }
@@ -35,6 +36,10 @@ extension Int32: MPIElement {
 
 extension Int64: MPIElement {
   public static var elementKind: ElementKind { .int64 }
+}
+
+extension UInt16: MPIElement {
+  public static var elementKind: ElementKind { .uint16 }
 }
 
 extension UInt8: MPIElement {

@@ -49,9 +49,17 @@ public final class SharedWindow {
   ///
   /// The corresponding C functions are `MPI_Win_sync` (MPI 3.1, section 11.5.4) and `MPI_Barrier`.
   public func synchronize() throws(MPIError) {
-    guard let handle else { preconditionFailure("the shared window was freed before") }
-    try MPIError.check(MPI_Win_sync(handle), from: "MPI_Win_sync")
+    try settle()
     try node.barrier()
+    try settle()
+  }
+
+  /// Orders this rank's loads and stores before and after: what it wrote before is seen by whoever hears of it later, and
+  /// what it reads after is as new as what it has heard. For synchronization by other means than ``synchronize()``.
+  ///
+  /// The corresponding C function is `MPI_Win_sync` (MPI 3.1, section 11.5.4).
+  public func settle() throws(MPIError) {
+    guard let handle else { preconditionFailure("the shared window was freed before") }
     try MPIError.check(MPI_Win_sync(handle), from: "MPI_Win_sync")
   }
 

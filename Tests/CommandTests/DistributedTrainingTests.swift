@@ -62,6 +62,16 @@ struct DistributedTrainingTests {
     }
   }
 
+  @Test func sumsInBF16HaveTheSameBytesOnAnyNumberOfRanks() throws {
+    try TrainFolder.with { folder in
+      let precise = try folder.trained(ranks: 1, as: "fp32")
+      let rounded = try (1...3).map {
+        try folder.trained(ranks: $0, as: "bf16-\($0)", ["reduction_precision=bf16"])
+      }
+      #expect(Set(rounded).count == 1 && rounded[0] != precise)
+    }
+  }
+
   @Test func plainReductionGivesNearlyTheSame() throws {
     try TrainFolder.with { folder in
       _ = try folder.trained(ranks: 1, as: "ordered")

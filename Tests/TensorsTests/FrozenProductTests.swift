@@ -175,6 +175,18 @@ struct FrozenProductTests {
     #expect(nan & 0x7f80 == 0x7f80 && nan & 0x7f != 0)
   }
 
+  @Test(arguments: awkwardSizes) func sumsAreRoundedInOnePass(count: Int) {
+    let x = numbers(count), y = numbers(count, 1)
+    var sums = y, expected = zip(x, y).map { $0 + $1 }
+    sums.withUnsafeMutableBufferPointer { $0.baseAddress?.add(x, count: count, roundedTo: .bf16) }
+    expected.withUnsafeMutableBufferPointer { $0.baseAddress?.round(to: .bf16, count: count) }
+    #expect(sums == expected && sums.allSatisfy { $0.bitPattern & 0xffff == 0 })
+    var halves = [UInt16](repeating: 1, count: count), again = x
+    halves.withUnsafeMutableBufferPointer { $0.baseAddress?.copy(sums, count: count) }
+    again.withUnsafeMutableBufferPointer { $0.baseAddress?.copy(halves, count: count) }
+    #expect(again == expected)
+  }
+
   @Test(arguments: [false, true])
   func tablesAndSquaresSeeTheHeldNumbers(isBF16: Bool) {
     let weights = Weights(130, 5, seed: 1)

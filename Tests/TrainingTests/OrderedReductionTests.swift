@@ -67,7 +67,11 @@ struct ReductionRankTests {
       for partCount in [world.size, world.size + 1, 7, 8] {
         for count in [1, 3, 1000] {
           for isCut in [false, true] {
-            try ordered(world, partCount: partCount, count: count, isCut: isCut)
+            for place in ReductionPlace.all(world.size) {
+              for precision in Precision.allCases {
+                try ordered(world, place, precision, partCount: partCount, count: count, isCut: isCut)
+              }
+            }
             try plain(world, partCount: partCount, count: count, isCut: isCut)
           }
         }
@@ -153,18 +157,31 @@ struct ReductionRankTests {
     }
   }
 
-  private func expected(_ partCount: Int, _ count: Int, round: Int) -> [Float] {
-    neighbourSum((0..<partCount).map { gradient($0, count: count, round: round) }) { zip($0, $1).map { $0 + $1 } }
+  /// In bf16 every gradient and every sum of two is rounded.
+  private func expected(_ partCount: Int, _ count: Int, round: Int, _ precision: Precision = .fp32) -> [Float] {
+    func rounded(_ value: Float) -> Float { precision == .bf16 ? value.inBF16 : value }
+    return neighbourSum((0..<partCount).map { gradient($0, count: count, round: round).map(rounded) }) {
+      zip($0, $1).map { rounded($0 + $1) }
+    }
   }
 
-  private func ordered(_ world: Communicator, partCount: Int, count: Int, isCut: Bool) throws {
+  private func ordered(
+    _ world: Communicator, _ place: ReductionPlace, _ precision: Precision, partCount: Int, count: Int, isCut: Bool
+  ) throws {
     let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
     defer { buffer.deallocate() }
-    let reduction = try OrderedReduction(buffer, partCount: partCount, world)
+    let node = try place.node(of: world)
+    let reduction = try OrderedReduction(
+      buffer, partCount: partCount, precision: precision, world, node: node, sharedLimit: place.sharedLimit)
     let parts = ReductionTree(partCount: partCount, rankCount: world.size).span(of: world.rank)
     for (round, sum) in try run(reduction, buffer, parts: parts, isCut: isCut).enumerated() {
-      #expect(sum == expected(partCount, count, round: round), "\(partCount) parts, \(count) numbers")
+      #expect(
+        sum == expected(partCount, count, round: round, precision),
+        "\(partCount) parts, \(count) numbers, \(precision), nodes \(place.nodes)")
     }
+    #expect(reduction.reducedByteCount == (precision == .bf16 ? 2 : 4) * count)
+    try reduction.free()
+    try node.free()
   }
 
   private func plain(_ world: Communicator, partCount: Int, count: Int, isCut: Bool) throws {
@@ -176,5 +193,30 @@ struct ReductionRankTests {
       // The same addends in another order.
       #expect(relativeDistance(sum, expected(partCount, count, round: round)) < 1e-5)
     }
+  }
+}
+
+/// Ranks dealt out to nodes, as if these were hosts of their own.
+private struct ReductionPlace {
+  /// Of each rank, its node.
+  let nodes: [Int]
+  /// Numbers of shared memory at most, a partial sum.
+  var sharedLimit = Int.max
+
+  /// All on one node, each on its own, pairs, one and the others, in turn, and too little memory to share.
+  static func all(_ rankCount: Int) -> [Self] {
+    let ranks = 0..<rankCount, together = ranks.map { _ in 0 }
+    var places = [Self(nodes: together)]
+    guard rankCount > 1 else { return places }
+    places += [Self(nodes: Array(ranks)), Self(nodes: together, sharedLimit: 2)]
+    guard rankCount > 2 else { return places }
+    return places + [
+      Self(nodes: ranks.map { $0 / 2 }), Self(nodes: ranks.map { min($0, 1) }), Self(nodes: ranks.map { $0 % 2 }),
+      Self(nodes: ranks.map { $0 / 2 }, sharedLimit: 2),
+    ]
+  }
+
+  func node(of world: Communicator) throws -> Communicator {
+    try world.split(color: nodes[world.rank], key: world.rank)
   }
 }

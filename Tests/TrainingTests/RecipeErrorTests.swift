@@ -33,6 +33,13 @@ import Testing
         == "unknown key `mixing.stategy` (line 8); did you mean `strategy`?")
   }
 
+  @Test func sumsOfMPIAreRefusedInBF16() {
+    #expect(
+      fault(smallRecipe("reduction_precision: bf16"), "reduction=mpi")
+        == "`reduction_precision` (line 8) does not go with reduction mpi, which sums in fp32; remove it")
+    #expect(fault(smallRecipe("reduction_precision: bf16")) == nil)
+  }
+
   @Test func aPrecisionWithoutFrozenWeightsIsRefused() {
     let reason = "does not go with peft_type FULL, which trains every array in fp32; remove it"
     #expect(fault(smallRecipe("precision: bf16", adapter: "{peft_type: FULL}")) == "`precision` (line 8) \(reason)")

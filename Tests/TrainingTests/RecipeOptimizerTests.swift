@@ -23,10 +23,10 @@ struct RecipeOptimizerTests {
     #expect(TrainingStep.Options(recipe) == TrainingStep.Options(partCount: recipe.microBatches))
     (recipe.microBatches, recipe.seed, recipe.maxGradNorm, recipe.reduction) = (3, 7, 0.5, .mpi)
     (recipe.routerBalanceLoss, recipe.routerZLoss, recipe.adamBeta1) = (0.1, 0.2, 0.8)
-    recipe.activationCheckpointing = true
+    (recipe.activationCheckpointing, recipe.reductionPrecision) = (true, .bf16)
     let options = TrainingStep.Options(recipe)
     #expect(options.partCount == 3 && options.seed == 7 && options.maximumNorm == 0.5 && options.reduction == .mpi)
-    #expect(options.isCheckpointed)
+    #expect(options.isCheckpointed && options.reductionPrecision == .bf16)
     #expect(options.routerLosses == RouterLosses(balance: 0.1, z: 0.2))
     #expect(options.optimizer == OptimizerChoice(recipe))
   }

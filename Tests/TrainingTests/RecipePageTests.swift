@@ -114,6 +114,7 @@ import Yams
       (nil, "precision", Precision.allCases.map(\.rawValue)),
       (nil, "share_prefixes", SharePrefixes.allCases.map(\.rawValue)),
       (nil, "reduction", Recipe.Reduction.allCases.map(\.rawValue)),
+      (nil, "reduction_precision", Precision.allCases.map(\.rawValue)),
       (nil, "lr_scheduler_type", LearningRateSchedule.Kind.allCases.map(\.rawValue)),
       ("adapter", "peft_type", PEFTType.allCases.map(\.rawValue)),
       ("adapter", "train", TrainedPart.allCases.map(\.rawValue)),

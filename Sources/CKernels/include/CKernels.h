@@ -247,6 +247,8 @@ void ck_round_through_bf16(long rows, long columns, const float *x, long stride,
 void ck_expand_bf16(long count, const uint16_t *x, float *y);
 /// y += x.
 void ck_add_bf16(long count, const uint16_t *x, float *y);
+/// y = x + y rounded to nearest, as fp32 numbers. NaN stays NaN.
+void ck_add_rounding_bf16(long count, const float *x, float *y);
 
 // Optimizer (Optimizer.c)
 

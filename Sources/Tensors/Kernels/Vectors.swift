@@ -49,6 +49,25 @@ extension UnsafeMutablePointer<Float> {
     Threads.elements(count) { ck_add($1, x + $0, self + $0) }
   }
 
+  /// Adds x and rounds the sums to `precision`.
+  public func add(_ x: UnsafePointer<Float>, count: Int, roundedTo precision: Precision) {
+    switch precision {
+    case .fp32: add(x, count: count)
+    case .bf16: Threads.elements(count) { ck_add_rounding_bf16($1, x + $0, self + $0) }
+    }
+  }
+
+  /// Rounds the numbers to `precision`.
+  public func round(to precision: Precision, count: Int) {
+    guard precision == .bf16 else { return }
+    Threads.elements(count) { ck_round_through_bf16(1, $1, self + $0, $1, self + $0) }
+  }
+
+  /// Copies x, the upper halves of fp32 numbers.
+  public func copy(_ x: UnsafePointer<UInt16>, count: Int) {
+    Threads.elements(count) { ck_expand_bf16($1, x + $0, self + $0) }
+  }
+
   /// Copies x.
   public func copy(_ x: UnsafePointer<Float>, count: Int) {
     Threads.elements(count) { (self + $0).update(from: x + $0, count: $1) }
@@ -57,6 +76,14 @@ extension UnsafeMutablePointer<Float> {
   /// Sets all numbers to 0.
   public func setZero(count: Int) {
     Threads.elements(count) { (self + $0).update(repeating: 0, count: $1) }
+  }
+}
+
+/// Of unowned memory, numbers in bf16: the upper halves of fp32 numbers.
+extension UnsafeMutablePointer<UInt16> {
+  /// Rounds x.
+  public func copy(_ x: UnsafePointer<Float>, count: Int) {
+    Threads.elements(count) { ck_round_bf16(1, $1, x + $0, $1, self + $0) }
   }
 }
 

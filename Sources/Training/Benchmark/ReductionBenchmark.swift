@@ -15,6 +15,8 @@ public struct ReductionBenchmark {
   public enum Kind: String, Sendable, CaseIterable {
     /// ``OrderedReduction``.
     case ordered
+    /// The same, its sums rounded to bf16.
+    case orderedBF16 = "ordered_bf16"
     /// ``PlainReduction``.
     case mpi
   }
@@ -27,7 +29,7 @@ public struct ReductionBenchmark {
     public let ranks: Int
     /// The hosts that these are on.
     public let hosts: Int
-    /// Of the gradient: four a number.
+    /// Of the gradient: four a number, whatever travels.
     public let byteCount: Int
     /// Of the slowest rank: the median of several timings.
     public let seconds: Double
@@ -101,6 +103,7 @@ public struct ReductionBenchmark {
     let repetitions = min(max(Int(0.02 / warmUp), 1), 1000)
     let count = min(max(Int(seconds / (warmUp * Double(repetitions))), 3), 15)
     let timings = try (0..<count).map { _ in try time(sum, repetitions: repetitions) }.sorted()
+    try sum?.free()
     return Measurement(
       scope: group.scope, kind: kind, ranks: group.ranks, hosts: group.hosts, byteCount: byteCount,
       seconds: timings[count / 2])
@@ -129,11 +132,16 @@ private final class Sum {
     reduction =
       switch kind {
       case .ordered: try OrderedReduction(gradients, partCount: communicator.size, communicator)
+      case .orderedBF16:
+        try OrderedReduction(gradients, partCount: communicator.size, precision: .bf16, communicator)
       case .mpi: PlainReduction(gradients, partCount: communicator.size, communicator)
       }
   }
 
   deinit { gradients.deallocate() }
+
+  /// Releases what MPI holds. Collective.
+  func free() throws { try reduction.free() }
 
   func run() throws {
     try reduction.begin([[0..<gradients.count]])

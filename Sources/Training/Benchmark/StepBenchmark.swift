@@ -106,6 +106,9 @@ public struct StepBenchmark {
     return result
   }
 
+  /// Releases what MPI holds; nothing is run after. Collective.
+  public func free() throws { try step.free() }
+
   /// Runs the steps. Collective.
   public func run() throws -> Result {
     let begin = ContinuousClock.now

@@ -98,6 +98,9 @@ public struct Recipe: Sendable, Equatable {
   public var activationCheckpointing = false
   /// `reduction`: how gradients are summed over ranks. Default: ordered.
   public var reduction = Reduction.ordered
+  /// `reduction_precision` of the sums of gradients: in bf16 every part's gradient and every sum of two is rounded,
+  /// whatever the ranks, so that half as many bytes travel between hosts. `reduction: mpi` refuses bf16. Default: fp32.
+  public var reductionPrecision = Precision.fp32
   /// `eval_steps`: test sets are scored every so many steps. null (default): at the end of the run only.
   public var evalSteps: Int?
   /// `eval_on_start`: whether test sets are also scored before the first step. Default: false.

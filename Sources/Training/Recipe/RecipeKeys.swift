@@ -52,6 +52,7 @@ extension Recipe: RecipeSection {
       .init("sparse_updates", \.sparseUpdates, needs: .taskRows),
       .init("activation_checkpointing", \.activationCheckpointing),
       .init("reduction", \.reduction),
+      .init("reduction_precision", \.reductionPrecision),
       .init("eval_steps", \.evalSteps, mustBe: .atLeastOne),
       .init("eval_on_start", \.evalOnStart),
       .init("eval_batch_size", \.evalBatchSize, mustBe: .within(1...Self.batchLimit)),
@@ -98,6 +99,11 @@ extension Recipe: RecipeSection {
       initWeights == .pretrained || adapter.configuration.peftType == .full && adapter.initFrom == nil, "init_weights",
       "random",
       "pretrained for every peft_type but FULL")
+    if reduction == .mpi, reductionPrecision == .bf16 {
+      throw .notApplicable(
+        key: "reduction_precision", reader.place(of: "reduction_precision"),
+        with: "reduction mpi, which sums in fp32")
+    }
     if adapter.configuration.peftType == .full, adapter.initFrom == nil, precision == .bf16 {
       throw .notApplicable(
         key: "precision", reader.place(of: "precision"), with: "peft_type FULL, which trains every array in fp32")

@@ -21,7 +21,9 @@ public protocol GradientReduction: AnyObject {
   func progress() throws
   /// Puts the sum over all parts of all ranks into the buffer. Every bucket has left.
   func finish() throws
-  /// Bytes that each rank puts into the reduction of the last step begun: four a number that travels. One rank alone
-  /// sends none of them.
+  /// Releases what MPI holds; nothing is under way, and no step follows. Collective.
+  func free() throws
+  /// Bytes that each rank puts into the reduction of the last step begun: four a number that travels, or two in bf16. One
+  /// rank alone sends none of them.
   var reducedByteCount: Int { get }
 }

@@ -1,43 +1,71 @@
 import MessagePassing
 import Tensors
 
-/// The sum over parts in the order of a ``ReductionTree``: the same bits for any number of ranks, whether the whole
-/// buffer travels or only the ranges that are not zero, in one bucket or in many.
+/// The sum over parts in the order of a ``ReductionTree``: the same bits for any number of ranks on any hosts, whether
+/// the whole buffer travels or only the ranges that are not zero, in one bucket or in many.
 ///
-/// Each rank owns a slice of every bucket. MPI_Alltoallv brings it every rank's partial sums of its slice, it adds them
-/// in tree order, and MPI_Allgatherv returns the slices. Bytes moved: those of a ring all-reduce, times the partial
-/// sums a rank holds (one where parts and ranks are powers of two).
+/// The ranks of a node add up in memory that they share. Between nodes, each owns a slice of every bucket:
+/// MPI_Alltoallv brings it every node's partial sums of its slice, it adds them in tree order, and MPI_Allgatherv returns
+/// the slices. Bytes moved: those of a ring all-reduce, times the partial sums a node holds (one where its parts are a
+/// node of the tree, as when parts and ranks are powers of two).
+///
+/// In bf16 every node of the tree is rounded, the parts' own gradients too, whatever the ranks: what travels is the sum
+/// itself, in half the bytes.
 public final class OrderedReduction: GradientReduction {
   private let gradients: UnsafeMutableBufferPointer<Float>
-  private let rank: Int
   private let tree: ReductionTree
+  private let precision: Precision
+  private let sums: PartialSums
+  /// The parts of this rank, and the nodes of the tree that it has the sums of.
+  private let span: Range<Int>
+  private let ownNodes: [ReductionTree.Node]
   private var carried = GradientBuckets([])
-  /// Nodes complete so far of this rank's span, left to right, and their sums over what travels.
+  /// Memory for the sums of ``ownNodes`` over what travels.
+  private var ownSums: [UnsafeMutablePointer<Float>] = []
+  /// Nodes complete so far of this rank's span, left to right, and their sums.
   private var complete: [(node: ReductionTree.Node, sum: UnsafeMutablePointer<Float>)] = []
   private var spare: [UnsafeMutablePointer<Float>] = []
-  private let exchange: OrderedExchange?
   /// While buckets leave: the memory that the last part's numbers go through, see ``climb(from:)``, and how many buckets
   /// have left.
   private var leaving: (chain: [UnsafeMutablePointer<Float>], count: Int)?
 
-  public init(
-    _ gradients: UnsafeMutableBufferPointer<Float>, partCount: Int, _ communicator: Communicator
+  /// Collective.
+  ///
+  /// - Parameter precision: What every sum is rounded to.
+  public convenience init(
+    _ gradients: UnsafeMutableBufferPointer<Float>, partCount: Int, precision: Precision = .fp32,
+    _ communicator: Communicator
   ) throws {
-    (self.gradients, rank) = (gradients, communicator.rank)
-    tree = ReductionTree(partCount: partCount, rankCount: communicator.size)
-    exchange = communicator.size == 1 ? nil : try OrderedExchange(tree: tree, communicator)
+    try self.init(gradients, partCount: partCount, precision: precision, communicator, node: nil, sharedLimit: .max)
   }
 
-  deinit { for buffer in spare + complete.map(\.sum) { buffer.deallocate() } }
+  /// - Parameters:
+  ///   - node: The ranks of this rank's node; nil: whatever MPI finds.
+  ///   - sharedLimit: Numbers of shared memory at most, a partial sum.
+  init(
+    _ gradients: UnsafeMutableBufferPointer<Float>, partCount: Int, precision: Precision, _ communicator: Communicator,
+    node: Communicator?, sharedLimit: Int
+  ) throws {
+    (self.gradients, self.precision) = (gradients, precision)
+    tree = ReductionTree(partCount: partCount, rankCount: communicator.size)
+    span = tree.span(of: communicator.rank)
+    ownNodes = tree.nodes(of: communicator.rank)
+    sums = try PartialSums(
+      tree, gradients, precision: precision, communicator, node: node, sharedLimit: sharedLimit)
+  }
 
-  public var reducedByteCount: Int { carried.byteCount }
+  deinit { for buffer in spare { buffer.deallocate() } }
 
-  private var lastPart: Int { tree.span(of: rank).upperBound - 1 }
+  public func free() throws { try sums.free() }
+
+  public var reducedByteCount: Int { carried.count * precision.carriedByteCount }
+
+  private var lastPart: Int { span.upperBound - 1 }
 
   public func begin(_ buckets: [[Range<Int>]]) throws {
     precondition(complete.isEmpty, "a step begins before the last one is finished")
     carried = GradientBuckets(buckets)
-    try exchange?.begin(carried.buckets, gradients)
+    ownSums = try sums.begin(carried)
   }
 
   public func add(part: Int) throws {
@@ -58,21 +86,15 @@ public final class OrderedReduction: GradientReduction {
     let (chain, count) = leaving ?? (climb(from: lastPart), 0)
     leaving = (chain, count + 1)
     take(carried.buckets[count], through: chain)
-    try exchange?.send(complete.map(\.sum))
+    try sums.send()
   }
 
-  public func progress() throws { try exchange?.progress() }
+  public func progress() throws { try sums.progress() }
 
   public func finish() throws {
-    precondition(complete.map(\.node) == tree.nodes(of: rank), "a part of this rank's span was not added")
-    if let exchange {
-      try exchange.finish(gradients)
-    } else {
-      for bucket in carried.buckets {
-        bucket.numbers.scatter(complete[0].sum + bucket.places.lowerBound, into: gradients)
-      }
-    }
-    spare += (leaving?.chain.dropLast() ?? []) + complete.map(\.sum)
+    precondition(complete.map(\.node) == ownNodes, "a part of this rank's span was not added")
+    try sums.finish()
+    if let leaving { spare += leaving.chain.dropLast() }
     leaving = nil
     complete.removeAll(keepingCapacity: true)
   }
@@ -82,11 +104,9 @@ public final class OrderedReduction: GradientReduction {
   /// What a part's numbers go through: memory for themselves, then the sums of the nodes to their left that they
   /// complete, one after the other. The last of these holds a node of its own from now on.
   private func climb(from part: Int) -> [UnsafeMutablePointer<Float>] {
-    let own = tree.nodes(of: rank)
-    // Room for any step; the system gives memory only to what is used.
-    var chain = [spare.popLast() ?? .allocate(capacity: max(gradients.count, 1))]
+    var chain = [memory(for: part)]
     var node = ReductionTree.Node(level: 0, index: part)
-    while !own.contains(node) {
+    while !ownNodes.contains(node) {
       let parent = ReductionTree.Node(level: node.level + 1, index: node.index / 2)
       if tree.children(of: parent).count == 2 {
         // A left child waits for its neighbour.
@@ -100,10 +120,20 @@ public final class OrderedReduction: GradientReduction {
     return chain
   }
 
+  /// Memory for a part's numbers: of the first part of a node whose sum is this rank's to send, where that sum goes.
+  private func memory(for part: Int) -> UnsafeMutablePointer<Float> {
+    if let own = ownNodes.firstIndex(where: { tree.parts(of: $0).lowerBound == part }) { return ownSums[own] }
+    // Room for any step; the system gives memory only to what is used.
+    return spare.popLast() ?? .allocate(capacity: max(gradients.count, 1))
+  }
+
   /// Adds the part's numbers in a bucket to its chain's sums: left child plus right child.
   private func take(_ bucket: GradientBuckets.Bucket, through chain: [UnsafeMutablePointer<Float>]) {
     let start = bucket.places.lowerBound, count = bucket.numbers.count
     bucket.numbers.gather(gradients, into: chain[0] + start)
-    for (right, left) in zip(chain, chain.dropFirst()) { (left + start).add(right + start, count: count) }
+    (chain[0] + start).round(to: precision, count: count)
+    for (right, left) in zip(chain, chain.dropFirst()) {
+      (left + start).add(right + start, count: count, roundedTo: precision)
+    }
   }
 }

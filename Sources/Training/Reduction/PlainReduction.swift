@@ -20,6 +20,8 @@ public final class PlainReduction: GradientReduction {
 
   deinit { gathered?.deallocate() }
 
+  public func free() {}
+
   public var reducedByteCount: Int { carried.byteCount }
 
   public func begin(_ buckets: [[Range<Int>]]) { carried = GradientBuckets(buckets) }

@@ -74,6 +74,9 @@ public final class Trainer {
       accountCount: tasks.routes.accountCount)
   }
 
+  /// Releases what MPI holds, when all is done. Collective.
+  public func free() throws { try step.free() }
+
   public var stepsPerEpoch: Int { plan.stepsPerEpoch }
   /// Steps done, skipped ones included.
   public var finishedSteps: Int { state.step }

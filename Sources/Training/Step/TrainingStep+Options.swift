@@ -1,4 +1,5 @@
 import Adapters
+import Tensors
 
 extension TrainingStep {
   /// What of a recipe a step depends on.
@@ -13,6 +14,8 @@ extension TrainingStep {
     public var routerLosses = RouterLosses(balance: 0, z: 0)
     /// How the parts' gradients are summed.
     public var reduction = Recipe.Reduction.ordered
+    /// What the sums of an ordered reduction are rounded to.
+    public var reductionPrecision = Precision.fp32
     /// Whether activations are computed again in place of being kept.
     public var isCheckpointed = false
     /// Whether what examples of a part begin with is computed once.
@@ -32,7 +35,7 @@ extension TrainingStep {
       seed = recipe.seed
       maximumNorm = recipe.maxGradNorm
       routerLosses = RouterLosses(balance: recipe.routerBalanceLoss, z: recipe.routerZLoss)
-      reduction = recipe.reduction
+      (reduction, reductionPrecision) = (recipe.reduction, recipe.reductionPrecision)
       isCheckpointed = recipe.activationCheckpointing
       optimizer = OptimizerChoice(recipe)
     }

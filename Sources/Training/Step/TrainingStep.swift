@@ -16,7 +16,8 @@ public final class TrainingStep {
     public let computedTokenCount: Int
     /// Global norm of the mean loss's gradient, before clipping.
     public let gradientNorm: Double
-    /// Bytes each rank puts into the reduction of the gradient: four a number that the batch's routes can touch.
+    /// Bytes each rank puts into the reduction of the gradient: four a number that the batch's routes can touch, two in
+    /// bf16.
     public let reducedBytes: Int
     /// m Σ f p, the mean over the token routers, if their losses are on: 1 when all experts are used alike.
     public let routerBalance: Double?
@@ -56,7 +57,9 @@ public final class TrainingStep {
     span = ReductionTree(partCount: options.partCount, rankCount: ranks.count).span(of: ranks.rank)
     reduction =
       switch options.reduction {
-      case .ordered: try OrderedReduction(model.parameters.gradients, partCount: options.partCount, ranks.world)
+      case .ordered:
+        try OrderedReduction(
+          model.parameters.gradients, partCount: options.partCount, precision: options.reductionPrecision, ranks.world)
       case .mpi: PlainReduction(model.parameters.gradients, partCount: options.partCount, ranks.world)
       }
     if let bytes = Self.bucketBytes(options, ranks) {
@@ -74,6 +77,9 @@ public final class TrainingStep {
     guard ranks.count > 1 else { return nil }
     return options.bucketBytes ?? (ranks.spanHosts ? BucketCutting.byteCount(rankCount: ranks.count) : nil)
   }
+
+  /// Releases what MPI holds; no step follows. Collective.
+  public func free() throws { try reduction.free() }
 
   /// Makes one step. Collective: every rank passes the same plan and rate.
   public func run(_ plan: StepPlan, training: [TokenizedTask], learningRate: Double) throws -> Outcome {

@@ -70,7 +70,7 @@ struct BenchReduction: RankedCommand {
       let kinds = ReductionBenchmark.Kind.allCases
       var table = Table(
         columns: [.init("bytes", .right)]
-          + kinds.flatMap { [.init("\($0.rawValue), ms", .right), .init("MB/s", .right)] })
+          + kinds.flatMap { [.init("\($0.rawValue.replacing("_", with: " ")), ms", .right), .init("MB/s", .right)] })
       for row in group where row.kind == kinds[0] {
         let cells = kinds.flatMap { kind in
           group.filter { $0.kind == kind && $0.byteCount == row.byteCount }.prefix(1).flatMap {

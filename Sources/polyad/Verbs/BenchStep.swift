@@ -83,6 +83,7 @@ struct BenchStep: RankedCommand {
     }
     let peakBefore = try peak(ranks)
     let result = try benchmark.run()
+    try benchmark.free()
     let peakAfter = try peak(ranks)
     let memory = try [MemoryUse.peakResidentMiB, MemoryUse.peakPrivateMiB].map {
       Int(try ranks.world.allReduce(Int64($0), .max))

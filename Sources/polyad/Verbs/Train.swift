@@ -59,6 +59,7 @@ struct Train: RankedCommand {
     let trainer = try Trainer(recipe, assembly: assembly, ranks: ranks)
     let introduction = try introduction(trainer, ranks)
     let isStopped = try dryRun ? show(trainer, introduction, ranks) : train(trainer, introduction, ranks)
+    try trainer.free()
     try assembly.free()
     return isStopped
   }

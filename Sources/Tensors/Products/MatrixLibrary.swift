@@ -57,14 +57,27 @@ public enum MatrixLibrary {
   /// before MPI starts. It happens at most once. POLYAD_CORETYPE names other kernels to use, or `keep` to leave
   /// OpenBLAS's own choice alone.
   public static func restartWithBetterKernelsIfAny() {
-    let variable = "OPENBLAS_CORETYPE"
     let environment = ProcessInfo.processInfo.environment
     let wanted = environment["POLYAD_CORETYPE"] ?? (processorHasAVX512 && !knowsAVX512(coreName) ? "SKYLAKEX" : "keep")
     guard wanted != "keep", environment[variable] != wanted else { return }
+    setenv(givenVariable, environment[variable] ?? "", 1)
     setenv(variable, wanted, 1)
     var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
     arguments.append(nil)
     execv("/proc/self/exe", arguments)  // returns only when it failed: then the slower kernels serve
+  }
+
+  private static let variable = "OPENBLAS_CORETYPE"
+  /// What was in its place before a restart, for programs that this one starts, maybe on another processor.
+  private static let givenVariable = "POLYAD_GIVEN_CORETYPE"
+
+  /// An environment of this program without what ``restartWithBetterKernelsIfAny()`` has set.
+  public static func givenEnvironment(_ environment: [String: String]) -> [String: String] {
+    guard let given = environment[givenVariable] else { return environment }
+    var result = environment
+    result[givenVariable] = nil
+    result[variable] = given.isEmpty ? nil : given
+    return result
   }
 
   static func knowsAVX512(_ core: String) -> Bool {

@@ -30,6 +30,8 @@ enum FailureCode: Int32 {
       guard let code = FailureCode(error.cause) else { return nil }
       self = code
     case let error as ModelMergeError: self = error.isUsage ? .usage : .model
+    case is HostfileError: self = .usage
+    case let error as RankedRunError: self = error.code
     case is MPIError: self = .rank
     case is OutputError: self = .rank
     case let error as TaskHeadError: self = error.isOfRecipe ? .usage : .model

@@ -90,6 +90,11 @@ public final class PhaseTimer {
       + layers.reversed().map { row($0, isBackward: true) } + rest.map { row($0, isBackward: false) }
   }
 
+  /// Seconds spent in some phases, forward and backward, since the last ``reset()``.
+  public func seconds(in phases: [Phase]) -> Double {
+    phases.reduce(0) { $0 + (totals[2 * $1.rawValue] + totals[2 * $1.rawValue + 1]) / .seconds(1) }
+  }
+
   /// Their sum: all the time that was measured.
   public var totalSeconds: Double { totals.reduce(.zero, +) / .seconds(1) }
 

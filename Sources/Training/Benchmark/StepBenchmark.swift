@@ -6,9 +6,9 @@ import Tasks
 import Tensors
 import Tokenizers
 
-/// Measures training steps on real task lengths, as `polyad bench step` reports them.
+/// Measures training steps as `polyad bench step` reports them: of a recipe, or of a shape on real task lengths.
 ///
-/// Prompts and answers have at most `maximumLength` tokens, batches a fixed number of sequences a rank. Where examples
+/// Of a shape, prompts and answers have at most `maximumLength` tokens, batches a fixed number of sequences a rank. Where examples
 /// share what they begin with, batches are the trainer's own; else those of an ordinary fine-tuning script, sequences of
 /// similar length together.
 public struct StepBenchmark {
@@ -54,6 +54,8 @@ public struct StepBenchmark {
     public let lastLoss: Double
     /// Bytes that each rank puts into the reduction of a step's gradient, the mean over the measured steps.
     public let reducedBytes: Int
+    /// Of the steps' time, over all ranks.
+    public let shares: StepShares
   }
 
   private let step: TrainingStep
@@ -61,21 +63,26 @@ public struct StepBenchmark {
   private let plans: [StepPlan]
   private let ranks: Ranks
   private let model: AdapterModel
+  private let routes: TaskRoutes
+  private let learningRate: Double
 
-  /// Why examples share nothing, and batches are of like length; nil: they share what they begin with, and batches are
-  /// the trainer's.
+  /// Why examples share nothing, so that a shape's batches are of like length; nil: they share what they begin with, and
+  /// batches are the trainer's.
   public let sharingObstacle: SharingObstacle?
+  /// Whether batches are those that a training draws from its mixture.
+  public let isOfMixture: Bool
 
   /// - Parameter taskFiles: Super-NaturalInstructions files.
   /// - Throws: ``RunError/tooFewExamples(found:needed:)``, or an error of the data.
   public init(
     _ model: AdapterModel, tokenizer: Tokenizer, taskFiles: [URL], options: Options, ranks: Ranks
   ) throws {
-    (self.model, self.ranks) = (model, ranks)
+    (self.model, self.ranks, learningRate) = (model, ranks, 5e-5)
     if options.updatesSparsely { try ModelNeed.taskRows.require(of: model, for: "sparse_updates") }
     let taskCount = options.taskCount ?? taskFiles.count
-    let routes = TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil))
+    routes = TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil))
     sharingObstacle = options.sharePrefixes.obstacle(for: model)
+    isOfMixture = sharingObstacle == nil
     var stepOptions = Self.stepOptions(options, ranks)
     stepOptions.sharesPrefixes = sharingObstacle == nil
     step = try TrainingStep(model, routes: routes, options: stepOptions, ranks: ranks)
@@ -98,6 +105,30 @@ public struct StepBenchmark {
       : batches.ofLikeLength(count: options.steps + 1)
   }
 
+  /// Of a recipe's own steps: its model, data, batches and parts. Collective.
+  ///
+  /// - Parameter steps: Measured steps, after one that warms up.
+  /// - Throws: ``RunError``, or an error of the recipe's adapter or data.
+  public init(_ recipe: Recipe, assembly: ModelAssembly, steps: Int, ranks: Ranks) throws {
+    (model, self.ranks, learningRate) = (assembly.model, ranks, recipe.learningRate)
+    try recipe.requireParts(forRanks: ranks.count)
+    try recipe.requireUse(by: model)
+    let prepared = try TaskAssembly(
+      recipe, adapter: model.configuration, tokenizer: assembly.tokenizer, inputs: ModelInputs(model.backbone),
+      splits: [.train], ranks: ranks)
+    try Agreement.require(prepared.facts, ranks)
+    try prepared.requireHeads(of: model)
+    (tasks, routes) = (prepared.training, prepared.routes)
+    sharingObstacle = recipe.sharingObstacle(
+      adapter: model.configuration, architecture: model.backbone.architecture)
+    isOfMixture = true
+    var options = TrainingStep.Options(recipe)
+    options.sharesPrefixes = sharingObstacle == nil
+    step = try TrainingStep(model, routes: routes, options: options, ranks: ranks)
+    let plan = try prepared.batchPlan(of: recipe, sharesPrefixes: options.sharesPrefixes)
+    plans = (0...steps).map(plan.step)
+  }
+
   private static func stepOptions(_ options: Options, _ ranks: Ranks) -> TrainingStep.Options {
     var adamW = AdamW.Options()
     (adamW.groups.weightDecay, adamW.isSparse) = (0.01, options.updatesSparsely)
@@ -112,13 +143,16 @@ public struct StepBenchmark {
   /// Runs the steps. Collective.
   public func run() throws -> Result {
     let begin = ContinuousClock.now
-    _ = try step.run(plans[0], training: tasks, learningRate: 5e-5)
+    _ = try step.run(plans[0], training: tasks, learningRate: learningRate)
     let firstStep = (ContinuousClock.now - begin) / .seconds(1)
     try ranks.world.barrier()
     step.phases.reset()
     var examples = 0, tokens = 0, computed = 0, reducedBytes = 0, flops = 0.0, loss = 0.0
+    var busy: [Double] = []
     for plan in plans.dropFirst() {
-      let outcome = try step.run(plan, training: tasks, learningRate: 5e-5)
+      let before = busySeconds
+      let outcome = try step.run(plan, training: tasks, learningRate: learningRate)
+      busy.append(busySeconds - before)
       examples += plan.parts.joined().count
       tokens += outcome.tokenCount
       computed += outcome.computedTokenCount
@@ -133,8 +167,12 @@ public struct StepBenchmark {
       tokensComputedPerSecond: Double(computed) / seconds, secondsPerStep: seconds / count,
       phases: step.phases.seconds.map { NamedValue($0.name, $0.seconds / count) },
       flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss,
-      reducedBytes: reducedBytes / (plans.count - 1))
+      reducedBytes: reducedBytes / (plans.count - 1),
+      shares: StepShares(busy: try ranks.world.allGatherV(busy), seconds: seconds))
   }
+
+  /// What this rank has computed so far, in seconds: all but waiting and summing.
+  private var busySeconds: Double { step.phases.totalSeconds - step.phases.seconds(in: [.wait, .reduction]) }
 
   /// Floating-point operations the products of a step need, forward and backward, for all ranks: what the mathematics
   /// asks for, shared rows once, not what is computed again or beyond the causal triangle.
@@ -147,7 +185,7 @@ public struct StepBenchmark {
     }
     let whole = examples.reduce(0) { $0 + needed($1.inputIds.count, labels: $1.labelCount(kind)) }
     guard sharingObstacle == nil else { return whole }
-    let tree = PrefixTree(part.map(TaskAssembly.sequences(tasks, TaskRoutes(taskCount: tasks.count))))
+    let tree = PrefixTree(part.map(TaskAssembly.sequences(tasks, routes)))
     // What all but the first of a node's sequences do not compute again.
     return tree.nodes.reduce(whole) { total, node in
       let own = needed(node.positions.upperBound) - needed(node.positions.lowerBound)

@@ -14,7 +14,7 @@ extension Recipe {
   /// Checks that each rank has a part of every batch.
   ///
   /// - Throws: ``RunError/tooManyRanks(ranks:microBatches:)``.
-  func requireParts(forRanks rankCount: Int) throws(RunError) {
+  public func requireParts(forRanks rankCount: Int) throws(RunError) {
     guard rankCount <= microBatches else { throw .tooManyRanks(ranks: rankCount, microBatches: microBatches) }
   }
 

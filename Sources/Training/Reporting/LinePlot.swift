@@ -24,11 +24,13 @@ public struct LinePlot: Sendable {
 
   let title, xTitle, yTitle: String
   let lines: [Line]
-  /// A point with a ring around it, and what it is called.
-  let mark: Point
+  /// A point with a ring around it, if there is one, and what it is called, or what else the legend says.
+  let mark: Point?
   let markName: String
 
-  public init(title: String, xTitle: String, yTitle: String, lines: [Line], mark: Point, markName: String) {
+  public init(
+    title: String, xTitle: String, yTitle: String, lines: [Line], mark: Point? = nil, markName: String = ""
+  ) {
     (self.title, self.xTitle, self.yTitle) = (title, xTitle, yTitle)
     (self.lines, self.mark, self.markName) = (lines, mark, markName)
   }
@@ -54,10 +56,12 @@ public struct LinePlot: Sendable {
       """
     let (x, y) = (xAxis, yAxis)
     let drawings = lines.enumerated().map { drawing(of: $1, colour: colour($0), dashes: dashes($0), x, y) }
-    let ring = place(mark, x, y)
-    let marking =
-      #"<circle cx="\#(ring.x)" cy="\#(ring.y)" r="8" fill="none" stroke="\#(Self.ink)" stroke-width="2"/>"#
-    return ([head] + titles + axes(x, y) + drawings + [marking] + legend + ["</svg>"]).joined(separator: "\n") + "\n"
+    let rings = [mark].compactMap(\.self).map { mark in
+      let ring = place(mark, x, y)
+      return
+        #"<circle cx="\#(ring.x)" cy="\#(ring.y)" r="8" fill="none" stroke="\#(Self.ink)" stroke-width="2"/>"#
+    }
+    return ([head] + titles + axes(x, y) + drawings + rings + legend + ["</svg>"]).joined(separator: "\n") + "\n"
   }
 
   // MARK: Parts
@@ -110,6 +114,7 @@ public struct LinePlot: Sendable {
         Self.label(line.name, legendLeft + 32, place + 4),
       ]
     }
+    guard !markName.isEmpty else { return rows }
     return rows + [Self.label(markName, legendLeft, Self.top + Double(lines.count) * Self.rowHeight + 14)]
   }
 

@@ -9,6 +9,8 @@ struct RankedRun {
   /// The program's arguments, a verb first.
   let arguments: [String]
   let rankCount: Int
+  /// Of each rank; nil: as the program finds cores.
+  let threadCount: Int?
   let place: LaunchPlace
   /// Where the ranks run on their hosts' cores, and what the user should know of that.
   let placement: RankPlacement
@@ -34,7 +36,7 @@ struct RankedRun {
     _ arguments: [String], ranks: Int, threads: Int?, on place: LaunchPlace = .thisHost,
     variables: [String: String] = [:]
   ) throws(RankedRunError) {
-    (self.arguments, rankCount, self.place) = (arguments, ranks, place)
+    (self.arguments, rankCount, threadCount, self.place) = (arguments, ranks, threads, place)
     var environment = Self.environment(ProcessInfo.processInfo.environment).merging(variables) { $1 }
     if let threads { environment["POLYAD_THREADS"] = "\(threads)" }
     if geteuid() == 0 {
@@ -54,6 +56,7 @@ struct RankedRun {
 
   private init(_ other: RankedRun, _ placement: RankPlacement) {
     (arguments, rankCount, place, hosts) = (other.arguments, other.rankCount, other.place, other.hosts)
+    threadCount = other.threadCount
     (launcher, environment, self.placement) = (other.launcher, other.environment, placement)
     timeLimit = other.timeLimit
   }

@@ -28,6 +28,7 @@ struct BenchGenerate: RankedCommand {
   var batchSize: Int?
 
   func validate() throws {
+    try subject.requireData()
     guard instances > 0, newTokens > 0, batchSize ?? 1 > 0 else {
       throw ValidationError("--instances, --new-tokens and --batch-size must be above 0")
     }

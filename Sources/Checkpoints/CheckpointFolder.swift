@@ -39,7 +39,14 @@ public struct CheckpointFolder: Sendable, Equatable {
   /// - Throws: ``CheckpointError`` (or ``FileError`` when a file cannot be read) for the first that fails.
   public func verify() throws { try Self.verify(url) }
 
-  /// The same for a checkpoint under any name, such as a copied one.
+  /// Each file's SHA-256 in lower-case hexadecimal digits, by its name, after ``verify()``.
+  public func digests() throws -> [String: String] {
+    let manifest = try FolderManifest(of: url)
+    try manifest.check(url)
+    return manifest.files.mapValues(\.sha256)
+  }
+
+  /// ``verify()`` for a checkpoint under any name, such as a copied one.
   public static func verify(_ folder: URL) throws { try FolderManifest(of: folder).check(folder) }
 
   /// The newest checkpoint that passes ``verify()``; nil if none does.

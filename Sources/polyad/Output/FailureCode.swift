@@ -32,7 +32,7 @@ enum FailureCode: Int32 {
     case let error as ModelMergeError: self = error.isUsage ? .usage : .model
     case is HostfileError: self = .usage
     case let error as RankedRunError: self = error.code
-    case is MPIError: self = .rank
+    case is MPIError, is VerificationError: self = .rank
     case is OutputError: self = .rank
     case let error as TaskHeadError: self = error.isOfRecipe ? .usage : .model
     case let error as CommandError: self = error.code

@@ -24,6 +24,8 @@ struct Train: RankedCommand {
   var allowMixedProcessors = false
   @Flag(help: "Show what would be trained, and how much, without training.")
   var dryRun = false
+  @Option(help: "Train so many steps alone, without test sets, and save halfway and at the end, as verify does.")
+  var rehearse: Int?
   @Flag(help: "Print the files and folders of the run and how far it has come, one a line, for scripts.")
   var paths = false
   @Flag(help: "Print one JSON object as the result.")
@@ -32,6 +34,10 @@ struct Train: RankedCommand {
   func validate() throws {
     if resume && overwrite { throw ValidationError("--resume and --overwrite exclude each other") }
     if paths && dryRun { throw ValidationError("--paths and --dry-run exclude each other") }
+    if let rehearse {
+      guard rehearse > 1 else { throw ValidationError("--rehearse must be at least 2") }
+      if paths { throw ValidationError("--rehearse and --paths exclude each other") }
+    }
   }
 
   func runsAlone() throws -> Bool {
@@ -47,7 +53,7 @@ struct Train: RankedCommand {
   var allowsMixedProcessors: Bool { allowMixedProcessors }
 
   func run(on ranks: Ranks) throws -> Bool {
-    let recipe = try recipeOptions.load()
+    let whole = try recipeOptions.load(), recipe = rehearse.map(whole.rehearsal) ?? whole
     try Agreement.require(recipe.facts + optionFacts, ranks)
     ranks.watch(by: recipe)
     let assembly = try CommandError.loadingModel {

@@ -107,9 +107,10 @@ struct RankedRunTests {
   }
 
   @Test func theFirstLineOfTheProgramItselfIsTheReason() {
-    let text = "[node1] noise\npolyad: the model is gone\npolyad: later\nmpirun: the end\n"
-    #expect(RankedRun.reason(text) == "the model is gone")
-    #expect(RankedRun.reason("one\ntwo\n---\n") == "two")
+    let text =
+      "[node1] noise\npolyad: ranks differ:\n  node2: one\n  node3: two\nremedy\npolyad: later\nmpirun: the end\n"
+    #expect(RankedRun.reason(text) == "ranks differ: node2: one node3: two")
+    #expect(RankedRun.reason("one\n two\n---\n") == "two")
   }
 
   /// What a restart of the program has set is not the user's, and other hosts may have other processors.

@@ -165,10 +165,15 @@ struct RankedRun {
     path.split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
   }
 
-  /// The line of a job's standard error that tells best why it ended.
+  /// What a job's standard error tells best of why it ended: the first line of the program's own, with those that
+  /// belong to it, or the last line.
   static func reason(_ text: String) -> String {
-    let lines = text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
-    if let own = lines.first(where: { $0.hasPrefix("polyad: ") }) { return String(own.dropFirst(8)) }
-    return lines.last { line in line.contains(where: \.isLetter) } ?? ""
+    let lines = text.split(separator: "\n").map(String.init)
+    if let own = lines.firstIndex(where: { $0.hasPrefix("polyad: ") }) {
+      let rest = lines[(own + 1)...].prefix { $0.hasPrefix("  ") }
+      return ([lines[own].dropFirst(8).description] + rest.map { $0.trimmingCharacters(in: .whitespaces) })
+        .joined(separator: " ")
+    }
+    return lines.last { line in line.contains(where: \.isLetter) }?.trimmingCharacters(in: .whitespaces) ?? ""
   }
 }

@@ -53,7 +53,7 @@ struct Train: RankedCommand {
   var allowsMixedProcessors: Bool { allowMixedProcessors }
 
   func run(on ranks: Ranks) throws -> Bool {
-    let whole = try recipeOptions.load(), recipe = rehearse.map(whole.rehearsal) ?? whole
+    let whole = try recipeOptions.load(), recipe = rehearse.map { whole.rehearsal(steps: $0) } ?? whole
     try Agreement.require(recipe.facts + optionFacts, ranks)
     ranks.watch(by: recipe)
     let assembly = try CommandError.loadingModel {

@@ -48,6 +48,11 @@ public protocol AdapterMethod {
   /// - Throws: ``AdapterError`` or ``SavedAdapterError`` for tensors that are missing or have other shapes.
   func parameterFormula(at site: SavedSite) throws -> ParameterFormula
 
+  /// What a training pass takes at one map beside the map itself.
+  ///
+  /// - Parameter tasks: The tasks that a part's examples are of.
+  func passMemory(at site: Linear, tasks: Int) -> AdapterMemory
+
   /// The adapter for one map, working on the memory of its parameters (in the order of ``parameters(at:)``).
   func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) throws -> any LinearAdapter
 }

@@ -66,6 +66,11 @@ public struct CPoly: TaskRoutedMethod {
     }
   }
 
+  public func passMemory(at site: Linear, tasks: Int) -> AdapterMemory {
+    let experts = common + (configuration.exclusiveSkills ? tasks : self.tasks) * perTask
+    return ProductMixture.memory(at: site, configuration, experts: experts, gates: experts, copiesDown: true)
+  }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     let router =
       common == 0

@@ -32,6 +32,13 @@ public struct IA3: AdapterMethod {
       : ParameterFormula("Q", try site.tensor("ia3_l", shape: [nil, 1]).shape[0])
   }
 
+  /// A scaled copy of the input, or the output before it is scaled.
+  public func passMemory(at site: Linear, tasks: Int) -> AdapterMemory {
+    feedforward.contains(site.path)
+      ? AdapterMemory(keptPerRow: 0, forwardPerRow: site.inputs, backwardPerRow: 2 * site.inputs)
+      : AdapterMemory(keptPerRow: site.outputs, backwardPerRow: site.outputs, readsInput: false)
+  }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     let (values, gradient) = parameters[0]
     let (l, dl) = (values.reshaped(columns: values.count), gradient.reshaped(columns: values.count))

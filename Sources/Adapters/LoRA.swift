@@ -51,6 +51,18 @@ public struct LoRA: AdapterMethod {
       at: site, a: parameters[0], b: parameters[1], magnitude: parameters[2], scale: scale, dropout: dropout)
   }
 
+  /// z, and with DoRA x W, the map's new output and the norms' products.
+  public func passMemory(at site: Linear, tasks: Int) -> AdapterMemory {
+    let rank = (try? adapterRank(at: site.path)) ?? configuration.adapterRank
+    let dropped = configuration.loraDropout > 0 ? site.inputs : 0
+    guard configuration.useDoRA else {
+      return AdapterMemory(keptPerRow: rank, forwardPerRow: dropped, backwardPerRow: rank + 2 * dropped)
+    }
+    return AdapterMemory(
+      keptPerRow: rank + site.outputs, forwardPerRow: dropped, backwardPerRow: rank + site.outputs + 2 * dropped,
+      fixed: (2 * rank + 3) * site.outputs)
+  }
+
   /// r at a map.
   func adapterRank(at path: String) throws -> Int {
     try patternValue(configuration.rankPattern, path: path) ?? configuration.adapterRank

@@ -39,6 +39,12 @@ public struct MoDE: AdapterMethod {
     ]
   }
 
+  public func passMemory(at site: Linear, tasks: Int) -> AdapterMemory {
+    let experts = configuration.expertCount
+    return ProductMixture.memory(
+      at: site, configuration, experts: experts, gates: blocks * experts, sharesDown: true)
+  }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     let router = TokenRouter(
       parameters[1], inputs: site.inputs, blocks: blocks, expertCount: configuration.expertCount)

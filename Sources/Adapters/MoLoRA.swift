@@ -28,6 +28,11 @@ public struct MoLoRA: AdapterMethod {
     ]
   }
 
+  public func passMemory(at site: Linear, tasks: Int) -> AdapterMemory {
+    let experts = configuration.expertCount
+    return ProductMixture.memory(at: site, configuration, experts: experts, gates: experts)
+  }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     let router = TokenRouter(
       parameters[1], inputs: site.inputs, blocks: 1, expertCount: configuration.expertCount)

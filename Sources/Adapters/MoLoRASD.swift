@@ -32,6 +32,8 @@ public struct MoLoRASD: AdapterMethod {
     }
   }
 
+  public func passMemory(at site: Linear, tasks: Int) -> AdapterMemory { general.passMemory(at: site, tasks: tasks) }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     general.makeAdapter(at: site, parameters)
   }

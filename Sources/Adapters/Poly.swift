@@ -39,6 +39,12 @@ public struct Poly: TaskRoutedMethod {
     ]
   }
 
+  /// Two factors and their gradients.
+  public func passMemory(at site: Linear, tasks: Int) -> AdapterMemory {
+    let rank = configuration.adapterRank
+    return AdapterMemory(keptPerRow: rank, backwardPerRow: rank, fixed: 2 * rank * (site.inputs + site.outputs))
+  }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     FactorMixture(
       at: site, a: parameters[0], b: parameters[1], adapterRank: configuration.adapterRank,

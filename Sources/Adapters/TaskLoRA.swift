@@ -27,6 +27,10 @@ public struct TaskLoRA: TaskRoutedMethod {
     ]
   }
 
+  public func passMemory(at site: Linear, tasks: Int) -> AdapterMemory {
+    ProductMixture.memory(at: site, configuration, experts: tasks, gates: tasks, copiesDown: true)
+  }
+
   public func makeAdapter(at site: Linear, _ parameters: [ParameterPair]) -> any LinearAdapter {
     ProductMixture(
       at: site, a: parameters[0], b: parameters[1], configuration: configuration, gates: TaskGates(OwnExpert()))

@@ -32,6 +32,16 @@ public protocol Backbone: AnyObject {
   /// How many rows a map sees of one such sequence.
   func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int
 
+  /// What a training pass over one sequence computes, forward and backward, adapters left out: all that the program
+  /// does, where ``trainingOperations(tokenCount:labelCount:)`` is what the mathematics asks for.
+  func passWork(tokenCount: Int, labelCount: Int) -> PassWork
+
+  /// What a training pass over a part's rows takes, heads included.
+  func passMemory(_ rows: PassRows, isCheckpointed: Bool) -> PassMemory
+
+  /// The layers that a checkpointed pass computes again one by one.
+  var layerCount: Int { get }
+
   /// The path of the output projection in Hugging Face's model, where it may be the embedding's array.
   var projectionPath: String { get }
 

@@ -36,6 +36,25 @@ final class ProductMixture: LinearAdapter, TokenRouted {
     dropout = Dropout(rate: Float(configuration.loraDropout), site: site.path)
   }
 
+  /// What such an adapter takes of a pass: ``down`` and, for a while, the gated numbers, the gradients of both, and the
+  /// chosen factors.
+  ///
+  /// - Parameters:
+  ///   - experts: In use.
+  ///   - gates: A row's.
+  ///   - copiesDown: Whether the A's in use are gathered.
+  static func memory(
+    at site: Linear, _ configuration: AdapterConfiguration, experts: Int, gates: Int, sharesDown: Bool = false,
+    copiesDown: Bool = false
+  ) -> AdapterMemory {
+    let rank = configuration.adapterRank, wide = experts * rank, kept = (sharesDown ? rank : wide) + gates
+    let dropped = configuration.loraDropout > 0 ? site.inputs : 0
+    let packed = experts > 1 ? site.outputs * wide : 0, chosen = copiesDown ? wide * site.inputs : 0
+    return AdapterMemory(
+      keptPerRow: kept, forwardPerRow: wide + dropped, backwardPerRow: kept + wide + 2 * dropped,
+      fixed: 2 * max(packed, chosen))
+  }
+
   let needsInput = true
   var tokenRouter: TokenRouter? { gates as? TokenRouter }
 

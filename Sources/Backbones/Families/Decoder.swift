@@ -11,7 +11,8 @@ public final class Decoder: GenerativeBackbone {
   private let embedding: TokenEmbedding
   let stack: Stack
   /// Shape of the cache: layers, and the width of a layer's keys.
-  private let layerCount, keyWidth: Int
+  public let layerCount: Int
+  private let keyWidth: Int
 
   /// - Parameters:
   ///   - parameters: Every array of the model, in the order of its file.
@@ -76,6 +77,23 @@ public final class Decoder: GenerativeBackbone {
   public func trainingOperations(tokenCount: Int, labelCount: Int) -> Double {
     let stack = stack.trainingMultiplyAdds(rows: tokenCount, selected: labelCount)
     return 2 * (stack + 2 * Double(projection.weight.count) * Double(labelCount))
+  }
+
+  public func passWork(tokenCount: Int, labelCount: Int) -> PassWork {
+    var work = stack.work(rows: tokenCount, selected: labelCount)
+    work.head = projection.work(rows: labelCount)
+    work.rows = Double(tokenCount)
+    return work
+  }
+
+  public func passMemory(_ rows: PassRows, isCheckpointed: Bool) -> PassMemory {
+    var memory = stack.memory(
+      rows: rows.tokens, selected: rows.labels, longest: rows.longest, threads: rows.threads,
+      isCheckpointed: isCheckpointed)
+    // The embedded rows, and the gradient of what heads read.
+    memory.kept += (rows.tokens + rows.labels) * embedding.width
+    memory.forward = max(memory.forward, projection.bufferCount(rows: rows.labels))
+    return memory
   }
 
   public func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int {

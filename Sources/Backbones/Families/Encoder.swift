@@ -86,6 +86,28 @@ public final class Encoder: ClassifyingBackbone {
     2 * stack.trainingMultiplyAdds(rows: tokenCount, selected: labelCount)
   }
 
+  public var layerCount: Int { configuration.layerCount }
+
+  public func passWork(tokenCount: Int, labelCount: Int) -> PassWork {
+    var work = stack.work(rows: tokenCount, selected: labelCount)
+    let dense = Double(configuration.width * configuration.width)
+    work.head = 4 * dense * Double(labelCount) + (tokenHead?.projection.work(rows: labelCount) ?? 0)
+    work.elements += 5 * Double(configuration.width) * Double(tokenCount)
+    work.rows = Double(tokenCount)
+    return work
+  }
+
+  public func passMemory(_ rows: PassRows, isCheckpointed: Bool) -> PassMemory {
+    let width = configuration.width
+    var memory = stack.memory(
+      rows: rows.tokens, selected: rows.labels, longest: rows.longest, threads: rows.threads,
+      isCheckpointed: isCheckpointed)
+    // The embedded rows before and behind their norm, and the gradient of what heads read.
+    memory.kept += 2 * rows.tokens * (width + 1) + rows.labels * width
+    memory.forward = max(memory.forward, tokenHead?.projection.bufferCount(rows: rows.labels) ?? 0)
+    return memory
+  }
+
   /// The pooler sees the label rows.
   public func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int {
     stack.rowCount(of: linear, rows: tokenCount, selected: labelCount) ?? labelCount

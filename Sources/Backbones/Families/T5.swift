@@ -145,6 +145,32 @@ public final class T5: GenerativeBackbone {
     return 2 * (stacks + 2 * Double(projection.weight.count) * Double(labelCount))
   }
 
+  public var layerCount: Int { configuration.encoderLayerCount + configuration.decoderLayerCount }
+
+  public func passWork(tokenCount: Int, labelCount: Int) -> PassWork {
+    var work =
+      encoder.work(rows: tokenCount, selected: tokenCount)
+      + decoder.work(rows: labelCount, selected: labelCount, sources: tokenCount)
+    work.head = projection.work(rows: labelCount)
+    work.rows = Double(tokenCount + labelCount)
+    return work
+  }
+
+  public func passMemory(_ rows: PassRows, isCheckpointed: Bool) -> PassMemory {
+    let width = configuration.width
+    let first = encoder.memory(
+      rows: rows.sources, selected: rows.sources, longest: rows.longestSource, threads: rows.threads,
+      isCheckpointed: isCheckpointed)
+    let second = decoder.memory(
+      rows: rows.tokens, selected: rows.labels, sources: rows.sources, longest: rows.longest,
+      longestSource: rows.longestSource, threads: rows.threads, isCheckpointed: isCheckpointed)
+    let biases = configuration.headCount * 2 * (rows.longest + rows.longestSource)
+    return PassMemory(
+      kept: first.kept + second.kept + (rows.sources + rows.tokens + rows.labels) * width,
+      forward: biases + max(first.forward, second.forward, projection.bufferCount(rows: rows.labels)),
+      backward: biases + (rows.labels + rows.sources) * width + max(first.backward, second.backward))
+  }
+
   /// The encoder's maps see the source, and so do those in the decoder that make keys and values of it.
   public func rowCount(of linear: Linear, tokenCount: Int, labelCount: Int) -> Int {
     encoder.rowCount(of: linear, rows: tokenCount, selected: tokenCount)

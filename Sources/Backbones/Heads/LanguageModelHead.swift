@@ -21,6 +21,12 @@ public struct LanguageModelHead: OutputHead {
 
   public var outputCount: Int { weight.shape[0] }
 
+  /// Numbers of the logits that are there at a time.
+  func bufferCount(rows: Int) -> Int { min(Self.chunkRows, rows) * outputCount }
+
+  /// Floating-point operations of logits and gradient of some rows.
+  func work(rows: Int) -> Double { (weight.isTrained ? 6 : 4) * Double(weight.count) * Double(rows) }
+
   /// The same head on an array of its own with the numbers of `table`; nil: it has its own already.
   func untied(from table: Parameter, named name: String) -> LanguageModelHead? {
     guard weight === table else { return nil }

@@ -275,4 +275,40 @@ final class AttentionPart: Sublayer {
   func scoreOperations(_ counts: RowCounts) -> Double {
     core.scoreOperations(queryCount: counts.input, keyCount: readsSource ? counts.source : counts.input)
   }
+
+  func memory(_ counts: MemoryCounts) -> PassMemory {
+    let rows = counts.rows, read = readsSource ? rows.source : rows.input
+    let queries = rows.input * core.width, keys = read * core.keyWidth, selected = rows.output * core.width
+    let longest = readsSource ? counts.longestSource : counts.longest
+    func buffers(_ count: Int) -> Int { core.bufferMemory(longest: longest, matrices: count, threads: counts.threads) }
+    let before = inputLinears.adapterMemory(rows: max(rows.input, read))
+    let behind = output.adapterMemory(rows: rows.output)
+    // Queries, keys, values and each row's log-sum-exp; what norms of heads read; what meets the last map.
+    var kept = queries + 2 * keys + core.headCount * rows.input + before.kept + behind.kept
+    if queryNorm != nil { kept += queries + core.headCount * rows.input }
+    if keyNorm != nil { kept += keys + core.keyHeadCount * read }
+    let keepsContext = output.needsInput, isSelecting = counts.isSelecting
+    if keepsContext { kept += isSelecting ? selected : queries }
+    let attended = (keepsContext && !isSelecting ? 0 : queries) + (isSelecting && !keepsContext ? selected : 0)
+    let meeting = selected + (isSelecting ? queries : 0) + max(buffers(core.softCap == nil ? 2 : 3), behind.backward)
+    let width = rows.input * inputLinears[0].inputs
+    let apart: Bool = if case .separate = projection { true } else { false }
+    let made =
+      (queryNorm == nil ? 0 : queries) + (keyNorm == nil ? 0 : keys) + before.backward
+      + (apart ? (readsSource ? read * inputLinears[0].inputs : width) : 0)
+    return PassMemory(
+      kept: kept, forward: max(before.forward, attended + max(buffers(1), behind.forward)),
+      backward: queries + 2 * keys + max(meeting, made))
+  }
+
+  func work(_ counts: RowCounts) -> PassWork {
+    var work = PassWork()
+    let keyCount = readsSource ? counts.source : counts.input
+    // Two products forward and five backward.
+    work.attention = 14 * Double(core.width) * core.computedScores(queryCount: counts.input, keyCount: keyCount)
+    if rotary != nil {
+      work.elements += 4 * Double(core.width) * Double(counts.input) + 4 * Double(core.keyWidth) * Double(keyCount)
+    }
+    return work
+  }
 }

@@ -30,6 +30,20 @@ final class PlainFeedForward: Sublayer {
     return active
   }
 
+  func memory(_ counts: MemoryCounts) -> PassMemory {
+    let rows = counts.rows.output, inner = rows * expand.outputs
+    let adapters = linears.adapterMemory(rows: rows)
+    return PassMemory(
+      kept: inner + adapters.kept, forward: inner + adapters.forward,
+      backward: inner + (contract.needsInput ? inner : 0) + adapters.backward)
+  }
+
+  func work(_ counts: RowCounts) -> PassWork {
+    var work = PassWork()
+    work.elements = 6 * Double(expand.outputs) * Double(counts.output)
+    return work
+  }
+
   func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix?, _ context: StackContext) {
     guard let expanded else { preconditionFailure("backward without a forward that keeps activations") }
     self.expanded = nil

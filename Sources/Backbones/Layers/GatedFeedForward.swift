@@ -32,6 +32,20 @@ final class GatedFeedForward: Sublayer {
     return y
   }
 
+  func memory(_ counts: MemoryCounts) -> PassMemory {
+    let rows = counts.rows.output, inner = rows * gate.outputs
+    let adapters = linears.adapterMemory(rows: rows)
+    return PassMemory(
+      kept: 2 * inner + adapters.kept, forward: inner + adapters.forward,
+      backward: 2 * inner + (down.needsInput ? inner : 0) + rows * gate.inputs + adapters.backward)
+  }
+
+  func work(_ counts: RowCounts) -> PassWork {
+    var work = PassWork()
+    work.elements = 10 * Double(gate.outputs) * Double(counts.output)
+    return work
+  }
+
   func backward(_ dy: Matrix, input: () -> Matrix, into dx: Matrix?, _ context: StackContext) {
     guard let (g, u) = activations else { preconditionFailure("backward without a forward that keeps activations") }
     activations = nil

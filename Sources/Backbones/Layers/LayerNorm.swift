@@ -16,6 +16,8 @@ public struct LayerNorm: Norm {
 
   public var isTrained: Bool { gamma.isTrained || beta.isTrained }
 
+  var statisticCount: Int { 2 }
+
   public func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) -> NormStatistics {
     let kept = pass.kept(2, x.rows), mean = kept.rows(0..<1), rstd = kept.rows(1..<2)
     y.setLayerNorm(of: x, gamma: gamma.vector, beta: beta.vector, epsilon: epsilon, mean: mean, rstd: rstd)

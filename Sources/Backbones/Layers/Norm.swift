@@ -5,6 +5,9 @@ protocol Norm {
   /// Whether any of its parameters trains.
   var isTrained: Bool { get }
 
+  /// Numbers a row in what ``forward(_:into:_:)`` returns.
+  var statisticCount: Int { get }
+
   /// y = the normalised x. Shapes: (tokens, width), contiguous.
   func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) -> NormStatistics
 

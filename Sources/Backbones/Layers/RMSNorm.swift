@@ -17,6 +17,8 @@ public struct RMSNorm: Norm {
 
   public var isTrained: Bool { weight.isTrained }
 
+  var statisticCount: Int { 1 }
+
   public func forward(_ x: Matrix, into y: Matrix, _ pass: Pass) -> NormStatistics {
     let rstd = pass.kept(1, x.rows)
     y.setRMSNorm(of: x, weight: weight.vector, offset: offset, epsilon: epsilon, rstd: rstd)

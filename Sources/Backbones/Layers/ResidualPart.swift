@@ -28,6 +28,12 @@ protocol Sublayer: AnyObject {
 
   /// Multiply-adds of a sequence's attention scores; 0 where there are none.
   func scoreOperations(_ counts: RowCounts) -> Double
+
+  /// What it keeps and takes for a while, its input and output left out.
+  func memory(_ counts: MemoryCounts) -> PassMemory
+
+  /// What it computes of one sequence; adapters are left out.
+  func work(_ counts: RowCounts) -> PassWork
 }
 
 extension Sublayer {
@@ -121,6 +127,36 @@ final class ResidualPart {
     let y = pass.scratch.matrix(normed.x.rows, normed.x.columns)
     norm.again(normed.x, normed.statistics, into: y)
     return y
+  }
+
+  // MARK: Counting
+
+  /// What it keeps and takes for a while, its input and output left out. The gradient of its input, where fewer rows go
+  /// on, outlives it and is left out too.
+  func memory(_ counts: MemoryCounts) -> PassMemory {
+    let width = inner.linears.last?.outputs ?? 0, input = counts.rows.input * width, output = counts.rows.output * width
+    var memory = inner.memory(counts)
+    func add(_ norm: (any Norm)?, rows: Int) { memory.kept += (norm?.statisticCount ?? 0) * rows }
+    add(before, rows: counts.rows.input)
+    add(after, rows: counts.rows.output)
+    add(behind, rows: counts.rows.output)
+    if after != nil { memory.kept += output }
+    if behind != nil { memory.kept += output }
+    memory.forward += (before == nil ? 0 : input) + (counts.isSelecting ? output : 0)
+    memory.backward += (behind == nil ? 0 : output) + (after == nil ? 0 : output)
+    // The input's gradient before the norm, and the norm's output once more.
+    if before != nil { memory.backward += input + (inner.linears.contains { $0.needsInput } ? input : 0) }
+    return memory
+  }
+
+  /// What it computes of one sequence.
+  func work(_ counts: RowCounts) -> PassWork {
+    let width = Double(inner.linears.last?.outputs ?? 0)
+    var work = inner.work(counts)
+    let norms = Double([before, after, behind].count { $0 != nil })
+    // The sum reads two and writes one; a norm reads and writes, forward and again, and backward reads three.
+    work.elements += width * Double(counts.output) * (5 + 7 * norms)
+    return work
   }
 
   // MARK: Backward

@@ -184,6 +184,62 @@ final class Stack {
     }
   }
 
+  /// What the stack computes of one sequence, forward and backward.
+  func work(rows: Int, selected: Int, sources: Int = 0) -> PassWork {
+    counts(rows: rows, selected: selected, sources: sources).enumerated().reduce(into: PassWork()) { total, item in
+      let (place, (part, counts)) = item, output = part.inner.linears.last
+      total += part.work(counts)
+      for linear in part.inner.linears {
+        let passes = (place == 0 && linear !== output ? 1.0 : 2.0) + (linear.weight.isTrained ? 1 : 0)
+        total.linear += 2 * passes * Double(linear.weight.count) * Double(part.inner.rowCount(of: linear, counts))
+      }
+    }
+  }
+
+  /// What a pass over a part's rows takes: the stack's input is left out.
+  ///
+  /// - Parameters:
+  ///   - longest, longestSource: Keys that the longest segment sees of either stream.
+  ///   - isCheckpointed: Whether the layers' inputs alone are kept.
+  func memory(
+    rows: Int, selected: Int, sources: Int = 0, longest: Int, longestSource: Int = 0, threads: Int,
+    isCheckpointed: Bool
+  ) -> PassMemory {
+    let width = parts.first?.inner.linears.last?.outputs ?? 0
+    let all = counts(rows: rows, selected: selected, sources: sources).map { part, counts in
+      let own = MemoryCounts(rows: counts, longest: longest, longestSource: longestSource, threads: threads)
+      return (memory: part.memory(own), output: counts.output * width, keepsOutput: part.keepsOutput)
+    }
+    let last = layers.last ?? 0..<0
+    var result = PassMemory(kept: finalNorm.map { selected * (width + $0.statisticCount) } ?? 0)
+    var repeated = 0
+    for layer in layers {
+      let own = all[layer].reduce(0) { $0 + $1.memory.kept + ($1.keepsOutput ? $1.output : 0) }
+      let isRepeated = isCheckpointed && layer != last
+      if isRepeated {
+        // Its result, or the sum that gives it again; the rest is there while its backward pass runs.
+        result.kept += all[layer.upperBound - 1].output
+        repeated = max(repeated, own)
+      } else {
+        result.kept += own
+      }
+      for part in all[layer] {
+        // What a layer that is computed again does not keep, it still takes for a while.
+        let forward = part.memory.forward + (isRepeated ? part.memory.kept : 0)
+        result.forward = max(result.forward, forward)
+      }
+    }
+    if all.contains(where: { !$0.keepsOutput }) || isCheckpointed { result.kept += 2 * rows * width }
+    if isCheckpointed {
+      let lastKept = all[last].reduce(0) { $0 + $1.memory.kept + ($1.keepsOutput ? $1.output : 0) }
+      result.kept += max(0, repeated - lastKept)
+    }
+    // The gradient of the last rows, and that of all rows below the last attention where fewer go on.
+    let gradients = selected * width + (rows == selected ? 0 : rows * width)
+    result.backward = gradients + (all.map(\.memory.backward).max() ?? 0)
+    return result
+  }
+
   /// How many rows a map sees of one sequence; nil: it is not in this stack.
   func rowCount(of linear: Linear, rows: Int, selected: Int, sources: Int = 0) -> Int? {
     counts(rows: rows, selected: selected, sources: sources).first { part, _ in

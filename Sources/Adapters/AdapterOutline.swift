@@ -1,0 +1,63 @@
+import Backbones
+import Tensors
+
+/// An adapter's parameters and what it takes of a pass, counted without memory for either.
+public struct AdapterOutline {
+  /// With the family's defaults filled in.
+  public let configuration: AdapterConfiguration
+  /// All numbers that train.
+  public let parameterCount: Int
+  /// Rows of single tasks: how many numbers each task has to itself, and how many all tasks share.
+  public let perTaskCount, sharedCount: Int
+  /// The maps with an adapter, and what a row costs at each in the measure of ``PassWork/adapter``.
+  private let sites: [(linear: Linear, rowWork: Double)]
+  /// Whether all of the model trains.
+  public var isFull: Bool { configuration.peftType == .full }
+
+  /// Sets counted adapters into a backbone that is only counted, too.
+  ///
+  /// - Parameter tasks: The tasks that a part's examples are of.
+  /// - Throws: ``AdapterError`` when a pattern matches nothing or an option does not fit.
+  public init(_ configuration: AdapterConfiguration, backbone: any Backbone, tasks: Int) throws {
+    let configuration = configuration.withDefaults(family: backbone.family)
+    self.configuration = configuration
+    let plan = try AdapterPlan(configuration, backbone: backbone, isFresh: true)
+    for site in plan.sites {
+      site.linear.adapter = plan.method.map { PlannedAdapter($0.passMemory(at: site.linear, tasks: tasks)) }
+    }
+    // A map that trains reads its input again, as under an adapter.
+    if configuration.peftType == .full {
+      for linear in backbone.linears { linear.adapter = PlannedAdapter(AdapterMemory(keptPerRow: 0)) }
+    }
+    sites = plan.sites.map { site in
+      let (inputs, outputs) = (site.linear.inputs, site.linear.outputs)
+      let products = Double(configuration.multiplyAdds(inputs: inputs, outputs: outputs))
+      // Forward, and two gradients, read and write both sides once each; each of the three products has two operations
+      // a multiply-add.
+      return (site.linear, 3 * Double(inputs + outputs) + 6 * products / 16)
+    }
+    var perTask = 0, shared = 0
+    for declaration in plan.declarations {
+      guard let rows = declaration.taskRows, let length = declaration.shape.first, length > 0 else {
+        shared += declaration.count
+        continue
+      }
+      let width = declaration.count / length
+      shared += rows.first * width
+      perTask += rows.perTask * width
+    }
+    (perTaskCount, sharedCount) = (perTask, shared)
+    parameterCount = plan.declarations.reduce(0) { $0 + $1.count }
+  }
+
+  /// What the adapters of one sequence cost, in the measure of ``PassWork/adapter``.
+  public func work(tokenCount: Int, labelCount: Int, of backbone: any Backbone) -> Double {
+    sites.reduce(0) { total, site in
+      let rows = backbone.rowCount(of: site.linear, tokenCount: tokenCount, labelCount: labelCount)
+      return total + Double(rows) * site.rowWork
+    }
+  }
+
+  /// Numbers that a batch of so many tasks can give a gradient.
+  public func touchedCount(tasks: Int) -> Int { min(parameterCount, sharedCount + tasks * perTaskCount) }
+}

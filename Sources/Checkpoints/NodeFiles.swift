@@ -58,6 +58,16 @@ public struct NodeFiles {
     }
   }
 
+  /// A file's length and checksum, as ``checksums()`` gives them; nil where there is none.
+  ///
+  /// - Throws: ``FileError``.
+  public static func checksum(of file: URL) throws -> (byteCount: Int, checksum: UInt64)? {
+    guard FileSystem.isFile(file) else { return nil }
+    let mapped = try MappedFile(file), blocks = Self.blocks(of: mapped.bytes.count)
+    let sums = Threads.map(blocks.count) { Checksum.block(blocks[$0], of: mapped.bytes) }
+    return (mapped.bytes.count, Checksum.joined(sums, byteCount: mapped.bytes.count))
+  }
+
   /// The blocks of a file that are compared: all, or of a long one some, the first and the last among them.
   static func blocks(of byteCount: Int) -> [Int] {
     let count = Checksum.blockCount(of: byteCount)

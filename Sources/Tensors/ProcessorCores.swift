@@ -3,11 +3,31 @@ import Foundation
 /// The processor cores that this process may use, as the kernel tells.
 public enum ProcessorCores {
   /// Their numbers, by affinity: one for all hardware threads that share a core.
-  public static var available: Set<Int> {
+  public static var available: Set<Int> { Set(availableThreads.map(core)) }
+
+  /// The hardware threads that this process may use, by affinity.
+  public static var availableThreads: [Int] {
     let status = text("/proc/self/status").split(separator: "\n")
     let line = status.first { $0.hasPrefix("Cpus_allowed_list:") }
     let threads = line.map { numbers($0.split(separator: ":")[1]) } ?? []
-    return threads.isEmpty ? Set(0..<ProcessInfo.processInfo.activeProcessorCount) : Set(threads.map(core))
+    return threads.isEmpty ? Array(0..<ProcessInfo.processInfo.activeProcessorCount) : threads
+  }
+
+  /// The cores that this host gives to this container or job, whatever this process is bound to.
+  public static var present: Set<Int> {
+    let group = text("/proc/self/cgroup").split(separator: "\n").map {
+      $0.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    }
+    func path(_ controller: Substring) -> String {
+      group.last { $0.count == 3 && $0[1] == controller }.map { String($0[2]) } ?? ""
+    }
+    let files = [
+      "/sys/fs/cgroup\(path(""))/cpuset.cpus.effective", "/sys/fs/cgroup/cpuset.cpus.effective",
+      "/sys/fs/cgroup/cpuset\(path("cpuset"))/cpuset.effective_cpus", "/sys/fs/cgroup/cpuset/cpuset.effective_cpus",
+      "/sys/devices/system/cpu/online",
+    ]
+    let threads = files.lazy.map { numbers(text($0)) }.first { !$0.isEmpty } ?? availableThreads
+    return Set(threads.map(core))
   }
 
   /// How many cores' time the processes of this container may take together; nil: as much as there is.

@@ -54,6 +54,13 @@ void ck_add_row_squares(long rows, long columns, const float *x, long stride, fl
 /// The index of the largest element (the first of equals).
 long ck_argmax(long count, const float *x);
 
+// The peak of arithmetic (Peak.c)
+
+/// Multiply-adds in registers alone, 192 a round on vectors of 16 numbers; the result is of no interest.
+float ck_multiply_adds_wide(long rounds);
+/// The same in vectors of 8 numbers, 96 a round, for processors without longer ones.
+float ck_multiply_adds_narrow(long rounds);
+
 // Checksums (Checksum.c)
 
 /// A checksum of bytes that depends on each one and its place: eight lanes of 64-bit words, each by xxHash64's round. The

@@ -80,6 +80,9 @@ public enum MatrixLibrary {
     return result
   }
 
+  /// Whether OpenBLAS's kernels in use leave the processor's AVX-512 idle.
+  public static var leavesAVX512Idle: Bool { processorHasAVX512 && !knowsAVX512(coreName) }
+
   static func knowsAVX512(_ core: String) -> Bool {
     ["skylakex", "cooperlake", "sapphirerapids"].contains(core.lowercased())
   }

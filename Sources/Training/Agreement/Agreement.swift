@@ -27,24 +27,39 @@ public enum Agreement {
   /// What the ranks, in their order, have otherwise than the first of them.
   static func differences(among ranks: [RankFacts]) -> [Disagreement.Difference] {
     let hosts = ranks.map(\.host)
-    let tables = ranks.map { Dictionary($0.facts.map { (Key($0), $0) }) { first, _ in first } }
+    return differences(among: ranks.map(\.facts), reference: "rank 0 on \(hosts[0])").map {
+      Disagreement.Difference(kind: $0.kind, description: "\(RankPlaces($0.members, hosts: hosts)): \($0.text)")
+    }
+  }
+
+  /// Members that have one thing otherwise than the first.
+  struct Group {
+    let kind: Fact.Kind
+    let members: [Int]
+    /// What they have, and what the first has.
+    let text: String
+  }
+
+  /// What members have otherwise than the first.
+  ///
+  /// - Parameter reference: What texts call the first.
+  static func differences(among members: [[Fact]], reference: String) -> [Group] {
+    let tables = members.map { Dictionary($0.map { (Key($0), $0) }) { first, _ in first } }
     var keys: [Key] = [], known: Set<Key> = []
-    for key in ranks.lazy.flatMap(\.facts).map(Key.init) where known.insert(key).inserted { keys.append(key) }
-    return keys.flatMap { key -> [Disagreement.Difference] in
+    for key in members.lazy.flatMap(\.self).map(Key.init) where known.insert(key).inserted { keys.append(key) }
+    return keys.flatMap { key -> [Group] in
       let values = tables.map { $0[key] }
       let others = values.indices.filter { values[$0]?.value != values[0]?.value }
       var groups: [[Int]] = []
-      for rank in others {
-        if let group = groups.firstIndex(where: { values[$0[0]]?.value == values[rank]?.value }) {
-          groups[group].append(rank)
+      for member in others {
+        if let group = groups.firstIndex(where: { values[$0[0]]?.value == values[member]?.value }) {
+          groups[group].append(member)
         } else {
-          groups.append([rank])
+          groups.append([member])
         }
       }
-      return groups.map { group in
-        let text = line(key.name, values[group[0]], values[0], firstHost: hosts[0])
-        return Disagreement.Difference(
-          kind: key.kind, description: "\(RankPlaces(group, hosts: hosts)): \(text)")
+      return groups.map {
+        Group(kind: key.kind, members: $0, text: line(key.name, values[$0[0]], values[0], reference: reference))
       }
     }
   }
@@ -58,8 +73,7 @@ public enum Agreement {
 
   // MARK: Words
 
-  private static func line(_ name: String, _ fact: Fact?, _ first: Fact?, firstHost: String) -> String {
-    let reference = "rank 0 on \(firstHost)"
+  private static func line(_ name: String, _ fact: Fact?, _ first: Fact?, reference: String) -> String {
     if let fact, let first, fact.isList {
       let own = fact.value.split(separator: " "), theirs = first.value.split(separator: " ")
       let missing = theirs.filter { !own.contains($0) }, added = own.filter { !theirs.contains($0) }

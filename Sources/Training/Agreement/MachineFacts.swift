@@ -7,10 +7,21 @@ enum MachineFacts {
   /// This rank's. Collective.
   static func own(_ ranks: Ranks) throws -> [Fact] { try program(ranks) + ownProcessor + kernels + libraries }
 
+  /// This process's, to be compared with those of processes on other hosts that are no ranks of one job.
+  static var alone: [Fact] {
+    let content = try? NodeFiles.checksum(of: URL(filePath: "/proc/self/exe"))
+    let value = content.map { "\($0.byteCount) \(Checksum.text($0.checksum))" } ?? "unknown"
+    let shown = content.map { "\(path) (\($0.byteCount) bytes, checksum \(Checksum.text($0.checksum)))" }
+    return [Fact(.program, "the program", value, shown: shown)] + ownProcessor + kernels + libraries
+  }
+
+  private static var path: String {
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "unknown"
+  }
+
   /// Ranks that run one file on one host need not read it.
   private static func program(_ ranks: Ranks) throws -> [Fact] {
-    let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "unknown"
-    return try FileFacts.facts([.init(.program, "the program", URL(filePath: "/proc/self/exe"), shown: path)], ranks)
+    try FileFacts.facts([.init(.program, "the program", URL(filePath: "/proc/self/exe"), shown: path)], ranks)
   }
 
   /// The libraries loaded by now. OneDNN is there or not by choice.
@@ -22,23 +33,33 @@ enum MachineFacts {
     }
   }
 
+  /// Variables of the environment that choose kernels of libraries.
+  static let kernelVariables = [
+    "POLYAD_MATMUL", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE", "GLIBC_TUNABLES",
+  ]
+
   /// OneDNN is looked for here, if it was not before.
   private static var kernels: [Fact] {
     let environment = ProcessInfo.processInfo.environment
-    let variables = [
-      "POLYAD_MATMUL", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
-      "DNNL_DEFAULT_FPMATH_MODE", "GLIBC_TUNABLES",
-    ]
     return [
       Fact(.kernels, "what computes fp32 products", MatrixLibrary.description(.fp32)),
       Fact(.kernels, "what computes bf16 products", MatrixLibrary.description(.bf16)),
-    ] + variables.map { Fact(.kernels, $0, environment[$0] ?? "not set") }
+    ] + kernelVariables.map { Fact(.kernels, $0, environment[$0] ?? "not set") }
   }
 
   // MARK: The processor
 
   private static var ownProcessor: [Fact] {
     processor(text("/proc/cpuinfo"), caches: caches(in: URL(filePath: "/sys/devices/system/cpu/cpu0/cache")))
+  }
+
+  /// Such as "AMD EPYC".
+  static var processorName: String {
+    let line = text("/proc/cpuinfo").split(separator: "\n").first {
+      $0.hasPrefix("model name") || $0.hasPrefix("CPU part")
+    }
+    return line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
   }
 
   /// - Parameters:

@@ -18,7 +18,7 @@ struct Polyad: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Train.self, Prepare.self, Evaluate.self, Score.self, Generate.self, Tokenize.self, Metrics.self, Inspect.self,
-      Export.self, Compose.self, Merge.self, Verify.self, Bench.self,
+      Export.self, Compose.self, Merge.self, Verify.self, Doctor.self, Bench.self,
     ])
 
   static func main() {

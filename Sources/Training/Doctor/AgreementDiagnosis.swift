@@ -60,7 +60,7 @@ enum AgreementDiagnosis {
   private static func rates(_ hosts: [KnownHost]) -> [Finding] {
     hosts.compactMap { host in
       let alike = hosts.filter {
-        $0.facts.processor.name == host.facts.processor.name && $0.facts.cores.usable == host.facts.cores.usable
+        $0.facts.processor.name == host.facts.processor.name && $0.facts.rates.threads == host.facts.rates.threads
       }
       guard alike.count > 2 else { return nil }
       let usual = alike.map(\.facts.rates.peak).sorted()[alike.count / 2], own = host.facts.rates.peak

@@ -27,8 +27,14 @@ public struct Diagnosis: Sendable {
     findings = order.flatMap { effect in all.filter { $0.effect == effect } }
   }
 
-  /// The same with something that came up beside the facts.
-  public func adding(_ finding: Finding) -> Diagnosis { Diagnosis(self, findings: findings + [finding]) }
+  /// The same where the ranks were started and failed.
+  public func addingFault(ofJob fault: String) -> Diagnosis {
+    let finding = Finding(
+      .job, .stops, [], "the ranks that were started failed: \(fault)",
+      "Try it by hand, as with mpirun -n 2 polyad bench reduction and the hostfile")
+    return Diagnosis(
+      self, findings: findings.filter { $0.effect == .stops } + [finding] + findings.filter { $0.effect != .stops })
+  }
 
   private init(_ other: Diagnosis, findings: [Finding]) {
     (hosts, needs, job, network) = (other.hosts, other.needs, other.job, other.network)

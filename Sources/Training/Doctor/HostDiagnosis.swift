@@ -60,7 +60,7 @@ enum HostDiagnosis {
       findings.append(
         Finding(
           .slowProducts, .slows, [host.name],
-          "products reach \(number(rates.product)) GFLOP/s on \(host.facts.cores.usable) core(s), \(percent(rates)) of "
+          "products reach \(number(rates.product)) GFLOP/s on \(rates.threads) core(s), \(percent(rates)) of "
             + "what the processor gives",
           findings.isEmpty
             ? "polyad bench matmul shows which; look whether other work shares the cores (top)" : "See above"))

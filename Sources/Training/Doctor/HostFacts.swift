@@ -29,8 +29,9 @@ public struct HostFacts: Codable, Sendable, Equatable {
     public var usable: Int { min(available.count, quota ?? .max) }
   }
 
-  /// fp32 GFLOP/s of all usable cores at once.
+  /// fp32 GFLOP/s of all the probe's threads at once.
   public struct Rates: Codable, Sendable, Equatable {
+    public var threads: Int
     /// Of multiply-adds in registers: what the processor gives.
     public var peak: Double
     /// Of the largest products of a GPT-2 step.

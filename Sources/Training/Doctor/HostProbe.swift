@@ -18,11 +18,18 @@ public enum HostProbe {
     let byteCount = files.reduce(0) { $0 + $1.byteCount }
     let now = Date.now
     return HostFacts(
-      host: ProcessInfo.processInfo.hostName, facts: MachineFacts.alone + files.map(\.fact),
+      host: hostName, facts: MachineFacts.alone + files.map(\.fact),
       processor: processor, cores: cores, rates: rates(seconds: request.seconds), memory: HostMemory.facts,
       openMPI: InstalledMPI.facts, interfaces: NetworkInterface.all, output: request.output.map(OutputProbe.facts),
       readRate: byteCount > 0 ? Double(byteCount) / seconds : nil, clock: Date.now.timeIntervalSince1970,
       futureFile: futureFile(request.files.map(\.path), now: now))
+  }
+
+  /// As MPI knows it, too.
+  private static var hostName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   private static func fact(_ file: ProbeRequest.File) -> (fact: Fact, byteCount: Int) {
@@ -53,7 +60,7 @@ public enum HostProbe {
       MatrixBenchmark.Product(2048, 768, 768, .frozen), MatrixBenchmark.Product(512, 768, 3072, .frozenTransposed),
     ]
     let ways = MatrixBenchmark.ways(.fp32).suffix(1)
-    var rates = HostFacts.Rates(peak: 0, product: 0)
+    var rates = HostFacts.Rates(threads: Threads.count, peak: 0, product: 0)
     for _ in 0..<4 {
       rates.peak = max(rates.peak, ArithmeticPeak.rate(seconds: seconds / 8))
       for product in products {

@@ -12,8 +12,8 @@ enum MemoryDiagnosis {
     return [
       Finding(
         .memory, .stops, [host.name],
-        "the run takes \(gibibytes(wanted)) there (weights \(gibibytes(needs.hostBytes)), \(host.ranks) rank(s) of "
-          + "\(gibibytes(needs.rankBytes)) each), and \(gibibytes(facts.available)) of \(gibibytes(facts.total)) are free",
+        "the run takes \(Formatting.bytes(wanted)) there (weights \(Formatting.bytes(needs.hostBytes)), \(host.ranks) rank(s) of "
+          + "\(Formatting.bytes(needs.rankBytes)) each), and \(Formatting.bytes(facts.available)) of \(Formatting.bytes(facts.total)) are free",
         "Fewer ranks with more threads take less (slots, POLYAD_THREADS); so do --set precision=bf16, more "
           + "micro_batches and --set activation_checkpointing=true")
     ]
@@ -27,7 +27,7 @@ enum MemoryDiagnosis {
     return [
       Finding(
         .sharedMemory, .stops, [host.name],
-        "the run takes \(gibibytes(wanted)) of \(facts.sharedFolder), and \(gibibytes(facts.sharedFree)) are free",
+        "the run takes \(Formatting.bytes(wanted)) of \(facts.sharedFolder), and \(Formatting.bytes(facts.sharedFree)) are free",
         "mount -o remount,size=\(size)g \(facts.sharedFolder) makes room (in a container: docker run --shm-size=\(size)g)"
       )
     ]
@@ -38,16 +38,8 @@ enum MemoryDiagnosis {
     return [
       Finding(
         .diskSpace, .stops, [host.name],
-        "the run writes \(gibibytes(needs.diskBytes)) into \(output.path), where \(gibibytes(output.free)) are free",
+        "the run writes \(Formatting.bytes(needs.diskBytes)) into \(output.path), where \(Formatting.bytes(output.free)) are free",
         "Free some, or keep fewer checkpoints, as with --set save_total_limit=2")
     ]
-  }
-
-  /// Bytes as people read them.
-  static func gibibytes(_ count: Int) -> String {
-    let value = Double(count)
-    if count < 1 << 20 { return "\(Formatting.number((value / 102.4).rounded() / 10)) KiB" }
-    if count < 1 << 30 { return "\(Formatting.number((value / 104857.6).rounded() / 10)) MiB" }
-    return "\(Formatting.number((value / 107374182.4).rounded() / 10)) GiB"
   }
 }

@@ -48,6 +48,14 @@ public struct ProbeRequest: Codable, Sendable, Equatable {
     path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
   }
 
+  /// Of its files, as they are here.
+  public var byteCount: Int {
+    files.reduce(0) { sum, file in
+      let size = try? FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int
+      return sum + (size ?? 0)
+    }
+  }
+
   /// As a text on one line, and back.
   public var text: String { (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}" }
 

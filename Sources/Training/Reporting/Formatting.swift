@@ -37,6 +37,14 @@ public enum Formatting {
     return (value < 0 ? "-" : "") + groups.joined()
   }
 
+  /// Bytes in the unit that suits them, one digit after the point: `12 KiB`, `3.4 MiB`, `1.5 GiB`.
+  public static func bytes(_ count: Int) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    var value = Double(count), unit = 0
+    while value >= 1023.95, unit + 1 < units.count { (value, unit) = (value / 1024, unit + 1) }
+    return "\(shortest((value * 10).rounded() / 10)) \(units[unit])"
+  }
+
   /// A share of one in percent, two digits after the point: `0.24 %`.
   public static func percent(_ share: Double) -> String { String(format: "%.2f %%", share * 100) }
 }

@@ -26,6 +26,8 @@ struct ChildProcess {
   let environment: [String: String]
   /// Seconds after which it is ended; nil: never.
   var timeLimit: Double?
+  /// The file that is its standard input.
+  var input = "/dev/null"
 
   /// Runs it to its end. A signal that asks this process to stop ends it, too.
   ///
@@ -34,7 +36,7 @@ struct ChildProcess {
     // Another one, started between, would hold the pipes as well.
     let (pipes, start) = Self.turn.withLock { _ in
       let pipes = [Self.pipe(), Self.pipe()]
-      let start = Self.spawn(command, environment, output: pipes[0].writing, error: pipes[1].writing)
+      let start = Self.spawn(command, environment, input: input, output: pipes[0].writing, error: pipes[1].writing)
       for pipe in pipes { close(pipe.writing) }
       return (pipes.map(\.reading), start)
     }
@@ -84,7 +86,7 @@ struct ChildProcess {
   }
 
   private static func spawn(
-    _ command: [String], _ environment: [String: String], output: CInt, error: CInt
+    _ command: [String], _ environment: [String: String], input: String, output: CInt, error: CInt
   ) -> (process: pid_t, code: CInt) {
     var actions = posix_spawn_file_actions_t(), attributes = posix_spawnattr_t(), process: pid_t = 0
     posix_spawn_file_actions_init(&actions)
@@ -93,7 +95,7 @@ struct ChildProcess {
       posix_spawn_file_actions_destroy(&actions)
       posix_spawnattr_destroy(&attributes)
     }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, output, 1)
     posix_spawn_file_actions_adddup2(&actions, error, 2)
     // A program inherits the signals that the thread that starts it blocks and ignores.

@@ -142,8 +142,10 @@ struct RankedRun {
     return settings.flatMap { ["--mca", $0.0, $0.1] }
   }
 
+  private var exports: [String] { Self.forwarded(environment).flatMap { ["-x", $0] } }
+
   /// Variables of the user that the ranks on other hosts need too.
-  private var exports: [String] {
+  static func forwarded(_ environment: [String: String]) -> [String] {
     let names = [
       "LD_LIBRARY_PATH", "HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA",
       "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "GLIBC_TUNABLES",
@@ -151,7 +153,7 @@ struct RankedRun {
     let chosen = environment.filter { name, value in
       !value.isEmpty && (names.contains(name) || name.hasPrefix("OPENBLAS_") || name.hasPrefix("POLYAD_"))
     }
-    return chosen.keys.sorted().flatMap { ["-x", $0] }
+    return chosen.keys.sorted()
   }
 
   /// What mpirun and the ranks inherit: not what a restart of this program, or a launcher around it, has set.

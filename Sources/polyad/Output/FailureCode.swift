@@ -33,7 +33,7 @@ enum FailureCode: Int32 {
     case is HostfileError: self = .usage
     case let error as RankedRunError: self = error.code
     case is MPIError, is VerificationError: self = .rank
-    case is OutputError: self = .rank
+    case is OutputError, is DoctorFindings: self = .rank
     case let error as TaskHeadError: self = error.isOfRecipe ? .usage : .model
     case let error as CommandError: self = error.code
     case let error as Disagreement: self = Self.code(error.kind)

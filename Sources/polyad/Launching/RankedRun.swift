@@ -13,7 +13,7 @@ struct RankedRun {
   let threadCount: Int?
   let place: LaunchPlace
   /// Where the ranks run on their hosts' cores, and what the user should know of that.
-  let placement: RankPlacement
+  private(set) var placement: RankPlacement
   /// The hosts they fill; nil: this one.
   let hosts: [LaunchPlace.Host]?
   /// Seconds after which it is ended; nil: never.
@@ -51,14 +51,7 @@ struct RankedRun {
     placement = choices[0]
     guard choices.count > 1 else { return }
     let trial = try? run(program: ["true"], limit: 60)
-    if trial?.exitCode != 0 { self = RankedRun(self, choices[1]) }
-  }
-
-  private init(_ other: RankedRun, _ placement: RankPlacement) {
-    (arguments, rankCount, place, hosts) = (other.arguments, other.rankCount, other.place, other.hosts)
-    threadCount = other.threadCount
-    (launcher, environment, self.placement) = (other.launcher, other.environment, placement)
-    timeLimit = other.timeLimit
+    if trial?.exitCode != 0 { placement = choices[1] }
   }
 
   /// Throws where this process is a rank itself.

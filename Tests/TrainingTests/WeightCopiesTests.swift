@@ -84,13 +84,4 @@ struct WeightCopiesTests {
         return 0
       }.count == 1)
   }
-
-  @Test func memoryIsWhatIsLeftOfMachineAndGroup() {
-    let machine = "MemTotal:       24673204 kB\nMemFree:  1 kB\nMemAvailable:   1024 kB\n"
-    #expect(HostMemory.available(machine: machine, limit: "max\n", used: "5\n") == 1 << 20)
-    #expect(HostMemory.available(machine: machine, limit: "600000\n", used: "100000\n") == 500_000)
-    #expect(HostMemory.available(machine: machine, limit: "6\n", used: "7\n") == 0)
-    #expect(HostMemory.available(machine: "", limit: "", used: "") == .max)
-    #expect(HostMemory.available > 0 && HostMemory.shared > 0)
-  }
 }

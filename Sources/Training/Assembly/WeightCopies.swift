@@ -128,7 +128,8 @@ extension WeightCopies {
   ) throws {
     let cores = try ranks.node.allGatherV(ProcessorCores.available.map(Int64.init))
     // What changes while it is read is read once.
-    let memory = try ranks.node.broadcast([HostMemory.available, HostMemory.shared].map(Int64.init))
+    let own = HostMemory.facts
+    let memory = try ranks.node.broadcast([own.available, own.sharedFree].map(Int64.init))
     let host = Host(
       cores: cores.map { Set($0.map { Int($0) }) }, domains: MemoryDomains(),
       memory: (available: Int(memory[0]), shared: Int(memory[1])))

@@ -73,10 +73,13 @@ struct RankedRun {
   /// - Throws: ``RankedRunError``, also where they end with another code than 0.
   func runToSuccess() throws(RankedRunError) -> Outcome {
     let outcome = try run()
-    guard outcome.exitCode == 0 else {
-      throw .failed(rankCount: rankCount, code: outcome.exitCode, reason: Self.reason(outcome.standardError))
-    }
+    guard outcome.exitCode == 0 else { throw failure(outcome) }
     return outcome
+  }
+
+  /// Why a run that ended with another code than 0 did so.
+  func failure(_ outcome: Outcome) -> RankedRunError {
+    .failed(rankCount: rankCount, code: outcome.exitCode, reason: Self.reason(outcome.standardError))
   }
 
   private func run(program: [String], limit: Double?) throws(RankedRunError) -> Outcome {

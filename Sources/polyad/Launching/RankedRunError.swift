@@ -21,6 +21,9 @@ enum RankedRunError: Error, CustomStringConvertible, Equatable {
     }
   }
 
+  /// What was said of a run that failed, or else ``description``.
+  var reason: String { if case .failed(_, _, let reason) = self { reason } else { description } }
+
   var description: String {
     switch self {
     case .noLauncher: "mpirun is not on the PATH: install Open MPI (launch/setup does), or add its folder to PATH"

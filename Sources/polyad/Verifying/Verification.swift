@@ -42,10 +42,12 @@ struct Verification {
     let own = VerifiedRun.Shape(ranks: shape.ranks, threads: shape.threads, hosts: job.hosts?.count ?? 1)
     CommandOutput.message("\(own), " + (resumed.map { "resumed from the half of \($0)" } ?? "from the start"))
     if let note = job.placement.note { CommandOutput.message("note: \(note)") }
-    do {
-      _ = try job.runToSuccess()
-    } catch .failed(_, let code, let reason) where FailureCode(rawValue: code).map({ $0 == .rank }) ?? true {
-      return VerifiedRun(shape: own, resumed: resumed, outcome: .failed(reason: reason))
+    let outcome = try job.run()
+    guard outcome.exitCode == 0 else {
+      let error = job.failure(outcome)
+      // What is wrong with the call, the data or the model is no difference between ranks.
+      guard error.code == .rank else { throw error }
+      return VerifiedRun(shape: own, resumed: resumed, outcome: .failed(reason: error.reason))
     }
     guard FileSystem.isFolder(output) else {
       throw UsageError(

@@ -16,13 +16,17 @@ enum HostReach {
   ///   or the working directory at the same path.
   static func cores(of hosts: [Hostfile.Host]) throws -> [Int] {
     let answers = Mutex(Array(repeating: Answer.cores(0), count: hosts.count))
-    let question = Self.question
-    DispatchQueue.concurrentPerform(iterations: hosts.count) { place in
-      let answer =
-        ThisHost.isNamed(hosts[place].name)
-        ? .cores(LaunchPlace.ownCores) : ask(hosts[place], question)
-      answers.withLock { $0[place] = answer }
+    let question = Self.question, group = DispatchGroup()
+    for (place, host) in hosts.enumerated() {
+      group.enter()
+      // A thread each: they do nothing but wait, for hosts that may be many more than cores.
+      Thread.detachNewThread {
+        let answer = ThisHost.isNamed(host.name) ? .cores(LaunchPlace.ownCores) : ask(host, question)
+        answers.withLock { $0[place] = answer }
+        group.leave()
+      }
     }
+    group.wait()
     let all = answers.withLock(\.self)
     let faults = zip(hosts, all).compactMap { host, answer in
       if case .fault(let text) = answer { "\(host.name) \(text)" } else { nil }

@@ -109,7 +109,7 @@ struct RankedRunTests {
   @Test func theFirstLineOfTheProgramItselfIsTheReason() {
     let text =
       "[node1] noise\npolyad: ranks differ:\n  node2: one\n  node3: two\nremedy\npolyad: later\nmpirun: the end\n"
-    #expect(RankedRun.reason(text) == "ranks differ: node2: one node3: two")
+    #expect(RankedRun.reason(text) == "ranks differ: node2: one; node3: two")
     #expect(RankedRun.reason("one\n two\n---\n") == "two")
   }
 

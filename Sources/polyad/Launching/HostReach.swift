@@ -59,7 +59,8 @@ enum HostReach {
       command: command(host, question), environment: ProcessInfo.processInfo.environment, timeLimit: 20)
     do {
       let outcome = try process.run()
-      let error = outcome.standardError.split(separator: "\n").last.map { ": \($0)" } ?? ""
+      // What ends ssh's lines on terminals is one character of Swift.
+      let error = outcome.standardError.split(whereSeparator: \.isNewline).last.map { ": \($0)" } ?? ""
       let counts = outcome.standardOutput.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }.filter { $0 > 0 }
       switch outcome.exitCode {
       case 90: return .fault("has no folder \(folder): the working directory must be at the same path on every host")

@@ -166,11 +166,14 @@ struct RankedRun {
   /// What a job's standard error tells best of why it ended: the first line of the program's own, with those that
   /// belong to it, or the last line.
   static func reason(_ text: String) -> String {
-    let lines = text.split(separator: "\n").map(String.init)
+    let lines = text.split(whereSeparator: \.isNewline).map(String.init)
     if let own = lines.firstIndex(where: { $0.hasPrefix("polyad: ") }) {
       let rest = lines[(own + 1)...].prefix { $0.hasPrefix("  ") }
-      return ([lines[own].dropFirst(8).description] + rest.map { $0.trimmingCharacters(in: .whitespaces) })
-        .joined(separator: " ")
+      return [
+        lines[own].dropFirst(8).description,
+        rest.map { $0.trimmingCharacters(in: .whitespaces) }
+          .joined(separator: "; "),
+      ].filter { !$0.isEmpty }.joined(separator: " ")
     }
     return lines.last { line in line.contains(where: \.isLetter) }?.trimmingCharacters(in: .whitespaces) ?? ""
   }

@@ -168,12 +168,8 @@ struct RankedRun {
   static func reason(_ text: String) -> String {
     let lines = text.split(whereSeparator: \.isNewline).map(String.init)
     if let own = lines.firstIndex(where: { $0.hasPrefix("polyad: ") }) {
-      let rest = lines[(own + 1)...].prefix { $0.hasPrefix("  ") }
-      return [
-        lines[own].dropFirst(8).description,
-        rest.map { $0.trimmingCharacters(in: .whitespaces) }
-          .joined(separator: "; "),
-      ].filter { !$0.isEmpty }.joined(separator: " ")
+      let rest = lines[(own + 1)...].prefix { $0.hasPrefix("  ") }.map { $0.trimmingCharacters(in: .whitespaces) }
+      return lines[own].dropFirst(8) + (rest.isEmpty ? "" : " " + rest.joined(separator: "; "))
     }
     return lines.last { line in line.contains(where: \.isLetter) }?.trimmingCharacters(in: .whitespaces) ?? ""
   }

@@ -75,10 +75,10 @@ struct ScalingReport {
 
   /// The speed-up over the cores that compute, a line a number of threads, beside the ideal.
   var plot: LinePlot {
-    let cores = points.map { Double($0.cores) / Double(base.cores) }
+    // From nothing on, so that what is missing to the ideal is seen in its true size.
+    let most = Double(points.map(\.cores).max() ?? 1)
     let ideal = LinePlot.Line(
-      name: "ideal", points: [cores.min() ?? 1, cores.max() ?? 1].map { .init($0 * Double(base.cores), $0) },
-      isMain: true)
+      name: "ideal", points: [.init(0, 0), .init(most, most / Double(base.cores))], isMain: true)
     var threads: [Int] = []
     for point in points where !threads.contains(point.threads) { threads.append(point.threads) }
     let measured = threads.map { count in

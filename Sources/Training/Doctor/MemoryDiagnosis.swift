@@ -20,7 +20,7 @@ enum MemoryDiagnosis {
   }
 
   private static func sharedMemory(_ host: KnownHost, _ needs: RunNeeds?) -> [Finding] {
-    let wanted = needs?.sharedMemory(ranks: host.ranks) ?? (host.ranks > 1 ? RunNeeds.messageBytes : 0)
+    let wanted = needs?.sharedMemory(ranks: host.ranks) ?? RunNeeds.messages(ranks: host.ranks)
     let facts = host.facts.memory
     guard wanted > facts.sharedFree else { return [] }
     let size = (wanted >> 30) + 1

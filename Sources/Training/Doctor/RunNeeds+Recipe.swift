@@ -1,22 +1,20 @@
-import Backbones
-import Checkpoints
-import Tensors
-
 extension RunNeeds {
-  /// What a recipe's run takes, from the shapes in the model's files alone.
+  /// What a recipe's run takes at most, known before anything is loaded.
   ///
-  /// - Throws: What says that the model is missing.
-  public init(_ recipe: Recipe) throws {
-    let folder = try ModelAssembly.folder(recipe.modelNameOrPath)
-    let weights = try WeightFiles(in: folder.url)
-    var hostBytes = 0, sharedBytes = 0
-    for name in weights.names {
-      let info = try weights.info(name), holding = recipe.precision.holding(shape: info.shape)
-      let byteCount = info.shape.reduce(1, *) * holding.byteCount
-      hostBytes += byteCount
-    }
+  /// - Parameter ranks: Of all hosts together.
+  /// - Throws: An error of the model's folder, or of the adapter.
+  public init(_ recipe: Recipe, ranks: Int, threads: Int) throws {
+    let plan = try MemoryPlan(recipe, ranks: ranks, threads: threads)
     self.init(
-      hostBytes: hostBytes, rankBytes: 0, sharedHostBytes: sharedBytes, sharedRankBytes: 0, gradientBytes: 0,
-      diskBytes: 0, microBatches: recipe.microBatches)
+      hostBytes: plan.weightBytes, rankBytes: plan.rankBytes, sharedHostBytes: plan.windowBytes,
+      gradientBytes: plan.gradientBytes, diskBytes: plan.checkpointBytes * Self.checkpoints(recipe),
+      microBatches: recipe.microBatches)
+  }
+
+  /// Checkpoints that are on the disk together, a new one beside those that are kept; where nothing limits them and the
+  /// steps are not stated, two at least.
+  private static func checkpoints(_ recipe: Recipe) -> Int {
+    let written = recipe.maxSteps.map { steps in 1 + (recipe.saveSteps.map { steps / max($0, 1) } ?? 0) } ?? 2
+    return min(recipe.saveTotalLimit.map { $0 + 1 } ?? .max, written)
   }
 }

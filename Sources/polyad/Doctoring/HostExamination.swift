@@ -32,11 +32,13 @@ struct HostExamination {
   /// Looks at the hosts and, unless what is found stops them, starts the ranks.
   func diagnosis() throws -> Diagnosis {
     let reports = reports()
-    let first = Diagnosis(hosts: reports, needs: subject.needs, job: nil, network: subject.network)
+    let needs = try subject.needs(
+      ranks: reports.reduce(0) { $0 + $1.ranks }, threads: reports.map(\.threads).max() ?? 1)
+    let first = Diagnosis(hosts: reports, needs: needs, job: nil, network: subject.network)
     guard first.allowsJob, !StopSignal.isSet else { return first }
     do {
-      let job = try job(reports)
-      return Diagnosis(hosts: reports, needs: subject.needs, job: job, network: subject.network)
+      let job = try job(reports, byteCount: subject.gradientBytes(needs))
+      return Diagnosis(hosts: reports, needs: needs, job: job, network: subject.network)
     } catch let error as RankedRunError where error != .noLauncher {
       return first.addingFault(ofJob: "\(error)")
     }
@@ -68,7 +70,7 @@ struct HostExamination {
   /// Starts the ranks, and returns what they measure.
   ///
   /// - Throws: ``RankedRunError``.
-  private func job(_ reports: [HostReport]) throws -> JobFacts {
+  private func job(_ reports: [HostReport], byteCount: Int) throws -> JobFacts {
     let places = zip(hosts, reports).compactMap { host, report in
       host.map { LaunchPlace.Host(host: $0, slots: report.ranks, cores: report.facts?.cores.usable ?? 1) }
     }
@@ -76,7 +78,7 @@ struct HostExamination {
     let common = Set(reports.map(\.threads)).count == 1 ? reports.first?.threads : nil
     let count = reports.reduce(0) { $0 + $1.ranks }
     var run = try RankedRun(
-      ["doctor", "--job", "\(subject.gradientBytes),\(subject.kind.rawValue)"], ranks: count,
+      ["doctor", "--job", "\(byteCount),\(subject.kind.rawValue)"], ranks: count,
       threads: threads ?? common, on: hostfile.map { LaunchPlace(hosts: places, path: $0) } ?? .thisHost)
     run.timeLimit = 120
     let outcome = try run.runToSuccess()

@@ -63,14 +63,15 @@ struct Doctor: ParsableCommand {
     }
     let subject = try DoctorSubject(recipe: recipe, overrides: overrides)
     let hosts = try JobProbe.hosts(ranks, subject.request)
-    let job = try JobProbe.run(ranks, byteCount: subject.gradientBytes, kind: subject.kind)
+    let needs = try subject.needs(ranks: ranks.count, threads: Threads.count)
+    let job = try JobProbe.run(ranks, byteCount: subject.gradientBytes(needs), kind: subject.kind)
     guard ranks.isMain else { return nil }
     let reports = zip(hosts, job.hosts).map { facts, host in
       HostReport(
         name: facts.host, ranks: host.ranks.count, threads: host.ranks.map(\.threads).max() ?? 1,
         answer: .facts(facts, clockOffset: 0))
     }
-    return Diagnosis(hosts: reports, needs: subject.needs, job: job, network: subject.network)
+    return Diagnosis(hosts: reports, needs: needs, job: job, network: subject.network)
   }
 
   // MARK: What it starts itself for

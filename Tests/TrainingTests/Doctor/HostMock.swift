@@ -45,7 +45,7 @@ enum HostMock {
 
   /// 26 GiB of weights and 2 GiB a rank.
   static let needs = RunNeeds(
-    hostBytes: 26 << 30, rankBytes: 2 << 30, sharedHostBytes: 26 << 30, sharedRankBytes: 0, gradientBytes: 1 << 20,
+    hostBytes: 26 << 30, rankBytes: 2 << 30, sharedHostBytes: 26 << 30, gradientBytes: 1 << 20,
     diskBytes: 1 << 30, microBatches: 16)
 
   static func findings(

@@ -101,11 +101,11 @@ struct PlantedFaultTests {
   @Test func tooLittleSharedMemory() throws {
     let finding = try only(HostMock.three { $0.memory.sharedFree = 1 << 30 }, needs: HostMock.needs)
     #expect(finding.kind == .sharedMemory && finding.effect == .stops && finding.hosts == ["node2"])
-    #expect(finding.fault == "the run takes 26.1 GiB of /dev/shm, and 1 GiB are free")
+    #expect(finding.fault == "the run takes 26 GiB of /dev/shm, and 1 GiB are free")
     #expect(finding.remedy.contains("mount -o remount,size=27g /dev/shm"))
     // Ranks of a host speak with each other there whatever they train.
     let bare = try only(HostMock.three { $0.memory.sharedFree = 1 << 20 })
-    #expect(bare.fault == "the run takes 64 MiB of /dev/shm, and 1 MiB are free")
+    #expect(bare.fault == "the run takes 20 MiB of /dev/shm, and 1 MiB are free")
   }
 
   @Test func anotherModelFile() throws {

@@ -29,13 +29,7 @@ public struct AdapterOutline {
     if configuration.peftType == .full {
       for linear in backbone.linears { linear.adapter = PlannedAdapter(AdapterMemory(keptPerRow: 0)) }
     }
-    sites = plan.sites.map { site in
-      let (inputs, outputs) = (site.linear.inputs, site.linear.outputs)
-      let products = Double(configuration.multiplyAdds(inputs: inputs, outputs: outputs))
-      // Forward, and two gradients, read and write both sides once each; each of the three products has two operations
-      // a multiply-add.
-      return (site.linear, 3 * Double(inputs + outputs) + 6 * products / 16)
-    }
+    sites = plan.sites.map { ($0.linear, configuration.rowWork(at: $0.linear)) }
     var perTask = 0, shared = 0
     for declaration in plan.declarations {
       guard let rows = declaration.taskRows, let length = declaration.shape.first, length > 0 else {
@@ -60,4 +54,28 @@ public struct AdapterOutline {
 
   /// Numbers that a batch of so many tasks can give a gradient.
   public func touchedCount(tasks: Int) -> Int { min(parameterCount, sharedCount + tasks * perTaskCount) }
+}
+
+extension AdapterConfiguration {
+  /// What a row costs at a map, forward and backward, in the measure of ``PassWork/adapter``.
+  ///
+  /// Forward, and two gradients, read and write both sides once each; each of the three products has two operations a
+  /// multiply-add.
+  fileprivate func rowWork(at linear: Linear) -> Double {
+    let products = Double(multiplyAdds(inputs: linear.inputs, outputs: linear.outputs))
+    return 3 * Double(linear.inputs + linear.outputs) + 6 * products / 16
+  }
+}
+
+extension AdapterModel {
+  /// What one sequence's pass computes, forward and backward.
+  public func passWork(tokenCount: Int, labelCount: Int) -> PassWork {
+    var work = backbone.passWork(tokenCount: tokenCount, labelCount: labelCount)
+    guard let configuration else { return work }
+    for linear in backbone.linears where linear.adapter != nil {
+      let rows = backbone.rowCount(of: linear, tokenCount: tokenCount, labelCount: labelCount)
+      work.adapter += Double(rows) * configuration.rowWork(at: linear)
+    }
+    return work
+  }
 }

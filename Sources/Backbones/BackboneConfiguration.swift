@@ -26,6 +26,9 @@ public protocol BackboneConfiguration: Sendable {
   /// Fills an array of a fresh model; depends on the seed and the array's name alone.
   func initialize(_ name: String, _ values: UnsafeMutableBufferPointer<Float>, seed: UInt64)
 
+  /// The same model with no more layers in a stack than `count`, to measure one that stands for all.
+  func limited(toLayers count: Int) -> any BackboneConfiguration
+
   /// The model on given numbers.
   func makeBackbone(_ arrays: BackboneArrays) -> any Backbone
 }
@@ -36,6 +39,8 @@ extension BackboneConfiguration {
 
   /// Most families know no segments.
   public var tokenTypeCount: Int { 1 }
+
+  public func limited(toLayers count: Int) -> any BackboneConfiguration { self }
 
   /// Most families' config.json says all.
   public func fitting(_ fileNames: Set<String>) -> any BackboneConfiguration { self }

@@ -65,6 +65,7 @@ public final class PolyadProcess {
       process.environment = ProcessInfo.processInfo.environment.merging([
         "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "POLYAD_CACHE": folder.appending(path: ".cache").path,
+        "POLYAD_PROFILE": folder.appending(path: ".cache/machine.json").path,
       ]) { $1 }.merging(environment) { $1 }
       process.standardInput = try FileHandle(forReadingFrom: inputFile)
       process.standardOutput = try FileHandle(forWritingTo: files.output)

@@ -129,6 +129,13 @@ extension DecoderConfiguration: BackboneConfiguration {
       + (normalizesOutputs ? ["pre_feedforward_layernorm", "post_feedforward_layernorm"] : [])
   }
 
+  public func limited(toLayers count: Int) -> any BackboneConfiguration {
+    var result = self
+    result.layerCount = min(layerCount, count)
+    result.windows = Array(windows.prefix(count))
+    return result
+  }
+
   /// Files of the model without its head leave out the leading `model.`.
   public func fileNames(of name: String) -> [String] { [name] + name.withoutPrefix("model.") }
 

@@ -90,6 +90,12 @@ extension EncoderConfiguration: BackboneConfiguration {
 
   // MARK: The model
 
+  public func limited(toLayers count: Int) -> any BackboneConfiguration {
+    var result = self
+    result.layerCount = min(layerCount, count)
+    return result
+  }
+
   public func makeBackbone(_ arrays: BackboneArrays) -> any Backbone {
     func norm(_ path: String) -> LayerNorm {
       LayerNorm(gamma: arrays[path + ".weight"], beta: arrays[path + ".bias"], epsilon: epsilon)

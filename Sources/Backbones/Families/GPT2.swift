@@ -30,6 +30,12 @@ extension GPT2Configuration: BackboneConfiguration {
       head: LanguageModelHead(weight: tiesEmbeddings ? tokens : arrays["lm_head.weight"]))
   }
 
+  public func limited(toLayers count: Int) -> any BackboneConfiguration {
+    var result = self
+    result.layerCount = min(layerCount, count)
+    return result
+  }
+
   /// GPT-2's own checkpoints leave out the leading `transformer.`.
   public func fileNames(of name: String) -> [String] { [name] + name.withoutPrefix("transformer.") }
 

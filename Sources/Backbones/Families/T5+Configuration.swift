@@ -76,6 +76,12 @@ extension T5Configuration: BackboneConfiguration {
     return 1 / Float(inputs).squareRoot()
   }
 
+  public func limited(toLayers count: Int) -> any BackboneConfiguration {
+    var result = self
+    (result.encoderLayerCount, result.decoderLayerCount) = (min(encoderLayerCount, count), min(decoderLayerCount, count))
+    return result
+  }
+
   public func makeBackbone(_ arrays: BackboneArrays) -> any Backbone {
     let table = arrays["shared.weight"]
     return T5(

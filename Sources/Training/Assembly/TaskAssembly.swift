@@ -24,10 +24,11 @@ public struct TaskAssembly {
   /// - Parameters:
   ///   - adapter: What will be asked to tell the tasks apart; nil: the bare model.
   ///   - inputs: What the model takes.
+  ///   - ranks: nil: this process does it alone, without MPI.
   /// - Throws: `TaskError`, `AdapterTaskError`, ``RunError/nothingToRank(task:)`` or `MPIError`.
   public init(
     _ recipe: Recipe, adapter: AdapterConfiguration?, tokenizer: Tokenizer?, inputs: ModelInputs,
-    splits: Set<DataSplit>, ranks: Ranks
+    splits: Set<DataSplit>, ranks: Ranks?
   ) throws {
     Activity.begin(.preparing)
     let specifications = recipe.tasks
@@ -53,10 +54,10 @@ public struct TaskAssembly {
       if splits.contains(.test), specification.test != nil { jobs.append((task, .test)) }
     }
     var prepared: [Int: TokenizedTask] = [:]
-    for (place, job) in jobs.enumerated() where place % ranks.count == ranks.rank {
+    for (place, job) in jobs.enumerated() where ranks.map({ place % $0.count == $0.rank }) ?? true {
       prepared[place] = try preparation.prepare(specifications[job.task], split: job.split)
     }
-    try ranks.world.barrier()
+    try ranks?.world.barrier()
     for (place, job) in jobs.enumerated() where prepared[place] == nil {
       prepared[place] = try preparation.prepare(specifications[job.task], split: job.split)
     }

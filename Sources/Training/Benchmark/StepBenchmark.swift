@@ -56,6 +56,8 @@ public struct StepBenchmark {
     public let reducedBytes: Int
     /// Of the steps' time, over all ranks.
     public let shares: StepShares
+    /// What rank 0 does in a second, for a ``MachineProfile``; nil where its threads take turns on the cores.
+    public let rates: StepRates?
   }
 
   private let step: TrainingStep
@@ -65,6 +67,7 @@ public struct StepBenchmark {
   private let model: AdapterModel
   private let routes: TaskRoutes
   private let learningRate: Double
+  private let options: TrainingStep.Options
 
   /// Why examples share nothing, so that a shape's batches are of like length; nil: they share what they begin with, and
   /// batches are the trainer's.
@@ -86,6 +89,7 @@ public struct StepBenchmark {
     var stepOptions = Self.stepOptions(options, ranks)
     stepOptions.sharesPrefixes = sharingObstacle == nil
     step = try TrainingStep(model, routes: routes, options: stepOptions, ranks: ranks)
+    self.options = stepOptions
     let examples = try BenchmarkExamples(
       tokenizer,
       options: ModelInputs(model.backbone).tokenizationOptions(
@@ -125,8 +129,33 @@ public struct StepBenchmark {
     var options = TrainingStep.Options(recipe)
     options.sharesPrefixes = sharingObstacle == nil
     step = try TrainingStep(model, routes: routes, options: options, ranks: ranks)
+    self.options = options
     let plan = try prepared.batchPlan(of: recipe, sharesPrefixes: options.sharesPrefixes)
     plans = (0...steps).map(plan.step)
+  }
+
+  /// Of sequences of equal length without a text in them, one part a rank. Collective.
+  ///
+  /// - Parameters:
+  ///   - sequences: Of a part.
+  ///   - tokens: Of a prompt and, in a decoder-only model, its answer.
+  ///   - labels: Of an answer.
+  ///   - taskCount: That the sequences are dealt out to, each with a route of its own.
+  public init(
+    _ model: AdapterModel, sequences: Int, tokens: Int, labels: Int, taskCount: Int, options: Options, ranks: Ranks
+  ) throws {
+    (self.model, self.ranks, learningRate) = (model, ranks, 5e-5)
+    routes = TaskRoutes(taskCount: taskCount, head: model.headChoice(of: nil))
+    (sharingObstacle, isOfMixture) = (.switchedOff, false)
+    var stepOptions = Self.stepOptions(options, ranks)
+    stepOptions.partCount = options.partsPerRank * ranks.count
+    step = try TrainingStep(model, routes: routes, options: stepOptions, ranks: ranks)
+    self.options = stepOptions
+    let batches = UniformBatches(
+      model.backbone, parts: stepOptions.partCount, sequences: sequences, tokens: tokens, labels: labels,
+      taskCount: taskCount)
+    tasks = batches.tasks
+    plans = (0...options.steps).map(batches.step)
   }
 
   private static func stepOptions(_ options: Options, _ ranks: Ranks) -> TrainingStep.Options {
@@ -148,7 +177,8 @@ public struct StepBenchmark {
     try ranks.world.barrier()
     step.phases.reset()
     var examples = 0, tokens = 0, computed = 0, reducedBytes = 0, flops = 0.0, loss = 0.0
-    var busy: [Double] = []
+    var busy: [Double] = [], work = PassWork(), rows = 0
+    let span = ReductionTree(partCount: options.partCount, rankCount: ranks.count).span(of: ranks.rank)
     for plan in plans.dropFirst() {
       let before = busySeconds
       let outcome = try step.run(plan, training: tasks, learningRate: learningRate)
@@ -158,6 +188,11 @@ public struct StepBenchmark {
       computed += outcome.computedTokenCount
       reducedBytes += outcome.reducedBytes
       flops += operations(plan)
+      for part in plan.parts[span] {
+        let own = counting.part(part, model.backbone.architecture, threads: 1)
+        work += own.work
+        rows += max(own.rows.tokens, own.rows.sources)
+      }
       loss = outcome.sums.mean
     }
     let seconds = step.phases.totalSeconds
@@ -168,7 +203,31 @@ public struct StepBenchmark {
       phases: step.phases.seconds.map { NamedValue($0.name, $0.seconds / count) },
       flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss,
       reducedBytes: reducedBytes / (plans.count - 1),
-      shares: StepShares(busy: try ranks.world.allGatherV(busy), seconds: seconds))
+      shares: StepShares(busy: try ranks.world.allGatherV(busy), seconds: seconds),
+      rates: rates(work.times(1 / count), rowsPerPart: Double(rows) / count / Double(span.count), reducedBytes / Int(count)))
+  }
+
+  private var counting: PartCounting {
+    PartCounting(tasks: tasks, routes: routes, shares: sharingObstacle == nil) { [model, options] in
+      let work = model.passWork(tokenCount: $0, labelCount: $1)
+      return options.isCheckpointed ? work.checkpointed(layerCount: model.backbone.layerCount) : work
+    }
+  }
+
+  /// - Parameter work: Of this rank and one step.
+  private func rates(_ work: PassWork, rowsPerPart: Double, _ reducedBytes: Int) -> StepRates? {
+    let busyCores = ranks.node.size * Threads.count
+    guard busyCores <= MachineProfile.theseCores else { return nil }
+    let isBF16 = model.backbone.linears.first?.weight.matrix.isBF16 ?? false, touched = reducedBytes / 4
+    let isSparse = if case .adamW(let adamW) = options.optimizer { adamW.isSparse } else { false }
+    let updated = isSparse ? touched : model.parameters.trainedCount
+    let steps = Double(plans.count - 1)
+    return StepRates(
+      StepRates.Subject(
+        model.backbone, precision: isBF16 ? .bf16 : .fp32, threads: Threads.count, busyCores: busyCores,
+        rows: rowsPerPart),
+      work: work, optimizerNumbers: StepRates.optimizerWork(touched: touched, updated: updated),
+      seconds: step.phases.seconds.map { NamedValue($0.name, $0.seconds / steps) })
   }
 
   /// What this rank has computed so far, in seconds: all but waiting and summing.

@@ -48,9 +48,11 @@ public struct MachineProfile: Codable, Sendable, Equatable {
   public static var thisMachine: String {
     let lines = KernelFile.text("/proc/cpuinfo").split(separator: "\n")
     let model = lines.first { $0.hasPrefix("model name") }.flatMap { $0.split(separator: ":").last } ?? "unknown"
-    return [model.trimmingCharacters(in: .whitespaces), MatrixLibrary.description(.fp32), MatrixLibrary.description(.bf16)]
-      .joined(separator: "; ")
+    let kernels = [Precision.fp32, .bf16].map(MatrixLibrary.description)
+    return ([model.trimmingCharacters(in: .whitespaces)] + kernels).joined(separator: "; ")
   }
+
+  public var isOfThisMachine: Bool { machine == Self.thisMachine }
 
   public static var theseCores: Int { min(ProcessorCores.available.count, ProcessorCores.quota ?? .max) }
 
@@ -95,27 +97,27 @@ public struct MachineProfile: Codable, Sendable, Equatable {
     }
   }
 
-  /// Adds what was measured here to the file, and takes out what it replaces: older measurements of the same, and those of
-  /// another machine.
+  /// Adds what was measured here to the file, in place of older measurements of the same.
   ///
   /// - Throws: ``PlanError``.
   public static func record(
     steps: [StepRates] = [], products: [ProductRate] = [], reductions: [ReductionTime] = [], in file: URL = file
   ) throws(PlanError) {
     var profile = try load(file)
-    if profile.machine != thisMachine || profile.cores != theseCores { profile = MachineProfile() }
+    guard profile.isOfThisMachine else { throw .otherMachine(path: file.path, machine: profile.machine) }
     profile.add(steps: steps, products: products, reductions: reductions)
     try profile.save(file)
   }
 
-  mutating func add(steps: [StepRates] = [], products: [ProductRate] = [], reductions: [ReductionTime] = []) {
+  public mutating func add(steps: [StepRates] = [], products: [ProductRate] = [], reductions: [ReductionTime] = []) {
     self.steps.removeAll { old in steps.contains { $0.subject == old.subject } }
     self.products.removeAll { old in
       products.contains { ($0.precision, $0.threads, $0.busyCores) == (old.precision, old.threads, old.busyCores) }
     }
     self.reductions.removeAll { old in
       reductions.contains {
-        ($0.scope, $0.kind, $0.ranks, $0.hosts, $0.byteCount) == (old.scope, old.kind, old.ranks, old.hosts, old.byteCount)
+        ($0.scope, $0.kind, $0.ranks, $0.hosts, $0.byteCount)
+          == (old.scope, old.kind, old.ranks, old.hosts, old.byteCount)
       }
     }
     self.steps += steps
@@ -123,13 +125,13 @@ public struct MachineProfile: Codable, Sendable, Equatable {
     self.reductions += reductions
   }
 
-  private static var decoder: JSONDecoder {
+  static var decoder: JSONDecoder {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     return decoder
   }
 
-  private static var encoder: JSONEncoder {
+  static var encoder: JSONEncoder {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

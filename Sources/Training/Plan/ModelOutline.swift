@@ -19,8 +19,6 @@ public struct ModelOutline {
   private let outline: BackboneOutline
 
   public var backbone: any Backbone { outline.backbone }
-  /// The width of a layer's rows.
-  public var width: Int { backbone.linears.map { min($0.inputs, $0.outputs) }.max() ?? 1 }
   public var numberOfParameters: Int { backbone.parameters.reduce(0) { $0 + $1.count } }
 
   /// - Parameters:

@@ -1,5 +1,6 @@
 import Adapters
 import Backbones
+import Foundation
 import Tensors
 
 /// What one rank does in a second of a step, by its phases, while as many cores are busy as in training.
@@ -70,6 +71,21 @@ public struct StepRates: Codable, Sendable, Equatable {
     ]
   }
 
+  /// Every rate with a name and a unit, for people.
+  public var shown: [(name: String, value: Double)] {
+    [
+      ("frozen maps, GFLOP/s a rank", linear * 1e-9), ("attention, GFLOP/s", attention * 1e-9),
+      ("head, GFLOP/s", head * 1e-9), ("norms and activations, numbers/s", elements),
+      ("adapters, numbers/s", adapter), ("optimizer, numbers/s", optimizer), ("other, rows/s", rows),
+    ]
+  }
+
+  /// As JSON, as profiles hold it.
+  public var encoded: Data { get throws { try MachineProfile.encoder.encode(self) } }
+
+  /// Reads ``encoded``.
+  public init(encoded: Data) throws { self = try MachineProfile.decoder.decode(Self.self, from: encoded) }
+
   /// On a machine of the same kind with another rate of products.
   public func scaled(by factor: Double) -> StepRates {
     var result = self
@@ -82,9 +98,9 @@ public struct StepRates: Codable, Sendable, Equatable {
 
 extension StepRates.Subject {
   /// - Parameter rows: Of a part.
-  public init(_ model: ModelOutline, threads: Int, busyCores: Int, rows: Double) {
+  public init(_ backbone: any Backbone, precision: Precision, threads: Int, busyCores: Int, rows: Double) {
     self.init(
-      architecture: model.backbone.architecture.profileName, width: model.width, precision: model.precision.rawValue,
+      architecture: backbone.architecture.profileName, width: backbone.width, precision: precision.rawValue,
       threads: threads, busyCores: busyCores, rowsLog2: rows > 1 ? Int(rows.logarithm2.rounded()) : 0)
   }
 
@@ -113,4 +129,9 @@ extension Architecture {
     case .encoderOnly: "encoder_only"
     }
   }
+}
+
+extension Backbone {
+  /// The width of a layer's rows.
+  var width: Int { linears.map { min($0.inputs, $0.outputs) }.max() ?? 1 }
 }

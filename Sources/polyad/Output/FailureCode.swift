@@ -16,7 +16,7 @@ enum FailureCode: Int32 {
   /// The code of an error of ours; nil for the argument parser's.
   init?(_ error: any Error) {
     switch error {
-    case is RecipeError, is ReportingError, is MixtureError, is UsageError: self = .usage
+    case is RecipeError, is PlanError, is ReportingError, is MixtureError, is UsageError: self = .usage
     case TaskError.pairForOneText: self = .usage
     case is TaskError, is FileError: self = .data
     case is BackboneError, is AdapterError, is AdapterTaskError, is SavedAdapterError, is SafetensorsError,

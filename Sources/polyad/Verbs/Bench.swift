@@ -3,8 +3,8 @@ import ArgumentParser
 /// `polyad bench`: what this machine and this program do in a second.
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measures training steps, how they scale, decoding, matrix products and sums over ranks.",
+    abstract: "Measures training steps, decoding, matrix products, sums over ranks, and how steps scale with ranks.",
     subcommands: [
-      BenchStep.self, BenchScaling.self, BenchGenerate.self, BenchMatmul.self, BenchReduction.self,
+      BenchStep.self, BenchLayers.self, BenchGenerate.self, BenchMatmul.self, BenchReduction.self, BenchScaling.self,
     ])
 }

@@ -27,6 +27,8 @@ struct BenchMatmul: RankedCommand {
       return (product, rates)
     }
     guard ranks.isMain else { return false }
+    let large = rows.filter { $0.product.factor != .trained && $0.product.rows >= 512 }.flatMap(\.rates).max()
+    ProfileNotes.record(products: large.map { [ProfileNotes.product($0, precision, ranks)] } ?? [])
     if json { try reportJSON(rows, ways, ranks) } else { try reportTable(rows, ways, ranks) }
     return false
   }

@@ -41,6 +41,7 @@ struct BenchReduction: RankedCommand {
     let byteCounts = bytes.map { $0.values.map { Int($0) } } ?? ReductionBenchmark.usualByteCounts
     let measurements = try ReductionBenchmark(ranks, byteCounts: byteCounts, seconds: seconds).run()
     guard ranks.isMain else { return false }
+    ProfileNotes.record(reductions: measurements.map(ProfileNotes.reduction))
     if json {
       try CommandOutput.result([
         "ranks": .int(ranks.count), "hosts": .int(measurements.map(\.hosts).max() ?? 1),

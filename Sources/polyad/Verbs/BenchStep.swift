@@ -43,6 +43,8 @@ struct BenchStep: RankedCommand {
       privateMiB: memory[1], sharedMiB: measured.loaded.weights.byteCount >> 20, loadSeconds: loadSeconds)
     try measured.loaded.weights.free()
     guard ranks.isMain else { return false }
+    let products = report.peak.map { ProfileNotes.product($0, measured.precision, ranks) }
+    ProfileNotes.record(steps: [result.rates].compactMap(\.self), products: [products].compactMap(\.self))
     if subject.json { try CommandOutput.result(json(report)) } else { try CommandOutput.result(table(report)) }
     return false
   }
@@ -115,17 +117,6 @@ extension StepOptions {
     (result.maximumLength, result.steps, result.group) = (maxLength, steps, group)
     (result.taskCount, result.updatesSparsely, result.isCheckpointed) = (tasks, sparseUpdates, activationCheckpointing)
     (result.positiveExamples, result.sharePrefixes) = (subject.positiveExamples, subject.sharePrefixes)
-    return result
-  }
-}
-
-extension AdapterConfiguration {
-  /// With a head for two classes where the model would be classified by one and has none.
-  fileprivate func withHead(for backbone: any Backbone) -> AdapterConfiguration {
-    var result = self
-    if let backbone = backbone as? any ClassifyingBackbone, backbone.classifier == nil, peftType != .full {
-      result.taskHeads = [TaskHead(task: "benchmark", labelCount: 2)]
-    }
     return result
   }
 }

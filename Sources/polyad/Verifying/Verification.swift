@@ -51,7 +51,7 @@ struct Verification {
     }
     guard FileSystem.isFolder(output) else {
       throw UsageError(
-        "\(output.path) was written on another host: list this host first in \(place.path ?? "the hostfile"), or name "
+        "\(output.path) was written on another host: list this host in \(place.path ?? "the hostfile"), or name "
           + "a folder that all hosts share with --output")
     }
     return VerifiedRun(shape: own, resumed: resumed, outcome: .written(try .init(of: output, steps: steps)))

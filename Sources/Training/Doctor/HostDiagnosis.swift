@@ -56,7 +56,8 @@ enum HostDiagnosis {
           "large products are \(facts.products)'s, though oneDNN is the faster one on \(facts.name)",
           "Unset \(wanted ?? "POLYAD_MATMUL")"))
     }
-    if rates.product < 0.35 * rates.peak {
+    // Where others take the cores, that is what is found.
+    if rates.product < 0.35 * rates.peak, !isBusy(host) {
       findings.append(
         Finding(
           .slowProducts, .slows, [host.name],
@@ -99,7 +100,7 @@ enum HostDiagnosis {
           "\(ranks) rank(s) of \(threads / ranks) thread(s) leave \(room - threads) of \(room) cores idle",
           "Start more ranks there (slots in the hostfile, -n), or set POLYAD_THREADS=\(room / ranks)"))
     }
-    if cores.busy > max(0.5, 0.25 * Double(cores.available.count)) {
+    if isBusy(host) {
       findings.append(
         Finding(
           .oversubscribed, .slows, [host.name],
@@ -107,6 +108,10 @@ enum HostDiagnosis {
           "top shows which: end them, or wait for another time"))
     }
     return findings
+  }
+
+  private static func isBusy(_ host: KnownHost) -> Bool {
+    host.facts.cores.busy > max(0.5, 0.25 * Double(host.facts.cores.available.count))
   }
 
   private static func binding(_ host: KnownHost, _ bound: Int, _ ranks: Int) -> Finding {

@@ -36,7 +36,8 @@ enum NetworkDiagnosis {
       let fastest = interfaces.max { $0.speed ?? 0 < $1.speed ?? 0 }
       let due = fastest.flatMap(\.speed).map { 125e3 * Double(min($0, surelyReached)) }
       let comparison: String
-      if known.count > 2, rate < share * usual {
+      // Within a machine rates follow what else goes on there, and mean something only far below them.
+      if known.count > 2, rate < share * usual, fastest != nil || rate < 10 * least {
         comparison = "the others reach \(megabits(usual))"
       } else if let fastest, let due, rate < share * due {
         comparison = "\(fastest.name) should give \(fastest.speed ?? 0) Mbit/s"

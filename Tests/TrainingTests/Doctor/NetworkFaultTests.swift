@@ -25,6 +25,8 @@ struct NetworkFaultTests {
     #expect(
       HostMock.findings(inner, job: job)[0].fault.hasSuffix(
         "100 Mbit/s are the least that training over hosts should have"))
+    let three = (1...3).map { HostMock.report("node\($0)") { $0.interfaces[0].driver = "veth" } }
+    #expect(HostMock.findings(three, job: HostMock.job([usual, (send: 2e8, receive: 1e9), usual])).isEmpty)
     job = HostMock.job([(send: 2e8, receive: 2e8), (send: 2e8, receive: 2e8)])
     #expect(HostMock.findings(inner, job: job).isEmpty)
   }

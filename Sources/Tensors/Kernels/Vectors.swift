@@ -57,10 +57,12 @@ extension UnsafeMutablePointer<Float> {
     }
   }
 
-  /// Rounds the numbers to `precision`.
-  public func round(to precision: Precision, count: Int) {
-    guard precision == .bf16 else { return }
-    Threads.elements(count) { ck_round_through_bf16(1, $1, self + $0, $1, self + $0) }
+  /// Copies x, rounded to `precision`.
+  public func copy(_ x: UnsafePointer<Float>, count: Int, roundedTo precision: Precision) {
+    switch precision {
+    case .fp32: copy(x, count: count)
+    case .bf16: Threads.elements(count) { ck_round_through_bf16(1, $1, x + $0, $1, self + $0) }
+    }
   }
 
   /// Copies x, the upper halves of fp32 numbers.

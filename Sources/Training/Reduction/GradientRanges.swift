@@ -17,11 +17,14 @@ struct GradientRanges {
     ranges.count == 1 ? UnsafeMutableBufferPointer(rebasing: gradients[ranges[0]]) : nil
   }
 
-  /// Copies the numbers into `gathered`, which has room for them.
-  func gather(_ gradients: UnsafeMutableBufferPointer<Float>, into gathered: UnsafeMutablePointer<Float>) {
+  /// Copies the numbers, rounded to `precision`, into `gathered`, which has room for them.
+  func gather(
+    _ gradients: UnsafeMutableBufferPointer<Float>, into gathered: UnsafeMutablePointer<Float>,
+    roundedTo precision: Precision = .fp32
+  ) {
     var target = gathered
     for range in ranges {
-      target.copy(gradients.baseAddress! + range.lowerBound, count: range.count)
+      target.copy(gradients.baseAddress! + range.lowerBound, count: range.count, roundedTo: precision)
       target += range.count
     }
   }

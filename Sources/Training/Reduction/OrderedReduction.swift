@@ -130,8 +130,7 @@ public final class OrderedReduction: GradientReduction {
   /// Adds the part's numbers in a bucket to its chain's sums: left child plus right child.
   private func take(_ bucket: GradientBuckets.Bucket, through chain: [UnsafeMutablePointer<Float>]) {
     let start = bucket.places.lowerBound, count = bucket.numbers.count
-    bucket.numbers.gather(gradients, into: chain[0] + start)
-    (chain[0] + start).round(to: precision, count: count)
+    bucket.numbers.gather(gradients, into: chain[0] + start, roundedTo: precision)
     for (right, left) in zip(chain, chain.dropFirst()) {
       (left + start).add(right + start, count: count, roundedTo: precision)
     }

@@ -174,6 +174,10 @@ struct ReductionRankTests {
     let reduction = try OrderedReduction(
       buffer, partCount: partCount, precision: precision, world, node: node, sharedLimit: place.sharedLimit)
     let parts = ReductionTree(partCount: partCount, rankCount: world.size).span(of: world.rank)
+    // A step in which nothing travels, before any memory is shared.
+    try reduction.begin([[]])
+    for part in parts { try reduction.add(part: part) }
+    try reduction.finish()
     for (round, sum) in try run(reduction, buffer, parts: parts, isCut: isCut).enumerated() {
       #expect(
         sum == expected(partCount, count, round: round, precision),

@@ -91,9 +91,9 @@ final class PartialSums {
 
   /// Makes room for `count` numbers of each partial sum. Collective where it grows: the same count on every rank.
   private func reserve(_ count: Int) throws {
-    if let node, count > node.capacity {
+    if let node, max(count, 1) > node.capacity {
       // Seldom, since it grows by half at least; never beyond what a step can have.
-      let wanted = max(count, min(gradients.count, node.capacity * 3 / 2))
+      let wanted = max(count, min(gradients.count, node.capacity * 3 / 2), 1)
       let fits = try wanted <= sharedLimit && node.reserve(wanted)
       if try communicator.allReduce(Int32(fits ? 1 : 0), .min) == 0 { try separate() }
     }

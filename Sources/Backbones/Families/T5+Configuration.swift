@@ -78,7 +78,9 @@ extension T5Configuration: BackboneConfiguration {
 
   public func limited(toLayers count: Int) -> any BackboneConfiguration {
     var result = self
-    (result.encoderLayerCount, result.decoderLayerCount) = (min(encoderLayerCount, count), min(decoderLayerCount, count))
+    (result.encoderLayerCount, result.decoderLayerCount) = (
+      min(encoderLayerCount, count), min(decoderLayerCount, count)
+    )
     return result
   }
 

@@ -204,7 +204,8 @@ public struct StepBenchmark {
       flopsPerSecondPerRank: flops / seconds / Double(ranks.count), firstStepSeconds: firstStep, lastLoss: loss,
       reducedBytes: reducedBytes / (plans.count - 1),
       shares: StepShares(busy: try ranks.world.allGatherV(busy), seconds: seconds),
-      rates: rates(work.times(1 / count), rowsPerPart: Double(rows) / count / Double(span.count), reducedBytes / Int(count)))
+      rates: rates(
+        work.times(1 / count), rowsPerPart: Double(rows) / count / Double(span.count), reducedBytes / Int(count)))
   }
 
   private var counting: PartCounting {

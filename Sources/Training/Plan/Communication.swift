@@ -70,7 +70,8 @@ public struct Communication: Sendable {
       return Line(seconds: 0, secondsPerByte: s.x > 0 ? s.t / s.x : 0)
     }
     let slope = (s.w * s.xt - s.x * s.t) / determinant, start = (s.t - slope * s.x) / s.w
-    return start < 0 ? Line(seconds: 0, secondsPerByte: s.xt / s.xx) : Line(seconds: start, secondsPerByte: max(slope, 0))
+    return start < 0
+      ? Line(seconds: 0, secondsPerByte: s.xt / s.xx) : Line(seconds: start, secondsPerByte: max(slope, 0))
   }
 
   /// Seconds of a sum within a node.

@@ -1,10 +1,9 @@
 import Foundation
 import Tensors
 
-/// What this machine and its network do in a second, as measured: what a plan is made from.
+/// What this machine and its network do in a second, as measured: what times of other runs can be predicted from.
 ///
-/// It is a file, `machine.json`, that `bench step`, `bench matmul`, `bench reduction` and `plan` write, and that may be
-/// copied to where a plan is made.
+/// It is a file, `machine.json`, that `bench step`, `bench layers`, `bench matmul` and `bench reduction` write.
 public struct MachineProfile: Codable, Sendable, Equatable {
   /// What computes, as ``MatrixLibrary`` and /proc/cpuinfo name it. Rates of another kind are not used.
   public var machine: String

@@ -13,7 +13,7 @@ struct BenchLayers: RankedCommand {
     abstract: "Measures steps of some of a model's layers: in seconds what the model would take minutes for.",
     discussion: """
       Sequences of one length, one part or several a rank, random weights; no text is read. What rank 0 does in a \
-      second is kept in the machine's profile, which plan is made from.
+      second is kept in the machine's profile (POLYAD_PROFILE).
       """)
 
   @OptionGroup var shape: ShapeOptions

@@ -84,5 +84,5 @@ change_byte() {
 give_variable() {
   local process
   for process in $(named "$1" sshd); do kill "$process" 2>/dev/null || true; done
-  hosts exec "$1" /usr/sbin/sshd -f "/tmp/polyad-bed-$BED/sshd_config" -o "SetEnv=$2"
+  hosts exec "$1" /usr/sbin/sshd -f "$(hosts folder)/sshd_config" -o "SetEnv=$2"
 }
